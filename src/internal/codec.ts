@@ -1,0 +1,84 @@
+import type { Output } from "./output.ts"
+import type { Violation } from "./violation.ts"
+
+/** The side of the connection that we are. */
+export type Role = "client" | "server"
+
+/**
+ * Where a decoder puts what it found. `bytes[start, end)` is the payload,
+ * unmasked; it stays valid after the call, and nobody writes to it again.
+ * Each call may answer with a violation, which stops the decoder for good.
+ */
+export interface FrameSink {
+  /** A whole message in one frame: opcode text or binary, FIN set. Text is not yet validated: the sink does that. */
+  message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
+  /** One frame of a message in several frames: text or binary opens it, continuations follow. Uncompressed text was validated. */
+  fragment(
+    opcode: number,
+    fin: boolean,
+    rsv: number,
+    bytes: Buffer,
+    start: number,
+    end: number
+  ): Violation | undefined
+  /** A close, ping or pong frame. The payload of a close frame was validated. */
+  control(opcode: number, bytes: Buffer, start: number, end: number): Violation | undefined
+}
+
+export interface DecoderOptions {
+  readonly role: Role
+  /** Longest message in bytes, all fragments together, as they stand on the wire. */
+  readonly maxMessageSize: number
+  /** Bits that a negotiated extension gave a meaning on the first frame of a message: RSV1 is 4. */
+  readonly allowedRsv: number
+  /** Whether text may be anything (`skipUTF8Validation` of the callback face). */
+  readonly skipUtf8Validation?: boolean
+}
+
+/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's from then on. */
+export interface Decoder {
+  /** Takes the next bytes. After a violation it does nothing, and answers with the same one again. */
+  feed(chunk: Buffer): Violation | undefined
+  /**
+   * Stops after the frame that is being delivered, and keeps what follows until `resume`. Called from inside a sink:
+   * while a large message inflates elsewhere, or when the consumer has enough for now.
+   */
+  suspend(): void
+  /** Goes on with what was kept. */
+  resume(): Violation | undefined
+  readonly suspended: boolean
+}
+
+/** Frames to bytes. Each call appends one whole frame to the output. */
+export interface Encoder {
+  /** One data frame of text, encoded as UTF-8. */
+  text(out: Output, opcode: number, fin: boolean, text: string): void
+  /** One frame. `rsv` counts RSV1 as 4. */
+  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void
+  /** The closing frame of the draft; `payload` is code and reason where the draft has them. */
+  close(out: Output, payload: Uint8Array): void
+}
+
+/** What a draft can say on the wire. */
+export interface Capabilities {
+  /** Messages of bytes. */
+  readonly binary: boolean
+  /** Ping and pong frames. */
+  readonly ping: boolean
+  /** A close code and a reason in the closing frame. */
+  readonly closeCode: boolean
+  /** Messages in several frames. */
+  readonly fragments: boolean
+  /** Clients mask what they send. */
+  readonly masking: boolean
+  /** `Sec-WebSocket-Extensions`. */
+  readonly extensions: boolean
+}
+
+/** The wire format of a draft. */
+export interface Codec {
+  readonly capabilities: Capabilities
+  decoder(sink: FrameSink, options: DecoderOptions): Decoder
+  /** `mask`, for a client, fills four bytes at a position with a fresh masking key. */
+  encoder(role: Role): Encoder
+}
