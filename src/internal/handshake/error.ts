@@ -1,0 +1,160 @@
+/**
+ * Why an opening handshake fails, as plain values: each knows the HTTP status that answers it, the section of the
+ * standard, and a sentence for a person that never goes on the wire.
+ */
+import { Data } from "effect"
+import type { Header, HeaderFields } from "./model.ts"
+
+interface Base<Tag extends string, Status extends number = number> {
+  readonly _tag: Tag
+  /** The HTTP status with which a server answers. */
+  readonly status: Status
+  /** The section of the standard, such as `RFC 6455 §4.2.1`. */
+  readonly section: string
+  /** What happened, for a person. Never sent on the wire. */
+  readonly message: string
+}
+
+/** The request's method is not GET. */
+export interface MethodNotAllowed extends Base<"MethodNotAllowed", 405> {
+  readonly method: string
+}
+
+/** The request's HTTP version is below 1.1. */
+export interface UnsupportedHttpVersion extends Base<"UnsupportedHttpVersion", 400> {
+  readonly httpVersion: string
+}
+
+/** The request's target is neither a path nor an absolute URL. */
+export interface InvalidTarget extends Base<"InvalidTarget", 400> {}
+
+/** The request does not ask for an upgrade to WebSocket: `Upgrade` or `Connection` is missing or says something else. */
+export interface UpgradeRequired extends Base<"UpgradeRequired", 426> {
+  /** `upgrade` or `connection`. */
+  readonly header: string
+  /** The versions that are spoken. */
+  readonly supported: ReadonlyArray<number>
+}
+
+/** The request is for a version, or a draft without a version, that is not spoken here. */
+export interface UnsupportedVersion extends Base<"UnsupportedVersion", 426> {
+  /** What the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
+  readonly version: string
+  /** The versions that are spoken. */
+  readonly supported: ReadonlyArray<number>
+}
+
+/** A header field of the peer is missing, or its value breaks a rule. */
+export interface InvalidHeader extends Base<"InvalidHeader", 400> {
+  /** The field's name, lower-case. */
+  readonly header: string
+}
+
+/** The bytes after the head are missing or wrong: Hixie-76's third key, or the answer to the challenge. */
+export interface InvalidBody extends Base<"InvalidBody", 400> {}
+
+/** The origin policy refuses the client's origin. */
+export interface OriginRefused extends Base<"OriginRefused", 403> {
+  readonly origin: string
+}
+
+/** Nothing is served at this path. */
+export interface PathNotFound extends Base<"PathNotFound", 404> {
+  readonly path: string
+}
+
+/** The caller's own authorization refused the request; the caller chose the answer. */
+export interface Rejected extends Base<"Rejected"> {
+  readonly headers: ReadonlyArray<Header>
+  /** The body of the answer, as text. */
+  readonly body: string | undefined
+}
+
+/** The peer did not finish its part of the handshake in time. */
+export interface Timeout extends Base<"Timeout", 408> {
+  /** The limit in milliseconds. */
+  readonly limit: number
+}
+
+/** The client opened too many connections, or opens them too fast. */
+export interface TooManyRequests extends Base<"TooManyRequests", 429> {
+  /** When to try again, in seconds. */
+  readonly retryAfter: number | undefined
+}
+
+/** The head is larger than the limit, or has too many fields. */
+export interface HeadersTooLarge extends Base<"HeadersTooLarge", 431> {
+  /** The limit in bytes. */
+  readonly limit: number
+}
+
+/** The server holds as many connections, or handshakes under way, as it may. */
+export interface TooManyConnections extends Base<"TooManyConnections", 503> {
+  readonly limit: number
+  /** When to try again, in seconds. */
+  readonly retryAfter: number | undefined
+}
+
+/** The server is shutting down. */
+export interface ShuttingDown extends Base<"ShuttingDown", 503> {}
+
+/** The server's answer is not 101. */
+export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
+  readonly headers: HeaderFields
+}
+
+/** The subprotocol is no token, is asked for twice, was not asked for, or is missing where it is required. */
+export interface InvalidSubprotocol extends Base<"InvalidSubprotocol", 500> {
+  readonly protocol: string | undefined
+}
+
+/** The server agreed to an extension that was not offered, or in a way that the client cannot follow. */
+export interface InvalidExtension extends Base<"InvalidExtension", 400> {
+  readonly extension: string
+}
+
+/** The URL to connect to is not one for a WebSocket. */
+export interface InvalidUrl extends Base<"InvalidUrl", 500> {
+  /** The URL, without user and password. */
+  readonly url: string
+}
+
+/** A header field of our own could change the meaning of the message: a bad character, or a name that the handshake sets. */
+export interface UnsafeHeader extends Base<"UnsafeHeader", 500> {
+  readonly header: string
+}
+
+/** What was asked for is not something that the draft can say. */
+export interface Unsupported extends Base<"Unsupported", 501> {
+  readonly feature: string
+}
+
+export type Reason =
+  | MethodNotAllowed
+  | UnsupportedHttpVersion
+  | InvalidTarget
+  | UpgradeRequired
+  | UnsupportedVersion
+  | InvalidHeader
+  | InvalidBody
+  | OriginRefused
+  | PathNotFound
+  | Rejected
+  | Timeout
+  | TooManyRequests
+  | HeadersTooLarge
+  | TooManyConnections
+  | ShuttingDown
+  | UnexpectedStatus
+  | InvalidSubprotocol
+  | InvalidExtension
+  | InvalidUrl
+  | UnsafeHeader
+  | Unsupported
+
+/** The opening handshake failed. Catch it once, then look at `reason._tag`. */
+export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonly reason: Reason }> {
+  override get message(): string {
+    return `${this.reason.message} (${this.reason.section})`
+  }
+}

@@ -1,0 +1,194 @@
+/** The nouns of the opening handshake. */
+import type { Result, Schema } from "effect"
+import type { Extension, Negotiated as NegotiatedExtension } from "../../Extension.ts"
+import type { Capabilities, Codec } from "../codec.ts"
+import type { HandshakeError } from "./error.ts"
+
+/** Header fields by lower-case name, as `node:http` gives them. */
+export interface HeaderFields {
+  readonly [name: string]: string | ReadonlyArray<string> | undefined
+}
+
+/** Header fields to write: by name, or as pairs where a name may stand twice. */
+export type HeadersInput = Readonly<Record<string, string>> | ReadonlyArray<Header>
+
+/** One header field to write. */
+export type Header = readonly [name: string, value: string]
+
+/** A request to open a connection. An `IncomingMessage` is one. */
+export interface Request {
+  readonly method?: string | undefined
+  /** The request target: a path with its query, or an absolute URL. */
+  readonly url?: string | undefined
+  /** Such as `1.1`, which an absent one counts as. */
+  readonly httpVersion?: string | undefined
+  readonly headers: HeaderFields
+  /** Whether the request came over TLS. Default `false`. */
+  readonly secure?: boolean | undefined
+  /** Hixie-76: the eight bytes after the head. */
+  readonly key3?: Uint8Array | undefined
+}
+
+/** An HTTP response to write. */
+export interface Response {
+  readonly status: number
+  readonly reason: string
+  readonly headers: ReadonlyArray<Header>
+  readonly body?: Uint8Array | undefined
+}
+
+/** A response that a client received. An `IncomingMessage` is not one: its status is `statusCode`. */
+export interface ServerResponse {
+  readonly status: number
+  readonly headers: HeaderFields
+  /** Hixie-76: the sixteen bytes after the head. */
+  readonly body?: Uint8Array | undefined
+}
+
+/** What both sides settled on. */
+export interface Negotiated {
+  readonly draft: Draft
+  /** The subprotocol, when one was chosen. */
+  readonly protocol: string | undefined
+  /** In the order of the response, which is the order in which a sender applies them. */
+  readonly extensions: ReadonlyArray<NegotiatedExtension>
+}
+
+/** A request that a server agreed to. */
+export interface Accepted extends Negotiated {
+  /** The origin that the client named, when it named one. */
+  readonly origin: string | undefined
+  /** The answer that opens the connection. */
+  readonly response: Response
+}
+
+/**
+ * Which origins may connect. `"same"`: the origin's host and port are those of the `Host` header, and over TLS its
+ * scheme is `https`. A list holds whole origins (`https://example.com`) and patterns. A request without an origin comes
+ * from no browser and passes.
+ */
+export type Origins = "same" | "any" | ReadonlyArray<string | RegExp>
+
+/** What a server agrees to. */
+export interface AcceptOptions {
+  /** The drafts that are spoken. Default: versions 13, 8 and 7. */
+  readonly drafts?: ReadonlyArray<Draft> | undefined
+  /** Default `"same"`. */
+  readonly origins?: Origins | undefined
+  /**
+   * The server's subprotocols, the preferred first: the first that the client asked for too is chosen, and without one
+   * the connection has none. Or a function that chooses one of those asked for.
+   */
+  readonly protocols?:
+    | ReadonlyArray<string>
+    | ((offered: ReadonlyArray<string>, request: Request) => string | undefined)
+    | undefined
+  /** The extensions that are spoken. Default: none. */
+  readonly extensions?: ReadonlyArray<Extension> | undefined
+  /** Header fields to add to the answer. */
+  readonly headers?: HeadersInput | undefined
+  /** The only path that is served, without its query. Default: any. */
+  readonly path?: string | undefined
+}
+
+/** How a client asks. */
+export interface RequestOptions {
+  /** Default: RFC 6455, version 13. */
+  readonly draft?: Draft | undefined
+  /** Subprotocols, the preferred first. */
+  readonly protocols?: ReadonlyArray<string> | undefined
+  /** Whether the connection fails when the server chooses none of the subprotocols. Default `false`. */
+  readonly requireProtocol?: boolean | undefined
+  /** Header fields to add. `Host`, `Origin` and `Authorization` take the place of ours. */
+  readonly headers?: HeadersInput | undefined
+  /** The origin to name. Hixie-76 demands one; there the default is the origin of the URL. */
+  readonly origin?: string | undefined
+  /** The extensions to offer. Default: none. */
+  readonly extensions?: ReadonlyArray<Extension> | undefined
+  /** The value of the `Host` header. Default: from the URL. */
+  readonly host?: string | undefined
+  /** User and password for basic authentication, `user:password`. Default: from the URL. */
+  readonly auth?: string | undefined
+}
+
+/** A client's request, ready to be written to the transport that it names. */
+export interface ClientRequest {
+  readonly draft: Draft
+  /** The URL without user and password. */
+  readonly url: string
+  /** Whether the transport is TLS. */
+  readonly secure: boolean
+  /** The host to connect to; an IPv6 address without its brackets. */
+  readonly host: string
+  /** The port to connect to. */
+  readonly port: number
+  /** The Unix socket to connect to, in place of host and port. */
+  readonly socketPath: string | undefined
+  readonly method: "GET"
+  /** The request target: the path and the query. */
+  readonly target: string
+  readonly headers: ReadonlyArray<Header>
+  /** Hixie-76: the eight bytes after the head. */
+  readonly body: Uint8Array | undefined
+  /** What the server must answer: the value of `Sec-WebSocket-Accept`; for Hixie-76 the body, one character a byte. */
+  readonly expected: string
+  readonly protocols: ReadonlyArray<string>
+  readonly requireProtocol: boolean
+  readonly extensions: ReadonlyArray<Extension>
+}
+
+/** A request that the schema of its draft let pass, reduced to what negotiation needs. */
+export interface ValidRequest {
+  /** The value of `Host`: an authority. */
+  readonly host: string
+  readonly target: string
+  readonly origin: string | undefined
+  /** The value of `Sec-WebSocket-Protocol`. */
+  readonly protocols: string | undefined
+  /** The value of `Sec-WebSocket-Extensions`. */
+  readonly extensions: string | undefined
+  /** The answer that opens the connection, without extensions and added header fields. */
+  readonly respond: (protocol: string | undefined) => Response
+}
+
+/** What a draft writes into a client's request. */
+export interface Question {
+  readonly host: string
+  readonly origin: string | undefined
+  /** The value of `Sec-WebSocket-Protocol`. */
+  readonly protocols: string | undefined
+  /** The value of `Sec-WebSocket-Extensions`. */
+  readonly extensions: string | undefined
+}
+
+/** What a response that the schema of its draft let pass says. */
+export interface ValidResponse {
+  /** The value of `Sec-WebSocket-Protocol`. */
+  readonly protocol: string | undefined
+  /** The value of `Sec-WebSocket-Extensions`. */
+  readonly extensions: string | undefined
+}
+
+/**
+ * A version of the protocol, as a value: its schemas, its wire format, and what it can say. A server speaks the drafts
+ * in its list, so that adding a draft is adding a value.
+ */
+export interface Draft {
+  readonly id: "rfc6455" | "hybi-08" | "hybi-07" | "hixie-76"
+  /** The value of `Sec-WebSocket-Version`; Hixie-76 has none. */
+  readonly version: 13 | 8 | 7 | undefined
+  /** What a request must be. */
+  readonly requestSchema: Schema.Decoder<unknown>
+  /** What a response must be that opens a connection, as far as it does not depend on the request. */
+  readonly responseSchema: Schema.Decoder<unknown>
+  /** What can be said once the connection is open. */
+  readonly capabilities: Capabilities
+  /** Frames to bytes and back. */
+  readonly codec: Codec
+  /** Server: validates a request. */
+  readonly validate: (request: Request) => Result.Result<ValidRequest, HandshakeError>
+  /** Client: the header fields and the body of a request, with a fresh challenge, and the answer that it expects. */
+  readonly ask: (question: Question) => Pick<ClientRequest, "headers" | "body" | "expected">
+  /** Client: validates a response with status 101. */
+  readonly confirm: (request: ClientRequest, response: ServerResponse) => Result.Result<ValidResponse, HandshakeError>
+}
