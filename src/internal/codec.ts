@@ -32,7 +32,9 @@ export interface DecoderOptions {
   /** Bits that a negotiated extension gave a meaning on the first frame of a message: RSV1 is 4. */
   readonly allowedRsv: number
   /** Whether text may be anything (`skipUTF8Validation` of the callback face). */
-  readonly skipUtf8Validation?: boolean
+  readonly skipUtf8Validation?: boolean | undefined
+  /** Whether a length must stand in its shortest form, as RFC 6455 §5.2 says. On unless `false`. */
+  readonly minimalLength?: boolean | undefined
 }
 
 /** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's from then on. */
@@ -47,6 +49,10 @@ export interface Decoder {
   /** Goes on with what was kept. */
   resume(): Violation | undefined
   readonly suspended: boolean
+  /** What stopped it. */
+  readonly violation: Violation | undefined
+  /** Whether the bytes so far end inside a frame or a message. */
+  readonly partial: boolean
 }
 
 /** Frames to bytes. Each call appends one whole frame to the output. */
@@ -79,6 +85,5 @@ export interface Capabilities {
 export interface Codec {
   readonly capabilities: Capabilities
   decoder(sink: FrameSink, options: DecoderOptions): Decoder
-  /** `mask`, for a client, fills four bytes at a position with a fresh masking key. */
   encoder(role: Role): Encoder
 }

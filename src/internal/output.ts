@@ -1,70 +1,81 @@
 /**
  * Where a connection's frames gather until they are written at once.
  *
- * All outputs carve their bytes from one slab per process, one after the other. Consecutive frames of one
- * connection lie side by side, so that a flush is one `write` of one view. A view that the transport could not
- * take at once keeps its slab; the process then goes on with a fresh one.
+ * All outputs carve their bytes from one slab per process. Consecutive frames of one connection lie side by side,
+ * so that a flush is a single write of a single view. Once every output that used the slab has handed its bytes to
+ * the system, the slab is used again from its beginning; bytes that a transport could not take at once keep it.
  */
 
-/** Size of the shared slab, in bytes. */
-export const slabSize = 256 * 1024
+/** Size of the shared slab, in bytes: the frames that one full read of 64 KiB causes always fit. */
+export const slabSize = 128 * 1024
 
-/** Payloads from this many bytes on are referenced, not copied, when they need no masking. */
+/** Payloads from this many bytes on are referenced, not copied, unless they are masked. */
 export const referenceSize = 16 * 1024
 
 /** Up to this many bytes, several pieces are copied together into one write. */
 const joinSize = 64 * 1024
 
-let slab = Buffer.allocUnsafeSlow(slabSize)
-let cursor = 0
-/** Outputs that hold bytes of the present slab not yet handed to a transport. */
-let holders = 0
+class Slab {
+  readonly buffer = Buffer.allocUnsafeSlow(slabSize)
+  cursor = 0
+  /** Outputs with bytes in here that were not yet handed to a transport. */
+  holders = 0
+  /** A transport still reads from it: it must not be written again from the beginning. */
+  kept = false
+}
 
-/** Takes bytes; answers whether they may be overwritten now, because the system has them all. */
+let current = new Slab()
+
+/** What a flush writes to. */
 export interface Sink {
+  /** Takes bytes, and answers whether they may be overwritten at once. */
   write(bytes: Uint8Array): boolean
-  writeAll(pieces: ReadonlyArray<Uint8Array>): void
+  /** Takes several pieces as one write. */
+  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean
 }
 
 export class Output {
   /** Bytes waiting for the next flush. */
   size = 0
+  /** The buffer that the last `reserve` made room in. */
+  buffer: Buffer = current.buffer
   private pieces: Array<Uint8Array> | undefined = undefined
-  /** The slab that the open piece lies in; undefined while there is no open piece. */
-  private open: Buffer | undefined = undefined
   private start = 0
   private end = 0
-
-  /** The buffer that `reserve` made room in. */
-  buffer: Buffer = slab
+  /** The slab that this output holds bytes of. */
+  private held: Slab | undefined = undefined
 
   /** Makes room for `length` contiguous bytes and answers where in `buffer` they begin. */
   reserve(length: number): number {
-    if (this.open === slab && this.end === cursor && cursor + length <= slabSize) {
-      return cursor
+    const slab = current
+    if (this.held === slab && this.buffer === slab.buffer && this.end === slab.cursor && slab.cursor + length <= slabSize) {
+      return slab.cursor
     }
+    return this.reserveAnew(length)
+  }
+
+  private reserveAnew(length: number): number {
     this.seal()
     if (length > slabSize) {
-      this.open = this.buffer = Buffer.allocUnsafeSlow(length)
+      this.buffer = Buffer.allocUnsafeSlow(length)
       this.start = this.end = 0
       return 0
     }
-    if (cursor + length > slabSize) {
-      slab = Buffer.allocUnsafeSlow(slabSize)
-      cursor = 0
-      holders = 0
+    if (current.cursor + length > slabSize) current = new Slab()
+    if (this.held !== current) {
+      current.holders++
+      this.held = current
     }
-    this.open = this.buffer = slab
-    this.start = this.end = cursor
-    holders++
-    return cursor
+    this.buffer = current.buffer
+    this.start = this.end = current.cursor
+    return this.start
   }
 
-  /** Keeps the first `length` bytes of what was reserved. */
+  /** Keeps the first `length` bytes of what was reserved last. */
   commit(length: number): void {
     this.end += length
     this.size += length
-    if (this.open === slab) cursor = this.end
+    if (this.buffer === current.buffer) current.cursor = this.end
   }
 
   /** Appends bytes by reference: they must not change until they are written. */
@@ -74,11 +85,65 @@ export class Output {
     this.size += bytes.length
   }
 
-  private seal(): void {
-    const open = this.open
-    if (open !== undefined) {
-      if (this.end > this.start) (this.pieces ??= []).push(open.subarray(this.start, this.end))
-      this.open = undefined
+  /** Hands everything to the transport, in one write. */
+  flush(sink: Sink): void {
+    if (this.size === 0) return
+    let free: boolean
+    if (this.pieces === undefined) {
+      free = sink.write(this.buffer.subarray(this.start, this.end))
+    } else if (this.size <= joinSize && this.pieces.length + (this.end > this.start ? 1 : 0) > 1) {
+      free = this.flushJoined(sink, this.size)
+    } else {
+      this.seal()
+      const pieces = this.pieces
+      this.pieces = undefined
+      const [only] = pieces
+      free = pieces.length === 1 && only !== undefined ? sink.write(only) : sink.writeAll(pieces)
     }
+    this.size = 0
+    this.start = this.end
+    this.release(free)
+  }
+
+  /** Forgets what was not written. */
+  discard(): void {
+    this.size = 0
+    this.pieces = undefined
+    this.start = this.end
+    this.release(true)
+  }
+
+  private flushJoined(sink: Sink, size: number): boolean {
+    this.seal()
+    const pieces = this.pieces ?? []
+    this.pieces = undefined
+    let at = this.reserveAnew(size)
+    const { buffer, start } = this
+    for (const piece of pieces) {
+      buffer.set(piece, at)
+      at += piece.length
+    }
+    this.end = at
+    if (buffer === current.buffer) current.cursor = at
+    return sink.write(buffer.subarray(start, at))
+  }
+
+  private seal(): void {
+    if (this.end > this.start) {
+      ;(this.pieces ??= []).push(this.buffer.subarray(this.start, this.end))
+      this.start = this.end
+    }
+  }
+
+  private release(free: boolean): void {
+    const { held } = this
+    if (held === undefined) return
+    this.held = undefined
+    held.holders--
+    if (!free) held.kept = true
+    if (held === current && held.holders === 0 && !held.kept) held.cursor = 0
+    // An output that owns a buffer of its own gives it up, and an idle one holds no slab alive.
+    this.buffer = current.buffer
+    this.start = this.end = 0
   }
 }

@@ -80,6 +80,9 @@ export interface TooManyParts extends Base<"TooManyParts", 1008> {
 /** Bytes that are no frame of the draft at all (Hixie-76 knows two kinds). */
 export interface MalformedFrame extends Base<"MalformedFrame", 1002> {}
 
+/** The bytes ended inside a frame, or before the last frame of a message. */
+export interface IncompleteFrame extends Base<"IncompleteFrame", 1002> {}
+
 export type Violation =
   | UnexpectedReservedBits
   | ReservedOpcode
@@ -97,6 +100,7 @@ export type Violation =
   | MessageTooLarge
   | TooManyParts
   | MalformedFrame
+  | IncompleteFrame
 
 export const unexpectedReservedBits = (rsv: number): UnexpectedReservedBits => ({
   _tag: "UnexpectedReservedBits",
@@ -218,3 +222,10 @@ export const malformedFrame = (section: string, message: string): MalformedFrame
   section,
   message
 })
+
+export const incompleteFrame: IncompleteFrame = {
+  _tag: "IncompleteFrame",
+  closeCode: 1002,
+  section: "RFC 6455 §5.2",
+  message: "the bytes end inside a frame or a message"
+}

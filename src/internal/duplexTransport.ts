@@ -1,0 +1,91 @@
+import type { Duplex } from "node:stream"
+import type { Receiver, Transport } from "./transport.ts"
+
+const receiverKey = Symbol("effect-ws/receiver")
+
+interface Attached extends Duplex {
+  [receiverKey]?: { readonly receiver: Receiver; error: Error | undefined }
+}
+
+// Shared by all connections, so that a connection costs no closures.
+
+function onData(this: Attached, chunk: Buffer): void {
+  this[receiverKey]?.receiver.received(chunk)
+}
+
+function onDrain(this: Attached): void {
+  this[receiverKey]?.receiver.drained()
+}
+
+function onEnd(this: Attached): void {
+  this[receiverKey]?.receiver.ended()
+}
+
+function onError(this: Attached, error: Error): void {
+  const attached = this[receiverKey]
+  if (attached !== undefined) attached.error = error
+}
+
+function onClose(this: Attached): void {
+  const attached = this[receiverKey]
+  attached?.receiver.closed(attached.error)
+}
+
+/** A Node stream as a transport. The stream must be open, and nobody else may read from it or write to it. */
+export class DuplexTransport implements Transport {
+  private readonly duplex: Attached
+
+  constructor(duplex: Duplex) {
+    this.duplex = duplex
+  }
+
+  attach(receiver: Receiver): void {
+    const { duplex } = this
+    duplex[receiverKey] = { receiver, error: undefined }
+    duplex.on("data", onData)
+    duplex.on("drain", onDrain)
+    duplex.on("end", onEnd)
+    duplex.on("error", onError)
+    duplex.on("close", onClose)
+  }
+
+  write(bytes: Uint8Array): boolean {
+    const { duplex } = this
+    if (!duplex.writable) return true
+    duplex.write(bytes)
+    return duplex.writableLength === 0
+  }
+
+  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean {
+    const { duplex } = this
+    if (!duplex.writable) return true
+    duplex.cork()
+    for (const piece of pieces) duplex.write(piece)
+    duplex.uncork()
+    return duplex.writableLength === 0
+  }
+
+  get buffered(): number {
+    return this.duplex.writableLength
+  }
+
+  get congested(): boolean {
+    return this.duplex.writableNeedDrain
+  }
+
+  pause(): void {
+    this.duplex.pause()
+  }
+
+  resume(): void {
+    this.duplex.resume()
+  }
+
+  end(): void {
+    if (!this.duplex.writableEnded) this.duplex.end()
+  }
+
+  destroy(): void {
+    this.duplex.destroy()
+  }
+}

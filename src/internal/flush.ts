@@ -1,0 +1,21 @@
+/** What gathers output and wants to write it at the end of the tick. */
+export interface Flushable {
+  flush(): void
+}
+
+let waiting: Array<Flushable> = []
+
+const flushAll = (): void => {
+  const all = waiting
+  waiting = []
+  for (const one of all) one.flush()
+}
+
+/**
+ * Flushes at the end of this tick, when its promises have settled too: what many small steps send travels in one
+ * write, and nothing waits longer than the tick.
+ */
+export const flushSoon = (one: Flushable): void => {
+  if (waiting.length === 0) process.nextTick(flushAll)
+  waiting.push(one)
+}

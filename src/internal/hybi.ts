@@ -1,0 +1,22 @@
+import type { Capabilities, Codec, Encoder, Role } from "./codec.ts"
+import { HybiDecoder } from "./hybiDecoder.ts"
+import { HybiClientEncoder, HybiServerEncoder } from "./hybiEncoder.ts"
+
+const capabilities: Capabilities = {
+  binary: true,
+  ping: true,
+  closeCode: true,
+  fragments: true,
+  masking: true,
+  extensions: true
+}
+
+const serverEncoder: Encoder = new HybiServerEncoder()
+const clientEncoder: Encoder = new HybiClientEncoder()
+
+/** The framing of RFC 6455 §5, which the drafts HyBi-07 to HyBi-17 share. */
+export const hybi: Codec = {
+  capabilities,
+  decoder: (sink, options) => new HybiDecoder(sink, options),
+  encoder: (role: Role) => (role === "server" ? serverEncoder : clientEncoder)
+}

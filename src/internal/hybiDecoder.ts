@@ -1,0 +1,289 @@
+import { isUtf8 } from "node:buffer"
+import { isWireCloseCode } from "./closeCode.ts"
+import type { Decoder, DecoderOptions, FrameSink } from "./codec.ts"
+import { applyMask } from "./mask.ts"
+import { Opcode } from "./opcode.ts"
+import { Utf8Validator } from "./utf8.ts"
+import * as Violation from "./violation.ts"
+
+/** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
+const allocateAtOnce = 1024 * 1024
+
+const empty = Buffer.alloc(0)
+
+/**
+ * Reads the framing of RFC 6455 §5. A frame that is whole in its chunk is handed on where it stands; one that is
+ * cut is gathered in a buffer of its own, after its length was checked. Every check is made at the first byte that
+ * settles it, so that the same bytes, however they are cut, end in the same frames and the same violation.
+ */
+export class HybiDecoder implements Decoder {
+  suspended = false
+  private readonly sink: FrameSink
+  private readonly server: boolean
+  private readonly maxMessageSize: number
+  private readonly allowedRsv: number
+  private readonly validateText: boolean
+  private readonly minimalLength: boolean
+  violation: Violation.Violation | undefined = undefined
+
+  // The frame under way.
+  private opcode = 0
+  private fin = false
+  private rsv = 0
+  private length = 0
+  private key = 0
+  /** Its header so far, when the chunk ended inside it. */
+  private header: Buffer | undefined = undefined
+  private headerSize = 0
+  /** Its payload so far, when the chunk ended inside that. */
+  private payload: Buffer | undefined = undefined
+  private filled = 0
+
+  // The message under way, when it has more than one frame.
+  private messageOpcode = 0
+  private messageSize = 0
+  private compressed = false
+  private utf8: Utf8Validator | undefined = undefined
+
+  /** What came while suspended. */
+  private backlog: Array<Buffer> | undefined = undefined
+
+  constructor(sink: FrameSink, options: DecoderOptions) {
+    this.sink = sink
+    this.server = options.role === "server"
+    this.maxMessageSize = options.maxMessageSize
+    this.allowedRsv = options.allowedRsv
+    this.validateText = options.skipUtf8Validation !== true
+    this.minimalLength = options.minimalLength !== false
+  }
+
+  feed(chunk: Buffer): Violation.Violation | undefined {
+    if (this.suspended) {
+      if (this.violation === undefined && chunk.length > 0) (this.backlog ??= []).push(chunk)
+      return this.violation
+    }
+    return this.violation ?? this.parse(chunk, 0)
+  }
+
+  suspend(): void {
+    this.suspended = true
+  }
+
+  resume(): Violation.Violation | undefined {
+    this.suspended = false
+    while (!this.suspended && this.violation === undefined) {
+      const chunk = this.backlog?.shift()
+      if (chunk === undefined) break
+      this.parse(chunk, 0)
+    }
+    return this.violation
+  }
+
+  get partial(): boolean {
+    return this.headerSize > 0 || this.payload !== undefined || this.messageOpcode !== 0
+  }
+
+  private parse(chunk: Buffer, from: number): Violation.Violation | undefined {
+    const end = chunk.length
+    let pos = from
+    if (this.payload !== undefined) {
+      pos = this.fill(this.payload, chunk, pos)
+    } else if (this.headerSize > 0) {
+      pos = this.gatherHeader(chunk, pos)
+    }
+    while (pos < end && this.violation === undefined) {
+      if (this.suspended) {
+        ;(this.backlog ??= []).unshift(chunk.subarray(pos))
+        return undefined
+      }
+      const size = this.parseHeader(chunk, pos, end - pos)
+      if (size === 0) {
+        this.keepHeader(chunk, pos)
+        break
+      }
+      if (size < 0) break
+      pos += size
+      const after = pos + this.length
+      if (after <= end) {
+        if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
+        this.violation = this.deliver(chunk, pos, after)
+        pos = after
+      } else {
+        pos = this.fill(this.beginPayload(end - pos), chunk, pos)
+      }
+    }
+    if (this.violation !== undefined) {
+      this.payload = this.backlog = this.utf8 = undefined
+    }
+    return this.violation
+  }
+
+  /** Parses the header at `at`, RFC 6455 §5.2. Answers its size, 0 when bytes are missing, -1 on a violation. */
+  private parseHeader(bytes: Buffer, at: number, available: number): number {
+    if (available < 2) return 0
+    const second = bytes[at + 1]
+    const violation = this.parseOpcode(bytes[at], second)
+    if (violation !== undefined) {
+      this.violation = violation
+      return -1
+    }
+    let length = second & 0x7f
+    let size = 2
+    if (length === 126) {
+      if (available < 4) return 0
+      length = (bytes[at + 2] << 8) | bytes[at + 3]
+      size = 4
+      if (length < 126 && this.minimalLength) return this.fail(Violation.nonMinimalLength)
+    } else if (length === 127) {
+      if (available < 10) return 0
+      const high = bytes.readUInt32BE(at + 2)
+      if (high > 0x7fffffff) return this.fail(Violation.invalidLength)
+      // Beyond 2^53 - 1 the sum is rounded, and still far above any limit.
+      length = high * 0x1_0000_0000 + bytes.readUInt32BE(at + 6)
+      size = 10
+      if (length < 65536 && this.minimalLength) return this.fail(Violation.nonMinimalLength)
+    }
+    if (this.opcode < Opcode.close && this.messageSize + length > this.maxMessageSize) {
+      return this.fail(Violation.messageTooLarge(this.maxMessageSize))
+    }
+    if (this.server) {
+      if (available < size + 4) return 0
+      const key = at + size
+      this.key = bytes[key] | (bytes[key + 1] << 8) | (bytes[key + 2] << 16) | (bytes[key + 3] << 24)
+      size += 4
+    }
+    this.length = length
+    return size
+  }
+
+  private parseOpcode(first: number, second: number): Violation.Violation | undefined {
+    const opcode = first & 0x0f
+    const rsv = (first >>> 4) & 0x07
+    this.opcode = opcode
+    this.rsv = rsv
+    this.fin = first > 0x7f
+    if (rsv !== 0 && ((rsv & ~this.allowedRsv) !== 0 || opcode === Opcode.continuation || opcode > Opcode.binary)) {
+      return Violation.unexpectedReservedBits(rsv)
+    }
+    if (opcode > Opcode.binary) {
+      if (opcode < Opcode.close || opcode > Opcode.pong) return Violation.reservedOpcode(opcode)
+      if (!this.fin) return Violation.fragmentedControl(opcode)
+      if ((second & 0x7f) > 125) return Violation.controlTooLong(opcode)
+    } else if ((opcode === Opcode.continuation) !== (this.messageOpcode !== 0)) {
+      return Violation.unexpectedOpcode(opcode)
+    }
+    if (second > 0x7f !== this.server) return this.server ? Violation.expectedMask : Violation.unexpectedMask
+    return undefined
+  }
+
+  private fail(violation: Violation.Violation): -1 {
+    this.violation = violation
+    return -1
+  }
+
+  private keepHeader(chunk: Buffer, from: number): void {
+    this.header ??= Buffer.allocUnsafeSlow(14)
+    this.headerSize = chunk.copy(this.header, 0, from)
+  }
+
+  /** Completes a header that an earlier chunk began, and what it announces. Answers how far it read. */
+  private gatherHeader(chunk: Buffer, from: number): number {
+    const header = this.header ?? empty
+    let pos = from
+    while (pos < chunk.length) {
+      header[this.headerSize++] = chunk[pos++]
+      const size = this.parseHeader(header, 0, this.headerSize)
+      if (size < 0) return pos
+      if (size > 0) {
+        this.headerSize = 0
+        if (this.length === 0) {
+          this.violation = this.deliver(empty, 0, 0)
+          return pos
+        }
+        return this.fill(this.beginPayload(chunk.length - pos), chunk, pos)
+      }
+    }
+    return pos
+  }
+
+  private beginPayload(available: number): Buffer {
+    this.filled = 0
+    const size = this.length <= allocateAtOnce ? this.length : Math.max(allocateAtOnce, Math.min(this.length, 2 * available))
+    return (this.payload = Buffer.allocUnsafeSlow(size))
+  }
+
+  /** Copies what the chunk has of the payload under way, and delivers the frame once it is whole. */
+  private fill(room: Buffer, chunk: Buffer, from: number): number {
+    let payload = room
+    const count = Math.min(this.length - this.filled, chunk.length - from)
+    const start = this.filled
+    const end = start + count
+    if (end > payload.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.length, Math.max(2 * payload.length, end)))
+      payload.copy(grown, 0, 0, start)
+      this.payload = payload = grown
+    }
+    chunk.copy(payload, start, from, from + count)
+    if (this.server) applyMask(payload, start, end, this.key, start)
+    this.filled = end
+    if (end === this.length) {
+      this.payload = undefined
+      this.violation = this.deliver(payload, 0, end, start)
+    } else if (this.isPlainText() && !this.validate(payload, start, end)) {
+      this.violation = Violation.invalidUtf8
+    }
+    return from + count
+  }
+
+  /** Whether the frame under way carries text whose validity can be told byte by byte. */
+  private isPlainText(): boolean {
+    if (!this.validateText) return false
+    return this.opcode === Opcode.text
+      ? this.rsv === 0
+      : this.opcode === Opcode.continuation && this.messageOpcode === Opcode.text && !this.compressed
+  }
+
+  private validate(bytes: Buffer, start: number, end: number): boolean {
+    return (this.utf8 ??= new Utf8Validator()).push(bytes, start, end)
+  }
+
+  /** Hands a whole frame on. `validated` is how much of its text earlier chunks were checked for. */
+  private deliver(bytes: Buffer, start: number, end: number, validated = 0): Violation.Violation | undefined {
+    const { opcode, fin, rsv } = this
+    if (opcode > Opcode.binary) {
+      return (
+        (opcode === Opcode.close ? validateClose(bytes, start, end) : undefined) ??
+        this.sink.control(opcode, bytes, start, end)
+      )
+    }
+    if (fin && opcode !== Opcode.continuation) {
+      if (validated > 0) this.utf8?.reset()
+      return this.sink.message(opcode, rsv, bytes, start, end)
+    }
+    if (this.isPlainText()) {
+      if (!this.validate(bytes, start + validated, end)) return Violation.invalidUtf8
+      if (fin && this.utf8?.complete === false) return Violation.invalidUtf8
+    }
+    if (fin) {
+      this.messageOpcode = 0
+      this.messageSize = 0
+      this.utf8?.reset()
+    } else {
+      if (opcode !== Opcode.continuation) {
+        this.messageOpcode = opcode
+        this.compressed = rsv !== 0
+      }
+      this.messageSize += end - start
+    }
+    return this.sink.fragment(opcode, fin, rsv, bytes, start, end)
+  }
+}
+
+/** RFC 6455 §5.5.1 and §7.4: no payload, or a code that may travel and a reason in UTF-8. */
+const validateClose = (bytes: Buffer, start: number, end: number): Violation.Violation | undefined => {
+  if (end === start) return undefined
+  if (end - start === 1) return Violation.invalidClosePayload
+  const code = (bytes[start] << 8) | bytes[start + 1]
+  if (!isWireCloseCode(code)) return Violation.invalidCloseCode(code)
+  return end - start > 2 && !isUtf8(bytes.subarray(start + 2, end)) ? Violation.invalidUtf8 : undefined
+}

@@ -1,0 +1,67 @@
+import type { CloseCause } from "./closing.ts"
+import { Opcode } from "./opcode.ts"
+import type { Timer, Timers } from "./timers.ts"
+
+export interface KeepAliveOptions {
+  /** Milliseconds between pings. */
+  readonly interval: number
+  /** Milliseconds that the peer may stay silent after a ping. */
+  readonly timeout: number
+}
+
+/** What is kept alive. */
+export interface Watched {
+  readonly timers: Timers
+  /** We don't read at present, so an answer could not be seen. */
+  readonly isPaused: boolean
+  sendControl(opcode: number, payload: Uint8Array): boolean
+  drop(cause: CloseCause): void
+}
+
+const nothing = new Uint8Array(0)
+
+/**
+ * Sends a ping at every interval, and drops a connection whose peer gives no sign of life within the timeout. Any
+ * bytes received, and any progress of what we send, are a sign of life: an answer may stand behind a long message.
+ */
+export class KeepAlive {
+  private readonly watched: Watched
+  private readonly options: KeepAliveOptions
+  private alive = true
+  private next: Timer | undefined = undefined
+  private deadline: Timer | undefined = undefined
+
+  constructor(watched: Watched, options: KeepAliveOptions) {
+    this.watched = watched
+    this.options = options
+  }
+
+  start(): void {
+    this.next = this.watched.timers.after(this.options.interval, () => this.ping())
+  }
+
+  stop(): void {
+    this.next?.cancel()
+    this.deadline?.cancel()
+    this.next = this.deadline = undefined
+  }
+
+  /** The peer gave a sign of life. */
+  noticed(): void {
+    this.alive = true
+  }
+
+  private ping(): void {
+    if (this.deadline === undefined) {
+      this.alive = false
+      this.deadline = this.watched.timers.after(this.options.timeout, () => this.check())
+      this.watched.sendControl(Opcode.ping, nothing)
+    }
+    this.start()
+  }
+
+  private check(): void {
+    this.deadline = undefined
+    if (!this.alive && !this.watched.isPaused) this.watched.drop({ _tag: "KeepAliveTimeout" })
+  }
+}

@@ -1,0 +1,31 @@
+/** What a connection hears from the byte stream below it. */
+export interface Receiver {
+  /** The next bytes. They are the receiver's to change. */
+  received(chunk: Buffer): void
+  /** What was accepted for writing is below the transport's limit again. */
+  drained(): void
+  /** The peer sends no more. */
+  ended(): void
+  /** Both directions are gone; `error` says why when it wasn't in order. */
+  closed(error: Error | undefined): void
+}
+
+/** The byte stream below a connection: a TCP or TLS socket, an HTTP/2 stream, a pipe in memory. */
+export interface Transport {
+  /** Starts to deliver. */
+  attach(receiver: Receiver): void
+  /** Takes bytes, and answers whether they may be overwritten at once. */
+  write(bytes: Uint8Array): boolean
+  /** Takes several pieces as one write. */
+  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean
+  /** Bytes accepted, but not yet taken by the system. */
+  readonly buffered: number
+  /** Whether `drained` will be called. */
+  readonly congested: boolean
+  pause(): void
+  resume(): void
+  /** Ends our direction once everything written is out. */
+  end(): void
+  /** Drops both directions at once. */
+  destroy(): void
+}
