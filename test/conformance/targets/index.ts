@@ -1,0 +1,4 @@
+import type { Target } from "./target.ts"
+import { ws } from "./ws.ts"
+
+export const targets: ReadonlyArray<Target> = [ws]
