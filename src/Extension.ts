@@ -4,7 +4,8 @@
  *
  * An extension is negotiated here and applied by the connection: this module knows parameters, not payloads.
  */
-import { Data, type Result } from "effect"
+import { Data, Predicate, Result } from "effect"
+import { isToken, isTokenCode } from "./internal/handshake/token.ts"
 
 /** One parameter: its name, and its value or `true` when it has none. */
 export type Param = readonly [name: string, value: string | true]
@@ -98,3 +99,228 @@ export interface DeflateSettings {
   readonly level: number
   readonly memLevel: number
 }
+
+const space = 0x20
+const tab = 0x09
+const quote = 0x22
+const comma = 0x2c
+const semicolon = 0x3b
+const equals = 0x3d
+const backslash = 0x5c
+
+/**
+ * Reads a `Sec-WebSocket-Extensions` header: RFC 6455 §9.1. A quoted value must hold a token, and is given without its
+ * quotes. Takes time in proportion to the header's length, whatever it holds.
+ */
+export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
+  let at = 0
+  const skipSpace = () => {
+    while (header.charCodeAt(at) === space || header.charCodeAt(at) === tab) at++
+  }
+  /** The empty string stands for no token. */
+  const token = (): string => {
+    const start = at
+    while (isTokenCode(header.charCodeAt(at))) at++
+    return header.slice(start, at)
+  }
+  const quoted = (): string => {
+    let value = ""
+    for (at++; at < header.length; at++) {
+      const code = header.charCodeAt(at)
+      if (code === quote) {
+        at++
+        return isToken(value) ? value : ""
+      }
+      if (code === backslash) at++
+      value += header.charAt(at)
+    }
+    return ""
+  }
+  const expected = (what: string) =>
+    Result.fail(new SyntaxError({ position: at, message: `expected ${what} at character ${at}` }))
+
+  const offers: Array<Offer> = []
+  while (true) {
+    skipSpace()
+    const name = token()
+    if (name === "") return expected("the name of an extension")
+    skipSpace()
+    const params: Array<Param> = []
+    while (header.charCodeAt(at) === semicolon) {
+      at++
+      skipSpace()
+      const param = token()
+      if (param === "") return expected("the name of a parameter")
+      skipSpace()
+      if (header.charCodeAt(at) === equals) {
+        at++
+        skipSpace()
+        const value = header.charCodeAt(at) === quote ? quoted() : token()
+        if (value === "") return expected("a token, bare or in quotes, before this point")
+        skipSpace()
+        params.push([param, value])
+      } else {
+        params.push([param, true])
+      }
+    }
+    offers.push({ name, params })
+    if (at === header.length) return Result.succeed(offers)
+    if (header.charCodeAt(at) !== comma) return expected("a comma")
+    at++
+  }
+}
+
+/** Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes. */
+export const format = (offers: ReadonlyArray<Offer>): string =>
+  offers
+    .map(({ name, params }) =>
+      [name, ...params.map(([param, value]) => (value === true ? param : `${param}=${value}`))].join("; ")
+    )
+    .join(", ")
+
+/** The parameters of RFC 7692 §7.1, as one header has them. */
+interface DeflateParams {
+  serverNoContextTakeover: boolean
+  clientNoContextTakeover: boolean
+  serverMaxWindowBits: number | undefined
+  /** `true` when it stands without a value, as only an offer may have it. */
+  clientMaxWindowBits: number | true | undefined
+}
+
+const maxWindowBits = 15
+/** zlib turns a window of 8 bits into one of 9 when it deflates, and then refers to bytes that a window of 8 forgot. */
+const minZlibWindowBits = 9
+
+const readWindowBits = (value: string | true): number | undefined =>
+  value !== true && /^(?:[89]|1[0-5])$/.test(value) ? Number(value) : undefined
+
+/** RFC 7692 §7.1: every parameter at most once, none that is unknown, none with a bad value. */
+const readDeflateParams = (params: Params, inOffer: boolean): Result.Result<DeflateParams, string> => {
+  const read: DeflateParams = {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: false,
+    serverMaxWindowBits: undefined,
+    clientMaxWindowBits: undefined
+  }
+  const seen = new Set<string>()
+  for (const [name, value] of params) {
+    if (seen.has(name)) return Result.fail(`parameter ${name} stands twice`)
+    seen.add(name)
+    const bits = readWindowBits(value)
+    if (name === "server_no_context_takeover" && value === true) read.serverNoContextTakeover = true
+    else if (name === "client_no_context_takeover" && value === true) read.clientNoContextTakeover = true
+    else if (name === "server_max_window_bits" && bits !== undefined) read.serverMaxWindowBits = bits
+    else if (name === "client_max_window_bits" && bits !== undefined) read.clientMaxWindowBits = bits
+    else if (name === "client_max_window_bits" && value === true && inOffer) read.clientMaxWindowBits = true
+    else return Result.fail(`parameter ${name} is unknown or has a bad value`)
+  }
+  return Result.succeed(read)
+}
+
+const inRange = (option: string, value: number, minimum: number, maximum: number): number => {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return value
+  throw new RangeError(`${option} must be an integer from ${minimum} to ${maximum}, not ${value}`)
+}
+
+/**
+ * permessage-deflate, RFC 7692, with its parameters settled by the options. Throws a `RangeError` for an option out of
+ * its range.
+ *
+ * A server declines an offer that would force a window of 8 bits on its compressor, since zlib has none so small. A
+ * client that a server forces to 8 bits agrees, and sends all its messages uncompressed, as RFC 7692 §6 allows.
+ */
+export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
+  const serverNoContextTakeover = options.serverNoContextTakeover ?? true
+  const clientNoContextTakeover = options.clientNoContextTakeover ?? true
+  const serverLimit = inRange("serverMaxWindowBits", options.serverMaxWindowBits ?? maxWindowBits, 8, maxWindowBits)
+  const clientLimit = inRange("clientMaxWindowBits", options.clientMaxWindowBits ?? maxWindowBits, 8, maxWindowBits)
+  const threshold = inRange("threshold", options.threshold ?? 1024, 0, Number.MAX_SAFE_INTEGER)
+  const level = inRange("level", options.level ?? -1, -1, 9)
+  const memLevel = inRange("memLevel", options.memLevel ?? 8, 1, 9)
+
+  const settings = (deflate: DeflateDirection, inflate: DeflateDirection): DeflateSettings => ({
+    _tag: "PermessageDeflate",
+    deflate: { windowBits: Math.max(deflate.windowBits, minZlibWindowBits), takeover: deflate.takeover },
+    inflate: { windowBits: Math.max(inflate.windowBits, minZlibWindowBits), takeover: inflate.takeover },
+    threshold: deflate.windowBits < minZlibWindowBits ? Infinity : threshold,
+    level,
+    memLevel
+  })
+
+  const accept = (offer: DeflateParams): Agreement<DeflateSettings> | undefined => {
+    const serverBits = Math.min(offer.serverMaxWindowBits ?? maxWindowBits, serverLimit)
+    if (serverBits < minZlibWindowBits) return undefined
+    // RFC 7692 §7.1.2.2: a server may limit the client's window only if the client said that it can.
+    if (clientLimit < maxWindowBits && offer.clientMaxWindowBits === undefined) return undefined
+    const offeredBits = typeof offer.clientMaxWindowBits === "number" ? offer.clientMaxWindowBits : maxWindowBits
+    const clientBits = Math.min(offeredBits, clientLimit)
+    const serverReset = serverNoContextTakeover || offer.serverNoContextTakeover
+    const clientReset = clientNoContextTakeover || offer.clientNoContextTakeover
+
+    const params: Array<Param> = []
+    if (serverReset) params.push(["server_no_context_takeover", true])
+    if (clientReset) params.push(["client_no_context_takeover", true])
+    if (offer.serverMaxWindowBits !== undefined || serverBits < maxWindowBits) {
+      params.push(["server_max_window_bits", String(serverBits)])
+    }
+    if (typeof offer.clientMaxWindowBits === "number" || clientBits < maxWindowBits) {
+      params.push(["client_max_window_bits", String(clientBits)])
+    }
+    return {
+      params,
+      settings: settings(
+        { windowBits: serverBits, takeover: !serverReset },
+        { windowBits: clientBits, takeover: !clientReset }
+      )
+    }
+  }
+
+  const confirm = (response: DeflateParams): Result.Result<DeflateSettings, string> => {
+    const serverBits = response.serverMaxWindowBits ?? maxWindowBits
+    if (serverBits > serverLimit) return Result.fail(`the server's window is not limited to ${serverLimit} bits`)
+    if (serverNoContextTakeover && !response.serverNoContextTakeover) {
+      return Result.fail("server_no_context_takeover was asked for and is missing")
+    }
+    const clientBits = typeof response.clientMaxWindowBits === "number" ? response.clientMaxWindowBits : clientLimit
+    if (clientBits > clientLimit) return Result.fail(`client_max_window_bits is above the ${clientLimit} offered`)
+    return Result.succeed(
+      settings(
+        { windowBits: clientBits, takeover: !(clientNoContextTakeover || response.clientNoContextTakeover) },
+        { windowBits: serverBits, takeover: !response.serverNoContextTakeover }
+      )
+    )
+  }
+
+  return {
+    name: "permessage-deflate",
+    rsv: 4,
+    offer: () => {
+      const params: Array<Param> = []
+      if (serverNoContextTakeover) params.push(["server_no_context_takeover", true])
+      if (clientNoContextTakeover) params.push(["client_no_context_takeover", true])
+      if (serverLimit < maxWindowBits) params.push(["server_max_window_bits", String(serverLimit)])
+      params.push(["client_max_window_bits", clientLimit < maxWindowBits ? String(clientLimit) : true])
+      return [params]
+    },
+    accept: (offers) => {
+      for (const params of offers) {
+        const offer = readDeflateParams(params, true)
+        const agreement = Result.isSuccess(offer) ? accept(offer.success) : undefined
+        if (agreement !== undefined) return agreement
+      }
+      return undefined
+    },
+    confirm: (params) =>
+      readDeflateParams(params, false).pipe(
+        Result.flatMap(confirm),
+        Result.map((settings) => ({ params, settings }))
+      )
+  }
+}
+
+const isDeflate = (negotiated: Negotiated): negotiated is Negotiated<DeflateSettings> =>
+  Predicate.isTagged(negotiated.settings, "PermessageDeflate")
+
+/** What was agreed for permessage-deflate, if it is among the extensions. */
+export const deflateSettings = (extensions: ReadonlyArray<Negotiated>): DeflateSettings | undefined =>
+  extensions.find(isDeflate)?.settings

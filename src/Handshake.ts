@@ -2,10 +2,80 @@
  * The opening handshake, without I/O: requests and responses are data, a verdict is a value.
  *
  * A server calls `accept`, writes `encodeResponse(accepted.response)` and hands the transport to the draft's codec; for
- * a failure it writes `encodeResponse(refusal(error))`. A client calls `request`, writes `encodeRequest`, reads the
- * server's response and calls `verify`. Everything that negotiates is synchronous: the functions whose names end in
- * `Result` are the work, and the others lift them.
+ * a failure it writes `encodeResponse(refusal(error))`. A client calls `request`, writes `encodeRequest(request)`, reads
+ * the server's response and calls `verify`. Negotiation is synchronous: the functions whose names end in `Result` do
+ * the work, and those without the ending lift them into `Effect`.
  */
-export { HandshakeError } from "./internal/handshake/error.ts"
+import { Effect, type Result } from "effect"
+import { dual } from "effect/Function"
+import * as Client from "./internal/handshake/client.ts"
+import type { HandshakeError } from "./internal/handshake/error.ts"
+import type {
+  Accepted,
+  AcceptOptions,
+  ClientRequest,
+  Negotiated,
+  Request,
+  RequestOptions,
+  ServerResponse
+} from "./internal/handshake/model.ts"
+import * as Server from "./internal/handshake/server.ts"
+
+export { all, defaults as default } from "./internal/handshake/drafts.ts"
+export {
+  HandshakeError,
+  headersTooLarge,
+  shuttingDown,
+  timeout,
+  tooManyConnections,
+  tooManyRequests
+} from "./internal/handshake/error.ts"
 export type * from "./internal/handshake/error.ts"
+export { hixie76 } from "./internal/handshake/hixie76.ts"
+export { encodeRequest, encodeResponse } from "./internal/handshake/http.ts"
+export { hybi07, hybi08, rfc6455 } from "./internal/handshake/hybi.ts"
 export type * from "./internal/handshake/model.ts"
+export { refusal, rejected, type Rejection, selectDraft } from "./internal/handshake/server.ts"
+
+/**
+ * Server: picks the draft that a request is for, validates the request by the draft's schema, applies the policies, and
+ * composes the answer. Fails with the reason that names what is wrong: RFC 6455 §4.2.
+ */
+export const acceptResult: (request: Request, options?: AcceptOptions) => Result.Result<Accepted, HandshakeError> =
+  Server.accept
+
+/** `acceptResult` as an effect. */
+export const accept = (request: Request, options?: AcceptOptions): Effect.Effect<Accepted, HandshakeError> =>
+  Effect.suspend(() => Effect.fromResult(Server.accept(request, options)))
+
+/**
+ * Client: composes the request for a connection to a URL, with a challenge from the system's secure random source. The
+ * URL's scheme is `ws`, `wss`, `http` or `https`, or `ws+unix:/path/to.sock:/target` for a Unix socket. User and
+ * password in it become basic authentication. Fails with `InvalidUrl`, `InvalidSubprotocol`, `UnsafeHeader`, or
+ * `Unsupported` where the draft has no such thing: RFC 6455 §4.1.
+ */
+export const requestResult: (
+  url: string | URL,
+  options?: RequestOptions
+) => Result.Result<ClientRequest, HandshakeError> = Client.request
+
+/** `requestResult` as an effect, which draws a fresh challenge each time that it runs. */
+export const request = (url: string | URL, options?: RequestOptions): Effect.Effect<ClientRequest, HandshakeError> =>
+  Effect.suspend(() => Effect.fromResult(Client.request(url, options)))
+
+/**
+ * Client: checks a response against the request that it answers. Fails with `UnexpectedStatus` when it is not 101, and
+ * with `InvalidHeader`, `InvalidBody`, `InvalidSubprotocol` or `InvalidExtension`: RFC 6455 §4.1.
+ */
+export const verifyResult: {
+  (response: ServerResponse): (request: ClientRequest) => Result.Result<Negotiated, HandshakeError>
+  (request: ClientRequest, response: ServerResponse): Result.Result<Negotiated, HandshakeError>
+} = dual(2, Client.verify)
+
+/** `verifyResult` as an effect. */
+export const verify: {
+  (response: ServerResponse): (request: ClientRequest) => Effect.Effect<Negotiated, HandshakeError>
+  (request: ClientRequest, response: ServerResponse): Effect.Effect<Negotiated, HandshakeError>
+} = dual(2, (request: ClientRequest, response: ServerResponse) =>
+  Effect.suspend(() => Effect.fromResult(Client.verify(request, response)))
+)

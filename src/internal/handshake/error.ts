@@ -5,6 +5,15 @@
 import { Data } from "effect"
 import type { Header, HeaderFields } from "./model.ts"
 
+/** A field that breaks its rule. */
+export interface Fault {
+  /** A header's name, lower-case, or another part of the message: `method`, `httpVersion`, `url`, `key3`, `body`. */
+  readonly field: string
+  /** Completes "the field must be …". */
+  readonly rule: string
+  readonly section: string
+}
+
 interface Base<Tag extends string, Status extends number = number> {
   readonly _tag: Tag
   /** The HTTP status with which a server answers. */
@@ -158,3 +167,143 @@ export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonl
     return `${this.reason.message} (${this.reason.section})`
   }
 }
+
+const fail = (reason: Reason): HandshakeError => new HandshakeError({ reason })
+
+export const invalidHeader = ({ field, rule, section }: Fault): HandshakeError =>
+  fail({ _tag: "InvalidHeader", status: 400, section, message: `${field} must be ${rule}`, header: field })
+
+export const invalidBody = ({ rule, section }: Fault): HandshakeError =>
+  fail({ _tag: "InvalidBody", status: 400, section, message: `the bytes after the head must be ${rule}` })
+
+export const methodNotAllowed = (method: string, section: string): HandshakeError =>
+  fail({ _tag: "MethodNotAllowed", status: 405, section, message: `the method is ${method}, not GET`, method })
+
+export const unsupportedHttpVersion = (httpVersion: string, section: string): HandshakeError =>
+  fail({
+    _tag: "UnsupportedHttpVersion",
+    status: 400,
+    section,
+    message: `HTTP ${httpVersion} has no upgrade to WebSocket`,
+    httpVersion
+  })
+
+export const invalidTarget = ({ rule, section }: Fault): HandshakeError =>
+  fail({ _tag: "InvalidTarget", status: 400, section, message: `the request target must be ${rule}` })
+
+export const upgradeRequired = ({ field, rule, section }: Fault, supported: ReadonlyArray<number>): HandshakeError =>
+  fail({
+    _tag: "UpgradeRequired",
+    status: 426,
+    section,
+    message: `this is no request for a WebSocket: ${field} must be ${rule}`,
+    header: field,
+    supported
+  })
+
+export const unsupportedVersion = (version: string, supported: ReadonlyArray<number>): HandshakeError =>
+  fail({
+    _tag: "UnsupportedVersion",
+    status: 426,
+    section: "RFC 6455 §4.4",
+    message: `version ${version} is not spoken here`,
+    version,
+    supported
+  })
+
+export const originRefused = (origin: string): HandshakeError =>
+  fail({
+    _tag: "OriginRefused",
+    status: 403,
+    section: "RFC 6455 §10.2",
+    message: `connections from ${origin} are not allowed`,
+    origin
+  })
+
+export const pathNotFound = (path: string): HandshakeError =>
+  fail({ _tag: "PathNotFound", status: 404, section: "RFC 6455 §4.2.2", message: `nothing is served at ${path}`, path })
+
+export const rejected = (status: number, headers: ReadonlyArray<Header>, body: string | undefined): HandshakeError =>
+  fail({
+    _tag: "Rejected",
+    status,
+    section: "RFC 6455 §4.2.2",
+    message: `the request was rejected with status ${status}`,
+    headers,
+    body
+  })
+
+/** The peer did not finish its part of the handshake within so many milliseconds. */
+export const timeout = (limit: number): HandshakeError =>
+  fail({
+    _tag: "Timeout",
+    status: 408,
+    section: "RFC 9110 §15.5.9",
+    message: `the handshake took longer than ${limit} ms`,
+    limit
+  })
+
+/** The client opens connections too fast; it may try again in so many seconds. */
+export const tooManyRequests = (retryAfter?: number): HandshakeError =>
+  fail({
+    _tag: "TooManyRequests",
+    status: 429,
+    section: "RFC 6585 §4",
+    message: "the client opens too many connections",
+    retryAfter
+  })
+
+/** The head of the peer's message is larger than so many bytes. */
+export const headersTooLarge = (limit: number): HandshakeError =>
+  fail({
+    _tag: "HeadersTooLarge",
+    status: 431,
+    section: "RFC 6585 §5",
+    message: `the head is larger than ${limit} bytes`,
+    limit
+  })
+
+/** The server has so many connections, or handshakes under way, and takes no more; it may have room in so many seconds. */
+export const tooManyConnections = (limit: number, retryAfter?: number): HandshakeError =>
+  fail({
+    _tag: "TooManyConnections",
+    status: 503,
+    section: "RFC 9110 §15.6.4",
+    message: `the limit of ${limit} connections is reached`,
+    limit,
+    retryAfter
+  })
+
+/** The server takes no more connections. */
+export const shuttingDown = (): HandshakeError =>
+  fail({ _tag: "ShuttingDown", status: 503, section: "RFC 9110 §15.6.4", message: "the server is shutting down" })
+
+export const unexpectedStatus = (status: number, headers: HeaderFields): HandshakeError =>
+  fail({
+    _tag: "UnexpectedStatus",
+    status,
+    section: "RFC 6455 §4.1",
+    message: `the server answered ${status} where 101 opens the connection`,
+    headers
+  })
+
+export const invalidSubprotocol = (protocol: string | undefined, message: string): HandshakeError =>
+  fail({ _tag: "InvalidSubprotocol", status: 500, section: "RFC 6455 §4.1", message, protocol })
+
+export const invalidExtension = (extension: string, message: string): HandshakeError =>
+  fail({
+    _tag: "InvalidExtension",
+    status: 400,
+    section: "RFC 6455 §9.1",
+    message: `extension ${extension}: ${message}`,
+    extension
+  })
+
+export const invalidUrl = (url: string, message: string): HandshakeError =>
+  fail({ _tag: "InvalidUrl", status: 500, section: "RFC 6455 §3", message: `${url}: ${message}`, url })
+
+export const unsafeHeader = (header: string, message: string): HandshakeError =>
+  fail({ _tag: "UnsafeHeader", status: 500, section: "RFC 9110 §5.5", message: `header ${header}: ${message}`, header })
+
+export const unsupported = (feature: string, draft: string): HandshakeError =>
+  fail({ _tag: "Unsupported", status: 501, section: draft, message: `${draft} has no ${feature}`, feature })

@@ -2,7 +2,7 @@
 import type { Result, Schema } from "effect"
 import type { Extension, Negotiated as NegotiatedExtension } from "../../Extension.ts"
 import type { Capabilities, Codec } from "../codec.ts"
-import type { HandshakeError } from "./error.ts"
+import type { Fault } from "./error.ts"
 
 /** Header fields by lower-case name, as `node:http` gives them. */
 export interface HeaderFields {
@@ -153,6 +153,7 @@ export interface ValidRequest {
 
 /** What a draft writes into a client's request. */
 export interface Question {
+  readonly secure: boolean
   readonly host: string
   readonly origin: string | undefined
   /** The value of `Sec-WebSocket-Protocol`. */
@@ -178,17 +179,19 @@ export interface Draft {
   /** The value of `Sec-WebSocket-Version`; Hixie-76 has none. */
   readonly version: 13 | 8 | 7 | undefined
   /** What a request must be. */
-  readonly requestSchema: Schema.Decoder<unknown>
-  /** What a response must be that opens a connection, as far as it does not depend on the request. */
-  readonly responseSchema: Schema.Decoder<unknown>
+  readonly requestSchema: Schema.Codec<unknown, unknown>
+  /** What a response with status 101 must be, as far as it does not depend on the request. */
+  readonly responseSchema: Schema.Codec<unknown, unknown>
   /** What can be said once the connection is open. */
   readonly capabilities: Capabilities
   /** Frames to bytes and back. */
   readonly codec: Codec
+  /** The bytes of the handshake that follow the head: none, but for Hixie-76 8 of the request, 16 of the response. */
+  readonly bodyLength: { readonly request: number; readonly response: number }
   /** Server: validates a request. */
-  readonly validate: (request: Request) => Result.Result<ValidRequest, HandshakeError>
+  readonly validate: (request: Request) => Result.Result<ValidRequest, Fault>
   /** Client: the header fields and the body of a request, with a fresh challenge, and the answer that it expects. */
   readonly ask: (question: Question) => Pick<ClientRequest, "headers" | "body" | "expected">
   /** Client: validates a response with status 101. */
-  readonly confirm: (request: ClientRequest, response: ServerResponse) => Result.Result<ValidResponse, HandshakeError>
+  readonly confirm: (request: ClientRequest, response: ServerResponse) => Result.Result<ValidResponse, Fault>
 }

@@ -1,0 +1,115 @@
+/** A client's part of the opening handshake: RFC 6455 §4.1. */
+import { Result } from "effect"
+import * as Extension from "../../Extension.ts"
+import * as Errors from "./error.ts"
+import { extensionsValue, headerValue, safeHeaders } from "./http.ts"
+import { rfc6455 } from "./hybi.ts"
+import type { ClientRequest, Header, Negotiated, RequestOptions, ServerResponse } from "./model.ts"
+import { isAuthority, isOrigin } from "./schema.ts"
+import { isToken } from "./token.ts"
+import * as Url from "./url.ts"
+
+const checkProtocols = (protocols: ReadonlyArray<string>): Errors.HandshakeError | undefined => {
+  const broken = protocols.find((protocol) => !isToken(protocol))
+  if (broken !== undefined) {
+    return Errors.invalidSubprotocol(broken, `the subprotocol ${JSON.stringify(broken)} is not a token`)
+  }
+  const twice = protocols.find((protocol, index) => protocols.indexOf(protocol) !== index)
+  return twice === undefined
+    ? undefined
+    : Errors.invalidSubprotocol(twice, `the subprotocol ${twice} is asked for more than once`)
+}
+
+const checkNames = (host: string, origin: string | undefined): Errors.HandshakeError | undefined => {
+  if (!isAuthority(host)) return Errors.unsafeHeader("Host", "its value is not a host with an optional port")
+  return origin === undefined || isOrigin(origin)
+    ? undefined
+    : Errors.unsafeHeader("Origin", "its value has other characters than visible ASCII")
+}
+
+const oursUnlessGiven = new Set(["host", "origin"])
+
+/** Composes the request that asks the server of a URL for a connection. Each call draws a fresh challenge. */
+export const request = (
+  url: string | URL,
+  options: RequestOptions = {}
+): Result.Result<ClientRequest, Errors.HandshakeError> =>
+  Result.gen(function* () {
+    const { draft = rfc6455, extensions = [], protocols = [], requireProtocol = false } = options
+    const { auth, authority, ...destination } = yield* Url.parse(url)
+    const given = yield* safeHeaders(options.headers ?? [])
+    const host = options.host ?? headerValue(given, "host") ?? authority
+    const origin = options.origin ?? headerValue(given, "origin")
+    const unsafe = checkProtocols(protocols) ?? checkNames(host, origin)
+    if (unsafe !== undefined) return yield* Result.fail(unsafe)
+    if (extensions.length > 0 && !draft.capabilities.extensions) {
+      return yield* Result.fail(Errors.unsupported("extensions", draft.id))
+    }
+
+    const offers = extensions.flatMap(({ name, offer }) => offer().map((params) => ({ name, params })))
+    const asked = draft.ask({
+      secure: destination.secure,
+      host,
+      origin,
+      protocols: protocols.length > 0 ? protocols.join(", ") : undefined,
+      extensions: offers.length > 0 ? yield* extensionsValue(offers) : undefined
+    })
+    const headers: Array<Header> = [...asked.headers]
+    const credentials = options.auth ?? auth
+    if (credentials !== undefined && headerValue(given, "authorization") === undefined) {
+      headers.push(["Authorization", `Basic ${Buffer.from(credentials).toString("base64")}`])
+    }
+    headers.push(...given.filter(([name]) => !oursUnlessGiven.has(name.toLowerCase())))
+    return { ...destination, ...asked, draft, method: "GET", headers, protocols, requireProtocol, extensions }
+  })
+
+const checkProtocol = (request: ClientRequest, protocol: string | undefined): Errors.HandshakeError | undefined => {
+  if (protocol === undefined) {
+    return request.requireProtocol && request.protocols.length > 0
+      ? Errors.invalidSubprotocol(protocol, "the server chose none of the subprotocols")
+      : undefined
+  }
+  return request.protocols.includes(protocol)
+    ? undefined
+    : Errors.invalidSubprotocol(protocol, `the server chose the subprotocol ${protocol}, which was not asked for`)
+}
+
+const confirmExtensions = (
+  offered: ReadonlyArray<Extension.Extension>,
+  header: string
+): Result.Result<ReadonlyArray<Extension.Negotiated>, Errors.HandshakeError> =>
+  Result.gen(function* () {
+    const answers = yield* Result.mapError(Extension.parse(header), ({ message }) =>
+      Errors.invalidHeader({ field: "sec-websocket-extensions", rule: message, section: "RFC 6455 §9.1" })
+    )
+    const negotiated: Array<Extension.Negotiated> = []
+    let used = 0
+    for (const { name, params } of answers) {
+      const refuse = (message: string) => Errors.invalidExtension(name, message)
+      const extension = offered.find((extension) => extension.name === name)
+      if (extension === undefined) return yield* Result.fail(refuse("it was not offered"))
+      if (negotiated.some((other) => other.name === name)) return yield* Result.fail(refuse("it stands twice"))
+      if ((used & extension.rsv) !== 0) return yield* Result.fail(refuse("another one has its reserved bits"))
+      const agreement = yield* Result.mapError(extension.confirm(params), refuse)
+      negotiated.push({ name, rsv: extension.rsv, ...agreement })
+      used |= extension.rsv
+    }
+    return negotiated
+  })
+
+/** Checks a server's response against the request that it answers. */
+export const verify = (
+  request: ClientRequest,
+  response: ServerResponse
+): Result.Result<Negotiated, Errors.HandshakeError> =>
+  Result.gen(function* () {
+    if (response.status !== 101) return yield* Result.fail(Errors.unexpectedStatus(response.status, response.headers))
+    const answer = yield* Result.mapError(request.draft.confirm(request, response), (fault) =>
+      fault.field === "body" ? Errors.invalidBody(fault) : Errors.invalidHeader(fault)
+    )
+    const refused = checkProtocol(request, answer.protocol)
+    if (refused !== undefined) return yield* Result.fail(refused)
+    const extensions =
+      answer.extensions === undefined ? [] : yield* confirmExtensions(request.extensions, answer.extensions)
+    return { draft: request.draft, protocol: answer.protocol, extensions }
+  })
