@@ -1,0 +1,13 @@
+/**
+ * A live WebSocket connection, of either side: frames and messages as Streams, sends that wait for the transport, a
+ * closing handshake at the end of the scope. `connect` opens one as a client, `Server` as a server, `makePair` both
+ * ends in memory.
+ */
+export type { CloseCause, Closed, CloseFrame } from "./internal/closing.ts"
+export { connect, type ConnectOptions } from "./internal/socket/connect.ts"
+export type { DialOptions } from "./internal/socket/dial.ts"
+export * from "./internal/socket/error.ts"
+export type { Message } from "./internal/socket/inbox.ts"
+export type { KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
+export { makePair, type PairOptions } from "./internal/socket/pair.ts"
+export { run, runBatch } from "./internal/socket/run.ts"

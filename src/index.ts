@@ -1,0 +1,5 @@
+export * as Extension from "./Extension.ts"
+export * as Frame from "./Frame.ts"
+export * as Handshake from "./Handshake.ts"
+export * as Server from "./Server.ts"
+export * as Socket from "./Socket.ts"

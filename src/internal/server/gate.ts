@@ -1,0 +1,215 @@
+import { Cause, type Context, Duration, Effect, Exit, Result } from "effect"
+import type { IncomingMessage } from "node:http"
+import type { Socket as NetSocket } from "node:net"
+import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
+import * as Handshake from "../../Handshake.ts"
+import { DuplexTransport } from "../duplexTransport.ts"
+import { clockTimers } from "../socket/clockTimers.ts"
+import { compressionOf, extensionsOf } from "../socket/compression.ts"
+import { gather } from "../socket/exchange.ts"
+import { LiveSocket } from "../socket/live.ts"
+import { defaults, type Resolved, resolve } from "../socket/options.ts"
+import type { Timers } from "../timers.ts"
+import type { Options, UpgradeRequest } from "./model.ts"
+
+/** A live socket that a server accepted. */
+export type Accepted<A> = LiveSocket<A, UpgradeRequest>
+
+const defaultMaxHandshakes = 1024
+
+/** Bytes behind the head of a Hixie-76 request (draft-hixie-thewebsocketprotocol-76 §5.2). */
+const key3Size = 8
+
+const ignore = (): void => {}
+
+/**
+ * Turns upgrade requests into sockets, or into refusals. Knows how many connections and handshakes there are; what
+ * becomes of an accepted socket is `onConnection`'s to say.
+ */
+export class Gate<A, R> {
+  readonly live = new Set<Accepted<A>>()
+  /** Refuses everybody from now on. */
+  draining = false
+  /** Called when the last connection is gone. */
+  onEmpty: (() => void) | undefined = undefined
+  readonly timers: Timers
+  readonly handshakeTimeout: number
+  readonly shutdownTimeout: number
+  private readonly options: Options<A, R>
+  private readonly accept: Handshake.AcceptOptions
+  private readonly settings: Resolved
+  private readonly fork: <X, E>(effect: Effect.Effect<X, E, R>) => { readonly addObserver: Observe<X, E> }
+  private handshakes = 0
+  private onConnection: ((socket: Accepted<A>) => void) | undefined = undefined
+  private waiting: Array<Accepted<A>> = []
+
+  constructor(options: Options<A, R>, context: Context.Context<R>) {
+    this.options = options
+    this.accept = { ...options, extensions: [...extensionsOf(options.compression), ...(options.extensions ?? [])] }
+    this.settings = resolve(options)
+    this.handshakeTimeout = Duration.toMillis(options.handshakeTimeout ?? defaults.timeout)
+    this.shutdownTimeout = Duration.toMillis(options.shutdownTimeout ?? defaults.timeout)
+    this.timers = clockTimers(context)
+    this.fork = Effect.runForkWith(context)
+  }
+
+  /** Takes every connection from now on, those that wait first. Answers how to stop. */
+  onEach(take: (socket: Accepted<A>) => void): () => void {
+    this.onConnection = take
+    const { waiting } = this
+    this.waiting = []
+    for (const socket of waiting) take(socket)
+    return () => {
+      if (this.onConnection === take) this.onConnection = undefined
+    }
+  }
+
+  /** Handles an upgrade request; accepted sockets go to `onEach`. */
+  readonly upgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void =>
+    this.negotiate(incoming, socket, head, (result) => {
+      if (Result.isFailure(result)) return
+      if (this.onConnection === undefined) this.waiting.push(result.success)
+      else this.onConnection(result.success)
+    })
+
+  /** Handles an upgrade request: a refusal is written before `done` hears of it. */
+  negotiate(
+    incoming: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    done: (result: Result.Result<Accepted<A>, Handshake.HandshakeError>) => void
+  ): void {
+    socket.on("error", ignore)
+    const refuse = (error: Handshake.HandshakeError): void => {
+      this.refuse(socket, error)
+      done(Result.fail(error))
+    }
+    const { maxConnections = Infinity, maxHandshakes = defaultMaxHandshakes } = this.options
+    if (this.draining) return refuse(Handshake.shuttingDown())
+    if (this.live.size + this.handshakes >= maxConnections) return refuse(Handshake.tooManyConnections(maxConnections))
+    if (this.handshakes >= maxHandshakes) return refuse(Handshake.tooManyConnections(maxHandshakes))
+    const request = requestOf(incoming, socket as NetSocket)
+    const decide = (whole: UpgradeRequest, rest: Buffer): void => {
+      const accepted = Handshake.acceptResult(whole, this.accept)
+      if (Result.isFailure(accepted)) return refuse(accepted.failure)
+      this.authorize(whole, socket, (context) => {
+        if (Result.isFailure(context)) return refuse(context.failure)
+        if (this.draining) return refuse(Handshake.shuttingDown())
+        if (socket.destroyed) return done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
+        done(Result.succeed(this.open(whole, socket, rest, accepted.success, context.success)))
+      })
+    }
+    if (incoming.headers["sec-websocket-key1"] === undefined) return decide(request, head)
+    this.readKey3(socket, head, (bytes) =>
+      bytes === undefined
+        ? refuse(Handshake.timeout(this.handshakeTimeout))
+        : decide({ ...request, key3: bytes.subarray(0, key3Size) }, bytes.subarray(key3Size))
+    )
+  }
+
+  private readKey3(socket: Duplex, head: Buffer, done: (bytes: Buffer | undefined) => void): void {
+    if (head.length >= key3Size) return done(head)
+    this.handshakes++
+    let settled = false
+    const settle = (bytes: Buffer | undefined): void => {
+      if (settled) return
+      settled = true
+      timer.cancel()
+      this.handshakes--
+      done(bytes)
+    }
+    const timer = this.timers.after(this.handshakeTimeout, () => settle(undefined))
+    gather(socket, head, key3Size, settle)
+  }
+
+  private authorize(
+    request: UpgradeRequest,
+    socket: Duplex,
+    done: (context: Result.Result<A, Handshake.HandshakeError>) => void
+  ): void {
+    const { authorize } = this.options
+    // Without `authorize` the connection's context is `undefined`, as its type then says.
+    if (authorize === undefined) return done(Result.succeed(undefined as A))
+    this.handshakes++
+    const bounded = Effect.timeoutOrElse(
+      Effect.suspend(() => authorize(request)),
+      {
+        duration: Duration.millis(this.handshakeTimeout),
+        orElse: () => Effect.fail(Handshake.timeout(this.handshakeTimeout))
+      }
+    )
+    socket.pause()
+    this.fork(bounded).addObserver((exit) => {
+      this.handshakes--
+      if (Exit.isSuccess(exit)) return done(Result.succeed(exit.value))
+      const failure = Cause.findErrorOption(exit.cause)
+      if (failure._tag === "Some") return done(Result.fail(failure.value))
+      this.fork(Effect.logError("authorize failed", exit.cause) as Effect.Effect<void, never, R>)
+      done(Result.fail(Handshake.rejected({ status: 500 })))
+    })
+  }
+
+  private open(
+    request: UpgradeRequest,
+    socket: Duplex,
+    head: Buffer,
+    accepted: Handshake.Accepted,
+    context: A
+  ): Accepted<A> {
+    const { draft, extensions, protocol } = accepted
+    quiet(socket)
+    socket.write(Handshake.encodeResponse(accepted.response))
+    const live: Accepted<A> = new LiveSocket({
+      transport: new DuplexTransport(socket),
+      role: "server",
+      timers: this.timers,
+      settings: this.settings,
+      draft,
+      protocol,
+      extensions,
+      compression: compressionOf(extensions),
+      request,
+      context
+    })
+    this.live.add(live)
+    live.onGone = () => {
+      this.live.delete(live)
+      if (this.live.size === 0) this.onEmpty?.()
+    }
+    socket.off("error", ignore)
+    live.connection.start(head)
+    return live
+  }
+
+  /** Answers, and sees to it that a peer that never goes away is dropped. */
+  private refuse(socket: Duplex, error: Handshake.HandshakeError): void {
+    if (socket.destroyed || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    quiet(socket)
+    const timer = this.timers.after(this.handshakeTimeout, () => socket.destroy())
+    socket.once("close", () => timer.cancel())
+    socket.end(Handshake.encodeResponse(Handshake.refusal(error)))
+    socket.resume()
+  }
+}
+
+type Observe<X, E> = (observer: (exit: Exit.Exit<X, E>) => void) => unknown
+
+/** Node's own timers and delays off: the engine has its own. */
+const quiet = (socket: Duplex): void => {
+  if ("setNoDelay" in socket) (socket as NetSocket).setNoDelay(true)
+  if ("setTimeout" in socket) (socket as NetSocket).setTimeout(0)
+}
+
+const requestOf = (incoming: IncomingMessage, socket: NetSocket): UpgradeRequest => ({
+  method: incoming.method ?? "",
+  url: incoming.url ?? "",
+  httpVersion: incoming.httpVersion,
+  headers: incoming.headers,
+  secure: (socket as TLSSocket).encrypted === true,
+  remoteAddress: socket.remoteAddress,
+  remotePort: socket.remotePort
+})

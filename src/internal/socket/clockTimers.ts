@@ -1,0 +1,22 @@
+import { Clock, Context, Duration, Effect } from "effect"
+import { type Timers, Wheel } from "../timers.ts"
+
+const wheels = new WeakMap<Clock.Clock, Timers>()
+
+/** The timers of an Effect clock: one wheel, and so at most one sleeping fiber, for each clock. */
+export const clockTimers = (context: Context.Context<never>): Timers => {
+  const clock = Context.get(context, Clock.Clock)
+  let timers = wheels.get(clock)
+  if (timers === undefined) {
+    const fork = Effect.runForkWith(context)
+    timers = new Wheel(
+      () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
+      (delay, ring) => {
+        const fiber = fork(Effect.andThen(clock.sleep(Duration.millis(delay)), Effect.sync(ring)))
+        return () => fiber.interruptUnsafe()
+      }
+    )
+    wheels.set(clock, timers)
+  }
+  return timers
+}

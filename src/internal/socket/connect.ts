@@ -1,0 +1,114 @@
+import { Duration, Effect } from "effect"
+import type * as net from "node:net"
+import * as Handshake from "../../Handshake.ts"
+import { DuplexTransport } from "../duplexTransport.ts"
+import { clockTimers } from "./clockTimers.ts"
+import { compressionOf, extensionsOf } from "./compression.ts"
+import { dial, type DialOptions } from "./dial.ts"
+import { SocketError } from "./error.ts"
+import { exchange } from "./exchange.ts"
+import { LiveSocket } from "./live.ts"
+import type { Scoped, Socket, SocketOptions } from "./model.ts"
+import { defaults, resolve } from "./options.ts"
+
+/** How a client connects. */
+export interface ConnectOptions extends SocketOptions, Handshake.RequestOptions, DialOptions {
+  /** How long opening may take: name, transport, TLS and handshake, redirects included. Default 10 seconds. */
+  readonly openTimeout?: Duration.Input | undefined
+  /** How many redirects are followed. Default 0: a redirect is a failed handshake. */
+  readonly maxRedirects?: number | undefined
+}
+
+const handshakeFailed = (error: Handshake.HandshakeError): SocketError =>
+  new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })
+
+/** Opens a connection; the end of the scope closes it. */
+export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
+  Effect.acquireRelease(
+    Effect.interruptible(withTimeout(open(String(url), options, options.maxRedirects ?? 0), options.openTimeout)),
+    (socket, exit) => socket.end(exit),
+    { interruptible: true }
+  )
+
+const withTimeout = <A>(
+  effect: Effect.Effect<A, SocketError>,
+  timeout: Duration.Input = defaults.timeout
+): Effect.Effect<A, SocketError> => {
+  const limit = Duration.toMillis(timeout)
+  const message = `the connection was not open after ${limit} ms`
+  return Effect.timeoutOrElse(effect, {
+    duration: timeout,
+    orElse: () => Effect.fail(new SocketError({ reason: { _tag: "OpenTimeout", message, limit } }))
+  })
+}
+
+const open = (
+  url: string,
+  options: ConnectOptions,
+  redirects: number
+): Effect.Effect<LiveSocket<undefined>, SocketError> =>
+  Effect.gen(function* () {
+    const extensions = [...extensionsOf(options.compression), ...(options.extensions ?? [])]
+    const request = yield* Effect.mapError(Handshake.request(url, { ...options, extensions }), handshakeFailed)
+    const socket = yield* dial(request, options)
+    const { head, response } = yield* exchange(socket, request)
+    const negotiated = yield* Effect.result(Handshake.verify(request, response))
+    if (negotiated._tag === "Failure") {
+      socket.destroy()
+      const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
+      return next === undefined
+        ? yield* Effect.fail(handshakeFailed(negotiated.failure))
+        : yield* open(next.url, next.options, redirects - 1)
+    }
+    const context = yield* Effect.context<never>()
+    return start(socket, head, request, negotiated.success, options, context)
+  })
+
+const start = (
+  socket: net.Socket,
+  head: Buffer,
+  request: Handshake.ClientRequest,
+  { draft, extensions, protocol }: Handshake.Negotiated,
+  options: ConnectOptions,
+  context: Parameters<typeof clockTimers>[0]
+): LiveSocket<undefined> => {
+  socket.setNoDelay(true)
+  socket.setTimeout(0)
+  const live = new LiveSocket({
+    transport: new DuplexTransport(socket),
+    role: "client",
+    timers: clockTimers(context),
+    settings: resolve(options),
+    draft,
+    protocol,
+    extensions,
+    compression: compressionOf(extensions),
+    request,
+    context: undefined
+  })
+  live.connection.start(head)
+  return live
+}
+
+/** Where a refusal redirects to, with what may be told there: credentials stay with their host, and never leave TLS. */
+const redirectOf = (
+  url: string,
+  request: Handshake.ClientRequest,
+  options: ConnectOptions,
+  { reason }: Handshake.HandshakeError
+): { readonly url: string; readonly options: ConnectOptions } | undefined => {
+  if (reason._tag !== "UnexpectedStatus" || reason.status < 301 || reason.status > 308) return undefined
+  const { location } = reason.headers
+  if (typeof location !== "string" || !URL.canParse(location, url)) return undefined
+  const next = new URL(location, url)
+  if (next.protocol === "http:") next.protocol = "ws:"
+  if (next.protocol === "https:") next.protocol = "wss:"
+  const sameHost = next.host === new URL(request.url).host && request.socketPath === undefined
+  if (sameHost && (next.protocol === "wss:" || !request.secure)) return { url: next.href, options }
+  const headers = Object.entries(Array.isArray(options.headers) ? Object.fromEntries(options.headers) : (options.headers ?? {}))
+  const kept = headers.filter(([name]) => !["authorization", "cookie", "host"].includes(name.toLowerCase()))
+  return {
+    url: next.href,
+    options: { ...options, auth: undefined, host: undefined, headers: kept.map(([name, value]) => [name, String(value)] as const) }
+  }
+}

@@ -1,0 +1,91 @@
+import { Data } from "effect"
+import type { Violation } from "../violation.ts"
+import type { Closed } from "../closing.ts"
+import type { HandshakeError } from "../handshake/error.ts"
+
+/** The transport could not be opened: name not found, refused, TLS failed, or the proxy would not. */
+export interface OpenFailed {
+  readonly _tag: "OpenFailed"
+  readonly message: string
+  readonly cause: unknown
+}
+
+/** The connection was not open in time. */
+export interface OpenTimeout {
+  readonly _tag: "OpenTimeout"
+  readonly message: string
+  /** The limit in milliseconds. */
+  readonly limit: number
+}
+
+/** The opening handshake failed. */
+export interface HandshakeFailed {
+  readonly _tag: "HandshakeFailed"
+  readonly message: string
+  readonly error: HandshakeError
+}
+
+/** The connection is closed, or closing: what was asked can't be done any more. */
+export interface ConnectionClosed {
+  readonly _tag: "ConnectionClosed"
+  readonly message: string
+  /** The peer's close code; 1005 when its close frame had none, 1006 when there was no close frame. */
+  readonly closeCode: number
+  /** The peer's reason. */
+  readonly closeReason: string
+  /** How it ended, once it has. */
+  readonly closed: Closed | undefined
+}
+
+/** The peer broke the protocol, or a limit; the connection is closed for it. */
+export interface ProtocolViolation {
+  readonly _tag: "ProtocolViolation"
+  readonly message: string
+  readonly closeCode: Violation["closeCode"]
+  readonly violation: Violation
+}
+
+/** The draft of this connection has no way to say this. Nothing was sent. */
+export interface Unsupported {
+  readonly _tag: "Unsupported"
+  readonly message: string
+  /** What was asked for. */
+  readonly feature: "binary" | "ping" | "closeCode" | "fragments"
+  /** The draft's `id`. */
+  readonly draft: string
+}
+
+/** What was to be sent breaks the protocol: a close code that may not travel, a continuation of nothing. Nothing was sent. */
+export interface InvalidSend {
+  readonly _tag: "InvalidSend"
+  readonly message: string
+  readonly violation: Violation
+}
+
+/** Somebody reads already, or reads the other view: a connection has one reader, of frames or of messages. */
+export interface AlreadyReading {
+  readonly _tag: "AlreadyReading"
+  readonly message: string
+}
+
+export type SocketErrorReason =
+  | OpenFailed
+  | OpenTimeout
+  | HandshakeFailed
+  | ConnectionClosed
+  | ProtocolViolation
+  | Unsupported
+  | InvalidSend
+  | AlreadyReading
+
+/** A connection failed. Catch it once, then look at `reason._tag`. */
+export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** The close code that goes with the failure, where there is one. */
+  get closeCode(): number | undefined {
+    return "closeCode" in this.reason ? this.reason.closeCode : undefined
+  }
+}

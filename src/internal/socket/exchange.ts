@@ -1,0 +1,86 @@
+import { Effect } from "effect"
+import * as http from "node:http"
+import type * as net from "node:net"
+import type { Duplex } from "node:stream"
+import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
+import { SocketError } from "./error.ts"
+
+/** The server's response, and what came behind it. */
+export interface Answer {
+  readonly response: ServerResponse
+  readonly head: Buffer
+}
+
+/** Length of the answer to a Hixie-76 challenge, in bytes (draft-hixie-thewebsocketprotocol-76 §5.2). */
+const challengeSize = 16
+
+const lost = (cause: unknown): SocketError =>
+  new SocketError({
+    reason: {
+      _tag: "OpenFailed",
+      message: `the connection was lost during the handshake: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause
+    }
+  })
+
+/** Writes the request to an open transport and reads the response; destroys the transport when interrupted. */
+export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Effect<Answer, SocketError> =>
+  Effect.callback((resume) => {
+    const outgoing = http.request({
+      createConnection: () => socket,
+      method: request.method,
+      path: request.target,
+      headers: request.headers.flat(),
+      setHost: false
+    })
+    const answer = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void =>
+      resume(
+        Effect.succeed({ response: { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, head })
+      )
+    outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
+      if (request.body === undefined) return answer(incoming, head)
+      gather(socket, head, challengeSize, (bytes) =>
+        bytes === undefined
+          ? resume(Effect.fail(lost("it ended")))
+          : answer(incoming, bytes.subarray(challengeSize), bytes.subarray(0, challengeSize))
+      )
+    })
+    outgoing.once("response", (incoming: http.IncomingMessage) => {
+      socket.on("error", () => {})
+      socket.destroy()
+      answer(incoming, Buffer.alloc(0))
+    })
+    outgoing.on("error", (cause) => resume(Effect.fail(lost(cause))))
+    if (request.body !== undefined) outgoing.once("finish", () => socket.write(request.body ?? ""))
+    outgoing.end()
+    return Effect.sync(() => {
+      socket.on("error", () => {})
+      socket.destroy()
+    })
+  })
+
+/** Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. */
+export const gather = (
+  socket: Duplex,
+  head: Buffer,
+  size: number,
+  done: (bytes: Buffer | undefined) => void
+): void => {
+  if (head.length >= size) return done(head)
+  let bytes = head
+  const finish = (result: Buffer | undefined): void => {
+    socket.off("data", onData)
+    socket.off("close", onClose)
+    done(result)
+  }
+  const onData = (chunk: Buffer): void => {
+    bytes = Buffer.concat([bytes, chunk])
+    if (bytes.length < size) return
+    socket.pause()
+    finish(bytes)
+  }
+  const onClose = (): void => finish(undefined)
+  socket.on("data", onData)
+  socket.on("close", onClose)
+  socket.resume()
+}

@@ -1,0 +1,178 @@
+import { isUtf8 } from "node:buffer"
+import type { Frame } from "../../Frame.ts"
+import { Assembler } from "../assembler.ts"
+import { type Closed, decodeClose } from "../closing.ts"
+import type { Connection, Face } from "../connection.ts"
+import { Opcode } from "../opcode.ts"
+import { decodeUtf8 } from "../utf8.ts"
+import * as Violation from "../violation.ts"
+
+/** A message: text as a string, bytes as they are. */
+export type Message = string | Uint8Array
+
+/** What a message or frame costs beside its payload, in bytes, when the inbox counts what waits in it. */
+const overhead = 64
+
+/** How many times the limit may wait before reading stops in the middle of what was read. */
+const holdFactor = 16
+
+/** How what arrives is kept. It is recorded as frames until the first reader says what it wants. */
+type View = "unclaimed" | "frames" | "messages"
+
+/** Who hears of pongs and of the end, without reading. */
+export interface Listener {
+  onPong(payload: Buffer): void
+  onClosed(closed: Closed): void
+}
+
+/**
+ * What arrived and waits to be read. A batch is what one read brought; a reader takes all that waits at once. Nothing
+ * that arrives before the first reader is lost, and beyond the limit the transport is paused.
+ */
+export class Inbox implements Face {
+  /** Whether nothing more will come. */
+  over = false
+  /** Called, once, when there is something to take or nothing more will come. */
+  waiter: (() => void) | undefined = undefined
+  private readonly limit: number
+  private connection: Connection | undefined = undefined
+  private listener: Listener | undefined = undefined
+  private view: View = "unclaimed"
+  private items: Array<Frame | Message> = []
+  private size = 0
+
+  /** `limit` is how many bytes may wait before the transport is paused. */
+  constructor(limit: number) {
+    this.limit = limit
+  }
+
+  attach(connection: Connection, listener: Listener): void {
+    this.connection = connection
+    this.listener = listener
+  }
+
+  /** Says that messages are wanted. Answers whether they can be had: not when frames were asked for before. */
+  claimMessages(): boolean {
+    if (this.view === "unclaimed") {
+      this.view = "messages"
+      const recorded = this.items as Array<Frame>
+      this.items = []
+      for (const frame of recorded) this.convert(frame)
+      if (this.partial !== undefined) this.connection?.adopt(this.partial)
+      this.partial = undefined
+    }
+    return this.view === "messages"
+  }
+
+  /** Says that frames are wanted. Answers whether they can be had: not when messages were asked for before. */
+  claimFrames(): boolean {
+    if (this.view === "unclaimed") this.view = "frames"
+    return this.view === "frames"
+  }
+
+  get isEmpty(): boolean {
+    return this.items.length === 0
+  }
+
+  /** Takes all that waits. The items are frames or messages, as was claimed. */
+  take(): Array<Frame | Message> {
+    const { items } = this
+    this.items = []
+    this.size = 0
+    if (this.connection?.isPaused === true) this.connection.resume()
+    return items
+  }
+
+  // Face
+
+  get wantsFragments(): boolean {
+    return this.view !== "messages"
+  }
+
+  message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
+    if (this.view === "messages") {
+      if (opcode === Opcode.text) {
+        const text = decodeUtf8(bytes, start, end)
+        if (text === undefined) return Violation.invalidUtf8
+        this.add(text, end - start)
+      } else {
+        this.add(bytes.subarray(start, end), end - start)
+      }
+      return undefined
+    }
+    const payload = bytes.subarray(start, end)
+    if (opcode === Opcode.text && !isUtf8(payload)) return Violation.invalidUtf8
+    this.add({ _tag: opcode === Opcode.text ? "Text" : "Binary", fin: true, rsv: 0, payload }, end - start)
+    return undefined
+  }
+
+  fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): undefined {
+    const _tag = opcode === Opcode.continuation ? "Continuation" : opcode === Opcode.text ? "Text" : "Binary"
+    this.add({ _tag, fin, rsv: 0, payload: bytes.subarray(start, end) }, end - start)
+  }
+
+  control(opcode: number, bytes: Buffer, start: number, end: number): void {
+    if (opcode === Opcode.pong) this.listener?.onPong(bytes.subarray(start, end))
+    if (this.view === "messages") return
+    const payload = bytes.subarray(start, end)
+    this.add(
+      opcode === Opcode.close
+        ? { _tag: "Close", fin: true, rsv: 0, ...decodeClose(bytes, start, end), payload }
+        : { _tag: opcode === Opcode.ping ? "Ping" : "Pong", fin: true, rsv: 0, payload },
+      end - start
+    )
+  }
+
+  batchEnd(): void {
+    if (this.items.length > 0) this.wake()
+    if (this.size > this.limit && this.connection?.isOpen === true) this.connection.pause()
+  }
+
+  ended(): void {
+    this.over = true
+    this.wake()
+  }
+
+  closed(closed: Closed): void {
+    this.listener?.onClosed(closed)
+  }
+
+  private add(item: Frame | Message, size: number): void {
+    const { connection } = this
+    // Once we have asked to close, what nobody reads must not keep the peer's answer from arriving.
+    if (this.size > this.limit && connection?.isOpen === false) return
+    this.items.push(item)
+    this.size += size + overhead
+    if (this.size > holdFactor * this.limit) connection?.hold()
+  }
+
+  private wake(): void {
+    const { waiter } = this
+    this.waiter = undefined
+    waiter?.()
+  }
+
+  // The fragments recorded so far of a message whose end has not come.
+  private partial: Assembler | undefined = undefined
+
+  private convert(frame: Frame): void {
+    if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") return
+    const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
+    const first = frame._tag !== "Continuation"
+    if (first && frame.fin) {
+      this.items.push(frame._tag === "Text" ? payload.toString("utf8") : payload)
+      return
+    }
+    const assembler = (this.partial ??= new Assembler(
+      frame._tag === "Text" ? Opcode.text : Opcode.binary,
+      0,
+      payload.length
+    ))
+    assembler.append(payload, 0, payload.length)
+    if (frame.fin) {
+      const whole = assembler.take()
+      this.partial = undefined
+      this.items.push(assembler.opcode === Opcode.text ? whole.toString("utf8") : whole)
+    }
+  }
+}

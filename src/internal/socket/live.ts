@@ -1,0 +1,403 @@
+import { Cause, Deferred, Duration, Effect, Exit, type Pull, Stream } from "effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type { Negotiated } from "../../Extension.ts"
+import { closeViolation, type Frame, isControl, opcode } from "../../Frame.ts"
+import type { Closed } from "../closing.ts"
+import type { Role } from "../codec.ts"
+import { type Compression, Connection } from "../connection.ts"
+import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
+import { Opcode } from "../opcode.ts"
+import type { Timers } from "../timers.ts"
+import type { Transport } from "../transport.ts"
+import * as Violation from "../violation.ts"
+import { SocketError, type Unsupported } from "./error.ts"
+import { Inbox, type Message } from "./inbox.ts"
+import type { Socket } from "./model.ts"
+import type { Resolved } from "./options.ts"
+
+/** What a live socket is made of. */
+export interface LiveOptions<Context, Opening> {
+  readonly transport: Transport
+  readonly role: Role
+  readonly timers: Timers
+  readonly settings: Resolved
+  readonly draft: Draft
+  readonly protocol: string | undefined
+  readonly extensions: ReadonlyArray<Negotiated>
+  readonly compression: Compression | undefined
+  readonly request: Opening
+  readonly context: Context
+}
+
+interface PendingPing {
+  readonly payload: Uint8Array
+  readonly sentAt: number
+  readonly settle: (result: Effect.Effect<Duration.Duration, SocketError>) => void
+}
+
+/**
+ * A socket over the engine. Streams and bound functions are made when they are first asked for, so that an idle
+ * connection has none it doesn't use.
+ */
+export class LiveSocket<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
+  implements Socket<Context>
+{
+  readonly protocol: string | undefined
+  readonly draft: Draft
+  readonly extensions: ReadonlyArray<Negotiated>
+  readonly request: Opening
+  readonly context: Context
+  /** Called when the connection is gone. */
+  onGone: (() => void) | undefined = undefined
+  readonly connection: Connection
+  readonly inbox: Inbox
+  private cachedMessages: Stream.Stream<Message, SocketError> | undefined = undefined
+  private cachedFrames: Stream.Stream<Frame, SocketError> | undefined = undefined
+  private cachedSend: Socket["send"] | undefined = undefined
+  private whenClosed: Deferred.Deferred<Closed> | undefined = undefined
+  private pings: Array<PendingPing> | undefined = undefined
+  private pingCount = 0
+  /** A message is being sent in fragments; other senders wait in `turn`. */
+  private fragmenting = false
+  private turn: Array<() => void> | undefined = undefined
+
+  constructor(options: LiveOptions<Context, Opening>) {
+    const { draft, settings } = options
+    this.draft = draft
+    this.protocol = options.protocol
+    this.extensions = options.extensions
+    this.request = options.request
+    this.context = options.context
+    this.inbox = new Inbox(settings.readBufferSize)
+    this.connection = new Connection(this.inbox, {
+      transport: options.transport,
+      codec: draft.codec,
+      role: options.role,
+      timers: options.timers,
+      maxMessageSize: settings.maxMessageSize,
+      writeHighWaterMark: settings.writeBufferSize,
+      closeTimeout: settings.closeTimeout,
+      keepAlive: settings.keepAlive,
+      compression: options.compression
+    })
+    this.inbox.attach(this.connection, this)
+  }
+
+  // Reading
+
+  get messages(): Stream.Stream<Message, SocketError> {
+    return (this.cachedMessages ??= this.stream<Message>(() => this.inbox.claimMessages(), () => this.messagesEnd()))
+  }
+
+  get frames(): Stream.Stream<Frame, SocketError> {
+    return (this.cachedFrames ??= this.stream<Frame>(() => this.inbox.claimFrames(), () => this.framesEnd()))
+  }
+
+  /** How the messages end, once nothing more will come. */
+  messagesEnd(): Exit.Exit<never, SocketError | Cause.Done> {
+    const { cause, closeReceived } = this.connection
+    const code = closeReceived?.code
+    const normal = closeReceived !== undefined && (code === undefined || code === 1000 || code === 1001)
+    return normal && cause === undefined ? done : Exit.fail(this.closedError())
+  }
+
+  private framesEnd(): Exit.Exit<never, SocketError | Cause.Done> {
+    return this.connection.closeReceived === undefined ? Exit.fail(this.closedError()) : done
+  }
+
+  private stream<A extends Message | Frame>(
+    claim: () => boolean,
+    end: () => Exit.Exit<never, SocketError | Cause.Done>
+  ): Stream.Stream<A, SocketError> {
+    const { inbox } = this
+    type Next = Pull.Pull<NonEmptyReadonlyArray<A>, SocketError>
+    // The claim says which of the two the inbox holds, and a pull is only answered with something.
+    const taken = (): Next => (inbox.isEmpty ? end() : Exit.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<A>))
+    const wait: Next = Effect.callback<NonEmptyReadonlyArray<A>, SocketError | Cause.Done>((resume) => {
+      if (inbox.waiter !== undefined) {
+        resume(Effect.fail(alreadyReading))
+        return undefined
+      }
+      const waiter = (): void => resume(taken())
+      inbox.waiter = waiter
+      return Effect.sync(() => {
+        if (inbox.waiter === waiter) inbox.waiter = undefined
+      })
+    })
+    const pull: Next = Effect.suspend(() => (inbox.isEmpty && !inbox.over ? wait : taken()))
+    return Stream.fromPull(Effect.suspend(() => (claim() ? Effect.succeed(pull) : Effect.fail(alreadyReading))))
+  }
+
+  // Sending
+
+  get send(): Socket["send"] {
+    return (this.cachedSend ??= (message) => Effect.suspend(() => this.push(message)))
+  }
+
+  get sendAll(): Socket["sendAll"] {
+    return (messages) =>
+      Effect.suspend(() => {
+        const rest = messages[Symbol.iterator]()
+        const next = (): Effect.Effect<void, SocketError> => {
+          for (let step = rest.next(); step.done !== true; step = rest.next()) {
+            const sent = this.push(step.value)
+            if (sent !== Effect.void) return Effect.flatMap(sent, next)
+          }
+          return Effect.void
+        }
+        return next()
+      })
+  }
+
+  get sendStream(): Socket["sendStream"] {
+    return <E, R>(pieces: Stream.Stream<Message, E, R>) =>
+      Effect.suspend((): Effect.Effect<void, SocketError | E, R> => {
+        if (!this.draft.capabilities.fragments) return Effect.fail(this.unsupported("fragments"))
+        return Effect.acquireUseRelease(
+          this.takeTurn,
+          () => {
+            let kind: number = Opcode.continuation
+            const piece = (message: Message): Effect.Effect<void, SocketError> => {
+              const first = kind === Opcode.continuation
+              if (first) kind = typeof message === "string" ? Opcode.text : Opcode.binary
+              return this.pushFragment(first ? kind : Opcode.continuation, false, bytesOf(message))
+            }
+            return Effect.andThen(
+              Stream.runForEach(pieces, piece),
+              Effect.suspend(() => {
+                const empty = kind === Opcode.continuation
+                return this.pushFragment(empty ? Opcode.binary : Opcode.continuation, true, nothing)
+              })
+            )
+          },
+          (_, exit) =>
+            Effect.sync(() => {
+              this.endTurn()
+              if (Exit.isFailure(exit)) this.beginClose(1011, "")
+            })
+        )
+      })
+  }
+
+  get ping(): Socket["ping"] {
+    return (payload) =>
+      Effect.callback<Duration.Duration, SocketError>((resume) => {
+        const bytes = payload ?? this.nextPingPayload()
+        if (!this.draft.capabilities.ping) return resume(Effect.fail(this.unsupported("ping")))
+        if (bytes.length > 125) return resume(Effect.fail(invalidSend(Violation.controlTooLong(Opcode.ping))))
+        const { connection } = this
+        if (!connection.sendControl(Opcode.ping, bytes)) return resume(Effect.fail(this.closedError()))
+        const pings = (this.pings ??= [])
+        const entry: PendingPing = { payload: Uint8Array.from(bytes), sentAt: connection.timers.now(), settle: resume }
+        pings.push(entry)
+        return Effect.sync(() => {
+          const at = pings.indexOf(entry)
+          if (at >= 0) pings.splice(at, 1)
+        })
+      })
+  }
+
+  // Closing
+
+  get close(): Socket["close"] {
+    return (code, reason = "") =>
+      Effect.suspend(() => {
+        if (!this.draft.capabilities.closeCode && (code !== undefined || reason !== "")) {
+          return Effect.fail(this.unsupported("closeCode"))
+        }
+        const violation = closeViolation(code ?? 1000, reason)
+        if (violation !== undefined) return Effect.fail(invalidSend(violation))
+        this.beginClose(code ?? 1000, reason)
+        return this.closed
+      })
+  }
+
+  get closed(): Effect.Effect<Closed> {
+    return Effect.suspend(() => {
+      const { closedAs } = this.connection
+      return closedAs === undefined
+        ? Deferred.await((this.whenClosed ??= Deferred.makeUnsafe<Closed>()))
+        : Effect.succeed(closedAs)
+    })
+  }
+
+  /** The end of the connection's scope: closes with 1000, 1001 when interrupted, 1011 after a failure, and waits. */
+  end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<Closed> {
+    const code = Exit.isSuccess(exit) ? 1000 : Cause.hasInterruptsOnly(exit.cause) ? 1001 : 1011
+    this.beginClose(code, "")
+    return this.closed
+  }
+
+  beginClose(code: number, reason: string): void {
+    this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
+    // What nobody reads must not keep the peer's close frame from arriving.
+    this.connection.resume()
+  }
+
+  // What the inbox tells
+
+  onPong(payload: Buffer): void {
+    const { pings } = this
+    const at = pings?.findIndex((ping) => payload.equals(ping.payload)) ?? -1
+    if (pings === undefined || at < 0) return
+    // A pong may stand for earlier pings too, RFC 6455 §5.5.3.
+    const now = this.connection.timers.now()
+    for (const { sentAt, settle } of pings.splice(0, at + 1)) settle(Effect.succeed(Duration.millis(now - sentAt)))
+  }
+
+  onClosed(closed: Closed): void {
+    const { pings, turn } = this
+    this.pings = this.turn = undefined
+    if (pings !== undefined) for (const ping of pings) ping.settle(Effect.fail(this.closedError()))
+    if (turn !== undefined) for (const next of turn) next()
+    this.onGone?.()
+    if (this.whenClosed !== undefined) Deferred.doneUnsafe(this.whenClosed, Exit.succeed(closed))
+  }
+
+  // Inside
+
+  private push(message: Message | Frame): Effect.Effect<void, SocketError> {
+    const { connection } = this
+    if (typeof message === "string") {
+      if (this.fragmenting) return this.afterTurn(message)
+      if (!connection.sendText(message)) return Effect.fail(this.closedError())
+    } else if (message instanceof Uint8Array) {
+      if (this.fragmenting) return this.afterTurn(message)
+      if (!this.draft.capabilities.binary) return Effect.fail(this.unsupported("binary"))
+      if (!connection.sendBinary(message)) return Effect.fail(this.closedError())
+    } else {
+      return this.pushFrame(message)
+    }
+    return connection.full ? this.drained : Effect.void
+  }
+
+  private pushFrame(frame: Frame): Effect.Effect<void, SocketError> {
+    const { capabilities } = this.draft
+    if (frame._tag === "Close") {
+      if (!capabilities.closeCode && frame.code !== undefined) return Effect.fail(this.unsupported("closeCode"))
+      const violation = closeViolation(frame.code, frame.reason)
+      if (violation !== undefined) return Effect.fail(invalidSend(violation))
+      if (!this.connection.isOpen) return Effect.fail(this.closedError())
+      this.connection.close({ code: frame.code, reason: frame.reason })
+      return Effect.void
+    }
+    if (isControl(frame)) {
+      if (!capabilities.ping) return Effect.fail(this.unsupported("ping"))
+      if (frame.payload.length > 125) return Effect.fail(invalidSend(Violation.controlTooLong(opcode(frame))))
+      return this.settle(this.connection.sendControl(opcode(frame), frame.payload))
+    }
+    if (!capabilities.fragments && (!frame.fin || frame._tag === "Continuation")) {
+      return Effect.fail(this.unsupported("fragments"))
+    }
+    if (!capabilities.binary && frame._tag === "Binary") return Effect.fail(this.unsupported("binary"))
+    if (frame._tag === "Continuation") {
+      if (!this.fragmenting) return Effect.fail(invalidSend(Violation.unexpectedOpcode(Opcode.continuation)))
+    } else if (this.fragmenting) {
+      return this.afterTurn(frame)
+    }
+    const sent = this.pushFragment(opcode(frame), frame.fin, frame.payload, frame.rsv)
+    this.fragmenting = !frame.fin
+    if (frame.fin) this.endTurn()
+    return sent
+  }
+
+  private pushFragment(kind: number, fin: boolean, payload: Uint8Array, rsv = 0): Effect.Effect<void, SocketError> {
+    return this.settle(this.connection.sendFrame(kind, fin, payload, rsv))
+  }
+
+  private settle(sent: boolean): Effect.Effect<void, SocketError> {
+    if (!sent) return Effect.fail(this.closedError())
+    return this.connection.full ? this.drained : Effect.void
+  }
+
+  /** Waits until there is room, and fails when the connection is lost meanwhile. */
+  private get drained(): Effect.Effect<void, SocketError> {
+    const { connection } = this
+    return Effect.callback<void, SocketError>((resume) => {
+      const task = (): void => resume(connection.cause === undefined ? Effect.void : Effect.fail(this.closedError()))
+      connection.whenDrained(task)
+      return Effect.sync(() => connection.forget(task))
+    })
+  }
+
+  private afterTurn(message: Message | Frame): Effect.Effect<void, SocketError> {
+    return Effect.flatMap(this.awaitTurn, () => this.push(message))
+  }
+
+  private get awaitTurn(): Effect.Effect<void> {
+    return Effect.callback<void>((resume) => {
+      if (!this.fragmenting || this.connection.closedAs !== undefined) return resume(Effect.void)
+      const turn = (this.turn ??= [])
+      const next = (): void => resume(Effect.void)
+      turn.push(next)
+      return Effect.sync(() => {
+        const at = turn.indexOf(next)
+        if (at >= 0) turn.splice(at, 1)
+      })
+    })
+  }
+
+  private get takeTurn(): Effect.Effect<void, SocketError> {
+    return Effect.suspend(() => {
+      if (!this.connection.isOpen) return Effect.fail(this.closedError())
+      if (this.fragmenting) return Effect.flatMap(this.awaitTurn, () => this.takeTurn)
+      this.fragmenting = true
+      return Effect.void
+    })
+  }
+
+  private endTurn(): void {
+    const { turn } = this
+    this.fragmenting = false
+    this.turn = undefined
+    if (turn !== undefined) for (const next of turn) next()
+  }
+
+  private nextPingPayload(): Uint8Array {
+    const payload = Buffer.alloc(4)
+    payload.writeUInt32BE(this.pingCount++ >>> 0)
+    return payload
+  }
+
+  private unsupported(feature: Unsupported["feature"]): SocketError {
+    const { id } = this.draft
+    return new SocketError({
+      reason: { _tag: "Unsupported", message: `the draft ${id} can't say this: ${feature}`, feature, draft: id }
+    })
+  }
+
+  /** Why nothing can be sent or read any more. */
+  private closedError(): SocketError {
+    const { cause, closedAs, closeReceived } = this.connection
+    if (cause?._tag === "Violation") {
+      const { violation } = cause
+      const { closeCode } = violation
+      const message = `${violation.message} (${violation.section}); closed with ${closeCode}`
+      return new SocketError({ reason: { _tag: "ProtocolViolation", message, closeCode, violation } })
+    }
+    const closeCode = closeReceived === undefined ? 1006 : (closeReceived.code ?? 1005)
+    const closeReason = closeReceived?.reason ?? ""
+    const message = `the connection is closed: ${closeCode}${closeReason === "" ? "" : ` ${closeReason}`}`
+    return new SocketError({
+      reason: { _tag: "ConnectionClosed", message, closeCode, closeReason, closed: closedAs }
+    })
+  }
+}
+
+const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
+
+const nothing = new Uint8Array(0)
+
+export const alreadyReading = new SocketError({
+  reason: {
+    _tag: "AlreadyReading",
+    message: "a connection has one reader, of frames or of messages; somebody reads already"
+  }
+})
+
+const invalidSend = (violation: Violation.Violation): SocketError =>
+  new SocketError({
+    reason: { _tag: "InvalidSend", message: `${violation.message} (${violation.section})`, violation }
+  })
+
+const bytesOf = (message: Message): Uint8Array => (typeof message === "string" ? Buffer.from(message) : message)

@@ -1,0 +1,60 @@
+import { Effect } from "effect"
+import * as Handshake from "../../Handshake.ts"
+import type { Role } from "../codec.ts"
+import { memoryPair } from "../memoryTransport.ts"
+import type { Transport } from "../transport.ts"
+import { clockTimers } from "./clockTimers.ts"
+import { compressionOf, extensionsOf } from "./compression.ts"
+import { LiveSocket } from "./live.ts"
+import type { Scoped, Socket, SocketOptions } from "./model.ts"
+import { resolve } from "./options.ts"
+
+/** How a pair in memory is made. */
+export interface PairOptions extends SocketOptions {
+  /** The draft that both speak. Default: RFC 6455, version 13. */
+  readonly draft?: Handshake.Draft | undefined
+  /** The subprotocols that the client asks for and the server has. */
+  readonly protocols?: ReadonlyArray<string> | undefined
+  /** Options of the client alone, over those of both. */
+  readonly client?: SocketOptions | undefined
+  /** Options of the server alone, over those of both. */
+  readonly server?: SocketOptions | undefined
+}
+
+/** A client and a server joined in memory, after a real handshake; the end of the scope closes both. */
+export const makePair = (options: PairOptions = {}): Scoped<[client: Socket, server: Socket], never> =>
+  Effect.acquireRelease(Effect.orDie(open(options)), ([client, server], exit) =>
+    Effect.all([client.end(exit), server.end(exit)], { concurrency: 2, discard: true })
+  )
+
+const open = Effect.fnUntraced(function* (options: PairOptions) {
+  const draft = options.draft ?? Handshake.rfc6455
+  const both = { ...options, drafts: [draft], draft, extensions: extensionsOf(options.compression) }
+  const request = yield* Handshake.request("ws://localhost/", both)
+  const headers = Object.fromEntries(request.headers.map(([name, value]) => [name.toLowerCase(), value]))
+  const asked = { method: request.method, url: request.target, headers, key3: request.body }
+  const accepted = yield* Handshake.accept(asked, { ...both, origins: "any" })
+  const { body, headers: answer, status } = accepted.response
+  const fields = Object.fromEntries(answer.map(([name, value]) => [name.toLowerCase(), value]))
+  const negotiated = yield* Handshake.verify(request, { status, headers: fields, body })
+  const timers = clockTimers(yield* Effect.context<never>())
+  const [left, right] = memoryPair()
+  const side = (role: Role, transport: Transport, agreed: Handshake.Negotiated): LiveSocket<undefined> =>
+    new LiveSocket({
+      transport,
+      role,
+      timers,
+      settings: resolve({ ...options, ...options[role] }),
+      draft,
+      protocol: agreed.protocol,
+      extensions: agreed.extensions,
+      compression: compressionOf(agreed.extensions),
+      request: role === "client" ? request : asked,
+      context: undefined
+    })
+  const client = side("client", left, negotiated)
+  const server = side("server", right, accepted)
+  client.connection.start()
+  server.connection.start()
+  return [client, server] as [LiveSocket<undefined>, LiveSocket<undefined>]
+})
