@@ -1,0 +1,4 @@
+import { WebSocket } from "ws"
+import { connectWith } from "./callbacks.ts"
+
+connectWith(WebSocket)

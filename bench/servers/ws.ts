@@ -1,0 +1,4 @@
+import { WebSocketServer } from "ws"
+import { serve } from "./callbacks.ts"
+
+serve(WebSocketServer)
