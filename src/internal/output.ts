@@ -26,6 +26,9 @@ class Slab {
 
 let current = new Slab()
 
+/** The buffer of an output that holds nothing. */
+const none = Buffer.alloc(0)
+
 /** What a flush writes to. */
 export interface Sink {
   /** Takes bytes, and answers whether they may be overwritten at once. */
@@ -38,25 +41,37 @@ export class Output {
   /** Bytes waiting for the next flush. */
   size = 0
   /** The buffer that the last `reserve` made room in. */
-  buffer: Buffer = current.buffer
+  buffer: Buffer = none
   private pieces: Array<Uint8Array> | undefined = undefined
   private start = 0
   private end = 0
   /** The slab that this output holds bytes of. */
   private held: Slab | undefined = undefined
+  /** Whether `buffer` is this output's own: what was reserved was too long for the slab. */
+  private own = false
 
-  /** Makes room for `length` contiguous bytes and answers where in `buffer` they begin. */
+  /**
+   * Makes room for `length` contiguous bytes and answers where in `buffer` they begin. Until `commit`, reserving as
+   * many bytes or fewer answers the same room again, with what was written there.
+   */
   reserve(length: number): number {
     const slab = current
-    if (this.held === slab && this.buffer === slab.buffer && this.end === slab.cursor && slab.cursor + length <= slabSize) {
+    if (
+      this.held === slab &&
+      this.buffer === slab.buffer &&
+      this.end === slab.cursor &&
+      slab.cursor + length <= slabSize
+    ) {
       return slab.cursor
     }
     return this.reserveAnew(length)
   }
 
   private reserveAnew(length: number): number {
+    if (this.own && this.end + length <= this.buffer.length) return this.end
     this.seal()
-    if (length > slabSize) {
+    this.own = length > slabSize
+    if (this.own) {
       this.buffer = Buffer.allocUnsafeSlow(length)
       this.start = this.end = 0
       return 0
@@ -101,7 +116,6 @@ export class Output {
       free = pieces.length === 1 && only !== undefined ? sink.write(only) : sink.writeAll(pieces)
     }
     this.size = 0
-    this.start = this.end
     this.release(free)
   }
 
@@ -109,7 +123,6 @@ export class Output {
   discard(): void {
     this.size = 0
     this.pieces = undefined
-    this.start = this.end
     this.release(true)
   }
 
@@ -136,14 +149,15 @@ export class Output {
   }
 
   private release(free: boolean): void {
+    // An idle output holds neither a slab nor a buffer of its own alive.
+    this.buffer = none
+    this.own = false
+    this.start = this.end = 0
     const { held } = this
     if (held === undefined) return
     this.held = undefined
     held.holders--
     if (!free) held.kept = true
     if (held === current && held.holders === 0 && !held.kept) held.cursor = 0
-    // An output that owns a buffer of its own gives it up, and an idle one holds no slab alive.
-    this.buffer = current.buffer
-    this.start = this.end = 0
   }
 }
