@@ -1,6 +1,13 @@
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^effect-ws$/, replacement: new URL("src/index.ts", import.meta.url).pathname },
+      { find: /^effect-ws\/(ws|ws\/legacy)$/, replacement: new URL("src/$1/index.ts", import.meta.url).pathname },
+      { find: /^effect-ws\/(.+)$/, replacement: new URL("src/$1.ts", import.meta.url).pathname }
+    ]
+  },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 20_000,

@@ -61,7 +61,9 @@ export const Close = Schema.TaggedStruct("Close", {
   ...controlFields,
   /** The close code, or `undefined` when the payload is empty. */
   code: Schema.UndefinedOr(
-    Schema.Int.check(Schema.makeFilter((code: number) => isWireCloseCode(code), { expected: "a close code that may travel" }))
+    Schema.Int.check(
+      Schema.makeFilter((code: number) => isWireCloseCode(code), { expected: "a close code that may travel" })
+    )
   ),
   /** The reason, at most 123 bytes of UTF-8. */
   reason: Schema.String
@@ -220,7 +222,11 @@ export interface EncodeOptions {
 export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
   const mask = options?.mask ?? false
   const key =
-    mask === false ? undefined : mask === true ? randomKey() : mask[0] | (mask[1] << 8) | (mask[2] << 16) | (mask[3] << 24)
+    mask === false
+      ? undefined
+      : mask === true
+        ? randomKey()
+        : mask[0] | (mask[1] << 8) | (mask[2] << 16) | (mask[3] << 24)
   return encodeFrame(opcode(frame), frame.fin, frame.rsv, frame.payload, key)
 }
 
@@ -357,7 +363,8 @@ export const makeAssembler = (onMessage: (message: string | Uint8Array) => void)
     feed(frame) {
       if (isControl(frame)) return undefined
       const first = frame._tag !== "Continuation"
-      if (first !== (assembler === undefined)) return new FrameError({ reason: Violation.unexpectedOpcode(opcode(frame)) })
+      if (first !== (assembler === undefined))
+        return new FrameError({ reason: Violation.unexpectedOpcode(opcode(frame)) })
       const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
       if (first && frame.fin) return whole(opcode(frame), payload)
       assembler ??= new Assembler(opcode(frame), frame.rsv, payload.length)

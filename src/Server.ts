@@ -13,7 +13,15 @@ import { Gate } from "./internal/server/gate.ts"
 import type { Acceptor, Address, Connection, ListenOptions, Options, Server } from "./internal/server/model.ts"
 
 export * from "./internal/server/error.ts"
-export type { Acceptor, Address, Connection, ListenOptions, Options, Server, UpgradeRequest } from "./internal/server/model.ts"
+export type {
+  Acceptor,
+  Address,
+  Connection,
+  ListenOptions,
+  Options,
+  Server,
+  UpgradeRequest
+} from "./internal/server/model.ts"
 
 /** Options of a server that listens by itself. */
 export interface ServeOptions<A = undefined, R = never> extends Options<A, R>, ListenOptions {}
@@ -67,7 +75,11 @@ export const attach = <A = undefined, R = never>(
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => server.on("upgrade", onUpgrade)),
-      () => Effect.andThen(drain(gate, new Set()), Effect.sync(() => server.off("upgrade", onUpgrade)))
+      () =>
+        Effect.andThen(
+          drain(gate, new Set()),
+          Effect.sync(() => server.off("upgrade", onUpgrade))
+        )
     )
     return acceptorOf(gate)
   })

@@ -13,14 +13,7 @@ export interface FrameSink {
   /** A whole message in one frame: opcode text or binary, FIN set. Text is not yet validated: the sink does that. */
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
   /** One frame of a message in several frames: text or binary opens it, continuations follow. Uncompressed text was validated. */
-  fragment(
-    opcode: number,
-    fin: boolean,
-    rsv: number,
-    bytes: Buffer,
-    start: number,
-    end: number
-  ): Violation | undefined
+  fragment(opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
   /** A close, ping or pong frame. The payload of a close frame was validated. */
   control(opcode: number, bytes: Buffer, start: number, end: number): Violation | undefined
 }

@@ -357,9 +357,7 @@ export class Connection implements FrameSink, Receiver {
   // FrameSink: what the decoder finds.
 
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
-    return rsv === 0
-      ? this.face.message(opcode, bytes, start, end)
-      : this.inflate(opcode, bytes.subarray(start, end))
+    return rsv === 0 ? this.face.message(opcode, bytes, start, end) : this.inflate(opcode, bytes.subarray(start, end))
   }
 
   fragment(

@@ -47,6 +47,8 @@ export class HybiDecoder implements Decoder {
 
   /** What came while suspended. */
   private backlog: Array<Buffer> | undefined = undefined
+  /** Whether a sink is being called, or may be: what it feeds or resumes waits for the bytes under way. */
+  private parsing = false
 
   constructor(sink: FrameSink, options: DecoderOptions) {
     this.sink = sink
@@ -58,11 +60,11 @@ export class HybiDecoder implements Decoder {
   }
 
   feed(chunk: Buffer): Violation.Violation | undefined {
-    if (this.suspended) {
-      if (this.violation === undefined && chunk.length > 0) (this.backlog ??= []).push(chunk)
-      return this.violation
+    if (this.violation === undefined && chunk.length > 0) {
+      if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
+      else this.parse(chunk)
     }
-    return this.violation ?? this.parse(chunk, 0)
+    return this.proceed()
   }
 
   suspend(): void {
@@ -71,21 +73,27 @@ export class HybiDecoder implements Decoder {
 
   resume(): Violation.Violation | undefined {
     this.suspended = false
-    while (!this.suspended && this.violation === undefined) {
-      const chunk = this.backlog?.shift()
-      if (chunk === undefined) break
-      this.parse(chunk, 0)
-    }
-    return this.violation
+    return this.proceed()
   }
 
   get partial(): boolean {
     return this.headerSize > 0 || this.payload !== undefined || this.messageOpcode !== 0
   }
 
-  private parse(chunk: Buffer, from: number): Violation.Violation | undefined {
+  /** Parses what was kept. */
+  private proceed(): Violation.Violation | undefined {
+    while (!this.suspended && !this.parsing && this.violation === undefined) {
+      const chunk = this.backlog?.shift()
+      if (chunk === undefined) break
+      this.parse(chunk)
+    }
+    return this.violation
+  }
+
+  private parse(chunk: Buffer): void {
+    this.parsing = true
     const end = chunk.length
-    let pos = from
+    let pos = 0
     if (this.payload !== undefined) {
       pos = this.fill(this.payload, chunk, pos)
     } else if (this.headerSize > 0) {
@@ -94,7 +102,7 @@ export class HybiDecoder implements Decoder {
     while (pos < end && this.violation === undefined) {
       if (this.suspended) {
         ;(this.backlog ??= []).unshift(chunk.subarray(pos))
-        return undefined
+        break
       }
       const size = this.parseHeader(chunk, pos, end - pos)
       if (size === 0) {
@@ -115,7 +123,7 @@ export class HybiDecoder implements Decoder {
     if (this.violation !== undefined) {
       this.payload = this.backlog = this.utf8 = undefined
     }
-    return this.violation
+    this.parsing = false
   }
 
   /** Parses the header at `at`, RFC 6455 §5.2. Answers its size, 0 when bytes are missing, -1 on a violation. */
@@ -208,7 +216,8 @@ export class HybiDecoder implements Decoder {
 
   private beginPayload(available: number): Buffer {
     this.filled = 0
-    const size = this.length <= allocateAtOnce ? this.length : Math.max(allocateAtOnce, Math.min(this.length, 2 * available))
+    const size =
+      this.length <= allocateAtOnce ? this.length : Math.max(allocateAtOnce, Math.min(this.length, 2 * available))
     return (this.payload = Buffer.allocUnsafeSlow(size))
   }
 

@@ -123,7 +123,9 @@ export const unexpectedOpcode = (opcode: number): UnexpectedOpcode => ({
   closeCode: 1002,
   section: "RFC 6455 §5.4",
   message:
-    opcode === 0 ? "a continuation frame, but no message is under way" : "a new message before the last fragment of another",
+    opcode === 0
+      ? "a continuation frame, but no message is under way"
+      : "a new message before the last fragment of another",
   opcode
 })
 

@@ -75,4 +75,3 @@ export const drain = <A, R>(gate: Gate<A, R>, fibers: ReadonlySet<Fiber.Fiber<un
 
 /** What a failed or interrupted owner of a gate leaves. */
 export const closeAll = <A, R>(gate: Gate<A, R>): Effect.Effect<void> => drain(gate, new Set())
-

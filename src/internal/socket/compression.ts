@@ -1,12 +1,16 @@
-import { type DeflateOptions, type DeflateSettings, type Extension, type Negotiated, permessageDeflate } from "../../Extension.ts"
+import {
+  type DeflateOptions,
+  type DeflateSettings,
+  type Extension,
+  type Negotiated,
+  permessageDeflate
+} from "../../Extension.ts"
 import type { Compression } from "../connection.ts"
 import { Deflate } from "../deflate/deflate.ts"
 
 /** The extensions that the `compression` option stands for. */
 export const extensionsOf = (compression: boolean | DeflateOptions | undefined): ReadonlyArray<Extension> =>
-  compression === undefined || compression === false
-    ? []
-    : [permessageDeflate(compression === true ? {} : compression)]
+  compression === undefined || compression === false ? [] : [permessageDeflate(compression === true ? {} : compression)]
 
 const isDeflate = (settings: unknown): settings is DeflateSettings =>
   typeof settings === "object" && settings !== null && "_tag" in settings && settings._tag === "PermessageDeflate"

@@ -105,10 +105,17 @@ const redirectOf = (
   if (next.protocol === "https:") next.protocol = "wss:"
   const sameHost = next.host === new URL(request.url).host && request.socketPath === undefined
   if (sameHost && (next.protocol === "wss:" || !request.secure)) return { url: next.href, options }
-  const headers = Object.entries(Array.isArray(options.headers) ? Object.fromEntries(options.headers) : (options.headers ?? {}))
+  const headers = Object.entries(
+    Array.isArray(options.headers) ? Object.fromEntries(options.headers) : (options.headers ?? {})
+  )
   const kept = headers.filter(([name]) => !["authorization", "cookie", "host"].includes(name.toLowerCase()))
   return {
     url: next.href,
-    options: { ...options, auth: undefined, host: undefined, headers: kept.map(([name, value]) => [name, String(value)] as const) }
+    options: {
+      ...options,
+      auth: undefined,
+      host: undefined,
+      headers: kept.map(([name, value]) => [name, String(value)] as const)
+    }
   }
 }

@@ -34,9 +34,7 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       setHost: false
     })
     const answer = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void =>
-      resume(
-        Effect.succeed({ response: { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, head })
-      )
+      resume(Effect.succeed({ response: { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, head }))
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
       if (request.body === undefined) return answer(incoming, head)
       gather(socket, head, challengeSize, (bytes) =>
@@ -60,12 +58,7 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
   })
 
 /** Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. */
-export const gather = (
-  socket: Duplex,
-  head: Buffer,
-  size: number,
-  done: (bytes: Buffer | undefined) => void
-): void => {
+export const gather = (socket: Duplex, head: Buffer, size: number, done: (bytes: Buffer | undefined) => void): void => {
   if (head.length >= size) return done(head)
   let bytes = head
   const finish = (result: Buffer | undefined): void => {

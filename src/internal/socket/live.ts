@@ -39,9 +39,10 @@ interface PendingPing {
  * A socket over the engine. Streams and bound functions are made when they are first asked for, so that an idle
  * connection has none it doesn't use.
  */
-export class LiveSocket<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
-  implements Socket<Context>
-{
+export class LiveSocket<
+  Context,
+  Opening extends Request | ClientRequest = Request | ClientRequest
+> implements Socket<Context> {
   readonly protocol: string | undefined
   readonly draft: Draft
   readonly extensions: ReadonlyArray<Negotiated>
@@ -86,11 +87,17 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
-    return (this.cachedMessages ??= this.stream<Message>(() => this.inbox.claimMessages(), () => this.messagesEnd()))
+    return (this.cachedMessages ??= this.stream<Message>(
+      () => this.inbox.claimMessages(),
+      () => this.messagesEnd()
+    ))
   }
 
   get frames(): Stream.Stream<Frame, SocketError> {
-    return (this.cachedFrames ??= this.stream<Frame>(() => this.inbox.claimFrames(), () => this.framesEnd()))
+    return (this.cachedFrames ??= this.stream<Frame>(
+      () => this.inbox.claimFrames(),
+      () => this.framesEnd()
+    ))
   }
 
   /** How the messages end, once nothing more will come. */
@@ -112,7 +119,8 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     const { inbox } = this
     type Next = Pull.Pull<NonEmptyReadonlyArray<A>, SocketError>
     // The claim says which of the two the inbox holds, and a pull is only answered with something.
-    const taken = (): Next => (inbox.isEmpty ? end() : Exit.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<A>))
+    const taken = (): Next =>
+      inbox.isEmpty ? end() : Exit.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<A>)
     const wait: Next = Effect.callback<NonEmptyReadonlyArray<A>, SocketError | Cause.Done>((resume) => {
       if (inbox.waiter !== undefined) {
         resume(Effect.fail(alreadyReading))
@@ -154,7 +162,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
       Effect.suspend((): Effect.Effect<void, SocketError | E, R> => {
         if (!this.draft.capabilities.fragments) return Effect.fail(this.unsupported("fragments"))
         return Effect.acquireUseRelease(
-          this.takeTurn,
+          this.takeTurn(),
           () => {
             let kind: number = Opcode.continuation
             const piece = (message: Message): Effect.Effect<void, SocketError> => {
@@ -337,10 +345,10 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     })
   }
 
-  private get takeTurn(): Effect.Effect<void, SocketError> {
+  private takeTurn(): Effect.Effect<void, SocketError> {
     return Effect.suspend(() => {
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
-      if (this.fragmenting) return Effect.flatMap(this.awaitTurn, () => this.takeTurn)
+      if (this.fragmenting) return Effect.flatMap(this.awaitTurn, () => this.takeTurn())
       this.fragmenting = true
       return Effect.void
     })

@@ -11,7 +11,10 @@ type Handler<A extends Message, E, R> = (batch: NonEmptyReadonlyArray<A>) => Eff
  * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
  * ends before the read that brought the batch does, and everything it sent leaves in one write.
  */
-export const runBatch = <E, R>(socket: Socket, handle: Handler<Message, E, R>): Effect.Effect<void, SocketError | E, R> =>
+export const runBatch = <E, R>(
+  socket: Socket,
+  handle: Handler<Message, E, R>
+): Effect.Effect<void, SocketError | E, R> =>
   socket instanceof LiveSocket ? runLive(socket, handle) : Stream.runForEachArray(socket.messages, handle)
 
 const runLive = <Context, E, R>(
