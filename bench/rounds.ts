@@ -93,7 +93,7 @@ const perConnection = (before: number, after: number, connections: number): Meas
   resident: after
 })
 
-const limitFor = (window: Window): number => window.warmUp + window.measured + 60_000
+const limitFor = (window: Window): number => (window.warmUp + window.measured) * 8 + 60_000
 
 type Run = (peer: Peer, round: number) => Promise<Measurement>
 

@@ -12,7 +12,7 @@ export interface Target {
   readonly verbatim: boolean
 }
 
-/** Times of one run in milliseconds. */
+/** Times of one run, in milliseconds of CPU time of the side measured. */
 export interface Window {
   readonly warmUp: number
   readonly measured: number
