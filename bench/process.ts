@@ -73,10 +73,12 @@ export class Program {
     return this.#errors.trim()
   }
 
+  /** Closes its input, which ends it; one that does not end in time is killed. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = new Promise<void>((resolve) => this.#child.once("exit", () => resolve()))
-    this.#child.kill("SIGKILL")
+    this.#child.stdin?.end()
+    await within(3000, "did not end", ended).catch(() => this.#child.kill("SIGKILL"))
     await ended
   }
 }
