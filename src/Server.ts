@@ -8,6 +8,7 @@ import * as https from "node:https"
 import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { acceptorOf, drain } from "./internal/server/acceptor.ts"
+import { attachGate } from "./internal/server/attachment.ts"
 import { listenFailed, type ServerError } from "./internal/server/error.ts"
 import { Gate } from "./internal/server/gate.ts"
 import type { Acceptor, Address, Connection, ListenOptions, Options, Server } from "./internal/server/model.ts"
@@ -58,9 +59,9 @@ export const layer = <R = never>(
 ): Layer.Layer<WebSocketServer, ServerError, Exclude<R, Scope.Scope>> => Layer.effect(WebSocketServer, make(options))
 
 /**
- * Accepts the upgrades of an HTTP server that exists. With `path`, requests for other paths are left to its other
- * listeners, and answered with 404 when it has none. The end of the scope closes every connection with 1001, and
- * detaches.
+ * Accepts the upgrades of an HTTP server that exists. Several may be attached, each to a `path` of its own: one without
+ * a path takes what no other does. What none takes is answered with 404, unless the HTTP server has other listeners for
+ * upgrades. The end of the scope closes every connection with 1001, and detaches.
  */
 export const attach = <A = undefined, R = never>(
   server: http.Server | https.Server,
@@ -68,18 +69,9 @@ export const attach = <A = undefined, R = never>(
 ): Effect.Effect<Acceptor<A>, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const gate = new Gate(options, yield* Effect.context<R>())
-    const onUpgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
-      const elsewhere = options.path !== undefined && request.url?.split("?")[0] !== options.path
-      if (elsewhere && server.listenerCount("upgrade") > 1) return
-      gate.upgrade(request, socket, head)
-    }
     yield* Effect.acquireRelease(
-      Effect.sync(() => server.on("upgrade", onUpgrade)),
-      () =>
-        Effect.andThen(
-          drain(gate, new Set()),
-          Effect.sync(() => server.off("upgrade", onUpgrade))
-        )
+      Effect.sync(() => attachGate(server, options.path, gate.upgrade)),
+      (detach) => Effect.andThen(drain(gate, new Set()), Effect.sync(detach))
     )
     return acceptorOf(gate)
   })

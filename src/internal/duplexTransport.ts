@@ -47,6 +47,8 @@ export class DuplexTransport implements Transport {
     duplex.on("end", onEnd)
     duplex.on("error", onError)
     duplex.on("close", onClose)
+    // Somebody may have paused it while the handshake was decided.
+    duplex.resume()
   }
 
   write(bytes: Uint8Array): boolean {

@@ -5,21 +5,18 @@ import { alreadyReading, LiveSocket } from "./live.ts"
 import type { Message } from "./inbox.ts"
 import type { Socket } from "./model.ts"
 
-type Handler<A extends Message, E, R> = (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<unknown, E, R>
+type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
 
 /**
  * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
  * ends before the read that brought the batch does, and everything it sent leaves in one write.
  */
-export const runBatch = <E, R>(
-  socket: Socket,
-  handle: Handler<Message, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
+export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Effect.Effect<void, SocketError | E, R> =>
   socket instanceof LiveSocket ? runLive(socket, handle) : Stream.runForEachArray(socket.messages, handle)
 
-const runLive = <Context, E, R>(
+const runLive = <Context, X, E, R>(
   socket: LiveSocket<Context>,
-  handle: Handler<Message, E, R>
+  handle: Handler<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
   Effect.contextWith((context) =>
     Pull.catchDone(
@@ -36,7 +33,8 @@ const runLive = <Context, E, R>(
               return
             }
             // Messages were claimed, and the inbox isn't empty.
-            const fiber = fork(handle(inbox.take() as unknown as NonEmptyReadonlyArray<Message>))
+            const batch = inbox.take() as unknown as NonEmptyReadonlyArray<Message>
+            const fiber = fork(Effect.suspend(() => handle(batch)))
             const exit = fiber.pollUnsafe()
             if (exit === undefined) {
               running = fiber
@@ -61,9 +59,9 @@ const runLive = <Context, E, R>(
   )
 
 /** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
-export const run = <E, R>(
+export const run = <X, E, R>(
   socket: Socket,
-  handle: (message: Message) => Effect.Effect<unknown, E, R>
+  handle: (message: Message) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
   runBatch(socket, (batch) => {
     let at = 0
