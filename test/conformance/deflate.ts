@@ -187,6 +187,7 @@ export class Compressor {
     const bytes = deflateRawSync(plain, {
       finishFlush: constants.Z_SYNC_FLUSH,
       windowBits: this.direction.windowBits,
+      level: constants.Z_BEST_SPEED,
       ...(dictionary === undefined ? {} : { dictionary })
     })
     this.history.add(plain)
@@ -209,6 +210,8 @@ export class Decompressor {
     const plain = inflateRawSync(Buffer.concat([bytes, tail]), {
       finishFlush: constants.Z_SYNC_FLUSH,
       windowBits: this.direction.windowBits,
+      // zlib looks into its window only beyond the piece of output at hand, so that a small window needs small pieces.
+      chunkSize: this.direction.windowBits < 15 ? 64 : 16_384,
       maxOutputLength,
       ...(dictionary === undefined ? {} : { dictionary })
     })

@@ -4,7 +4,7 @@ import { bytesOf, type Case, type EchoSource, type Step } from "./case.ts"
 import { pieceOf } from "./corpus.ts"
 import { agreeAsClient, agreeAsServer, offer } from "./deflate.ts"
 import { fault, readHead, refusal, writeAnswer, writeRequest } from "./http.ts"
-import { type Failure, judge, type Verdict } from "./judge.ts"
+import { failed, type Failure, judge, type Verdict } from "./judge.ts"
 import { Session, type SessionOptions } from "./session.ts"
 
 export interface DriverOptions {
@@ -20,8 +20,6 @@ export interface Result extends Verdict {
   readonly id: string
   readonly ms: number
 }
-
-const failed = (note: string): Verdict => ({ behavior: "FAILED", close: "FAILED", note })
 
 const sourceOf = (source: EchoSource): ((index: number) => Buffer) => {
   if (source._tag === "corpus") return (index) => pieceOf(source.corpus, source.size, index)
@@ -175,6 +173,20 @@ const listen = (server: Server): Promise<number> =>
     })
   )
 
+/** Longest time from the end of TCP to the end of the client, in ms. */
+const clientLimit = 5000
+
+/** Whether the promise is done in time. A client that rejects is done too: how it sees the end is its own affair. */
+const done = (promise: Promise<void>, ms: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const settle = (inTime: boolean) => (): void => {
+      clearTimeout(timer)
+      resolve(inTime)
+    }
+    const timer = setTimeout(settle(false), ms)
+    promise.then(settle(true), settle(true))
+  })
+
 /** Plays a case as server against a client that connects to the URL once, echoes, and ends with the connection. */
 export const playAsServer = (
   test: Case,
@@ -198,9 +210,10 @@ export const playAsServer = (
       const agreed = agreeAsServer(test.deflate ?? [], head.headers.get("sec-websocket-extensions"))
       writeAnswer(socket, head, agreed?.answer)
       const session = open(socket, test, options, { side: "server", rest: head.rest, agreement: agreed?.agreement })
-      return await play(test, session, options)
+      const verdict = await play(test, session, options)
+      if (await done(running, clientLimit)) return verdict
+      return { ...verdict, behavior: "FAILED", note: `TCP ended, but not the client; ${verdict.note}` }
     } finally {
       server.close()
-      await running
     }
   })

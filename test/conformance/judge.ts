@@ -12,6 +12,8 @@ export interface Verdict {
   readonly close: BehaviorClose
   /** What happened, for people. */
   readonly note: string
+  /** Messages that came compressed. */
+  readonly compressed: number
 }
 
 const same = (event: Event, expected: ExpectedEvent): boolean => {
@@ -66,27 +68,28 @@ const judgeClose = (test: Case, session: Session): BehaviorClose => {
   return "OK"
 }
 
+/** The verdict where the connection did not get so far, or had to be stopped. */
+export const failed = (note: string): Verdict => ({ behavior: "FAILED", close: "FAILED", note, compressed: 0 })
+
 /** The verdict once the connection is over. `failure` is what a step already found wrong. */
 export const judge = (test: Case, session: Session, failure: Failure | undefined): Verdict => {
   const close = judgeClose(test, session)
   const note = story(session)
-  if (session.timedOut || session.violation !== undefined) return { behavior: "FAILED", close: "FAILED", note }
-  if (failure !== undefined) return { behavior: failure.behavior, close, note: `${failure.reason}; ${note}` }
+  const { compressed } = session
+  if (session.timedOut || session.violation !== undefined) return failed(note)
+  if (failure !== undefined) {
+    return { behavior: failure.behavior, close, note: `${failure.reason}; ${note}`, compressed }
+  }
   const outcome =
     test.outcomes.length === 0
       ? ({ verdict: "OK" } as const)
       : test.outcomes.find(({ events }) => matches(session.events, events))
   if (test.informational === true) {
-    return {
-      behavior: "INFORMATIONAL",
-      close: "INFORMATIONAL",
-      note: `${outcome?.verdict ?? "other"}, ${close}: ${note}`
-    }
+    const open = `${outcome?.verdict ?? "other"}, ${close}: ${note}`
+    return { behavior: "INFORMATIONAL", close: "INFORMATIONAL", note: open, compressed }
   }
-  if (outcome === undefined || (close === "WRONG CODE" && test.close.wrongCodeFails === true)) {
-    return { behavior: "FAILED", close, note }
-  }
-  return { behavior: outcome.verdict, close, note }
+  const wrongCode = close === "WRONG CODE" && test.close.wrongCodeFails === true
+  return { behavior: outcome === undefined || wrongCode ? "FAILED" : outcome.verdict, close, note, compressed }
 }
 
 /** Something that a step found wrong. */

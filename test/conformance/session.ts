@@ -53,6 +53,8 @@ export class Session {
   /** The driver, as client, had to end TCP because the server did not. */
   droppedByDriver = false
   timedOut = false
+  /** Messages that came compressed. */
+  compressed = 0
   /** TCP is over. */
   ended = false
   /** Whether permessage-deflate holds. */
@@ -258,6 +260,7 @@ export class Session {
     if (message === undefined) return undefined
     let payload: Buffer = Buffer.concat(message.parts)
     if (message.compressed && this.decompressor !== undefined) {
+      this.compressed += 1
       try {
         payload = this.decompressor.decompress(payload)
       } catch (error) {

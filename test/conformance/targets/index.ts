@@ -1,4 +1,5 @@
+import { effect } from "./effect.ts"
 import type { Target } from "./target.ts"
 import { ws } from "./ws.ts"
 
-export const targets: ReadonlyArray<Target> = [ws]
+export const targets: ReadonlyArray<Target> = [effect, ws]

@@ -3,7 +3,7 @@ import type { Target, TargetOptions } from "./target.ts"
 
 /** Cases 9.3.1 and 9.4.1 send one message in 65,536 fragments; the default is a quarter of that. */
 const optionsOf = ({ maxMessageSize }: TargetOptions) => ({
-  perMessageDeflate: true,
+  perMessageDeflate: { threshold: 0 },
   maxPayload: maxMessageSize,
   maxFragments: 65_536
 })
