@@ -24,10 +24,15 @@ export interface DecoderOptions {
   readonly maxMessageSize: number
   /** Bits that a negotiated extension gave a meaning on the first frame of a message: RSV1 is 4. */
   readonly allowedRsv: number
-  /** Whether text may be anything (`skipUTF8Validation` of the callback face). */
+  /** Whether text and close reasons may be anything. Default `false`. */
   readonly skipUtf8Validation?: boolean | undefined
-  /** Whether a length must stand in its shortest form, as RFC 6455 §5.2 says. On unless `false`. */
+  /**
+   * Whether a length must stand in its shortest form and below 2^63, as RFC 6455 §5.2 says. On unless `false`: then one
+   * beyond 2^53 - 1 is too large, not wrong.
+   */
   readonly minimalLength?: boolean | undefined
+  /** Most chunks in which the payload of one frame may come. Default: no limit, since chunks cost no more than their bytes. */
+  readonly maxChunks?: number | undefined
 }
 
 /** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's from then on. */

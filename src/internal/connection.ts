@@ -7,7 +7,7 @@ import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, referenceSize } from "./output.ts"
 import type { Timer, Timers } from "./timers.ts"
-import type { Receiver, Transport } from "./transport.ts"
+import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 import * as Violation from "./violation.ts"
 
 /**
@@ -60,8 +60,21 @@ export interface ConnectionOptions {
   readonly compression?: Compression | undefined
   /** Whether pings are answered. Default `true`. */
   readonly autoPong?: boolean | undefined
+  /** Whether a close frame is answered with its reason too, not with its code alone. Default `false`. */
+  readonly echoReason?: boolean | undefined
+  /** Whether a client, too, ends the transport once both close frames are on their way. Default `false`. */
+  readonly clientEnds?: boolean | undefined
+  /** These three are the decoder's. */
   readonly skipUtf8Validation?: boolean | undefined
   readonly minimalLength?: boolean | undefined
+  readonly maxChunks?: number | undefined
+}
+
+/** What waits for a message before it that isn't ready to be written. */
+interface Deferred {
+  readonly size: number
+  readonly written: Written | undefined
+  readonly write: () => void
 }
 
 /** What is known of the closing handshake while it is under way. */
@@ -80,6 +93,19 @@ const open: Phase = { _tag: "Open" }
 
 /** Bit RSV1, which marks a compressed message (RFC 7692 §6). */
 const rsv1 = 4
+
+/** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
+const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
+
+/** Calls all of them, whatever one of them throws. */
+const callAll = (callbacks: ReadonlyArray<Written>, error: Error | null | undefined, from = 0): void => {
+  let at = from
+  try {
+    while (at < callbacks.length) callbacks[at++]?.(error)
+  } finally {
+    if (at < callbacks.length) callAll(callbacks, error, at)
+  }
+}
 
 /**
  * Joins one transport to one codec and one face. Synchronous and batch-wise: everything that one read brings is told
@@ -100,6 +126,8 @@ export class Connection implements FrameSink, Receiver {
   private readonly closeTimeout: number
   private readonly maxFragments: number
   private readonly autoPong: boolean
+  private readonly echoReason: boolean
+  private readonly clientEnds: boolean
   private readonly keepAlive: KeepAlive | undefined
   private phase: Phase = open
 
@@ -108,17 +136,28 @@ export class Connection implements FrameSink, Receiver {
   private inboundOver = false
   private peerEnded = false
   private paused = false
-  private inflating = false
+  /** The face wants nothing more of what was read, until `resume`. */
+  private held = false
+  /** What was read waits for a message that inflates elsewhere, or for the face. */
+  private suspended = false
+  /** How the transport ended, while what was read before still waits. */
+  private lost: { readonly error: Error | undefined } | undefined = undefined
+  /** The payload that answers the peer's close frame. */
+  private echo: Uint8Array | undefined = undefined
   private assembler: Assembler | undefined = undefined
   private fragments = 0
 
   // Sending.
   private flushing = false
   private pendingPong: Uint8Array | undefined = undefined
-  /** A large message is being compressed; later ones wait in `backlog`. */
-  private compressing = false
-  private readonly backlog: Array<() => void> = []
+  /** A message is being compressed or read elsewhere; later ones wait in `backlog`. */
+  private stalled = false
+  private backlog: Array<Deferred> | undefined = undefined
   private backlogSize = 0
+  /** Who hears of the message that the others wait for. */
+  private stalledWritten: Written | undefined = undefined
+  /** Who hears when what gathered is written. */
+  private written: Array<Written> | undefined = undefined
   private waiters: Array<() => void> | undefined = undefined
 
   constructor(face: Face, options: ConnectionOptions) {
@@ -133,13 +172,16 @@ export class Connection implements FrameSink, Receiver {
     this.closeTimeout = options.closeTimeout
     this.compression = options.compression
     this.autoPong = options.autoPong !== false
+    this.echoReason = options.echoReason === true
+    this.clientEnds = options.clientEnds === true
     this.encoder = options.codec.encoder(options.role)
     this.decoder = options.codec.decoder(this, {
       role: options.role,
       maxMessageSize: options.maxMessageSize,
       allowedRsv: options.compression === undefined ? 0 : rsv1,
       skipUtf8Validation: options.skipUtf8Validation,
-      minimalLength: options.minimalLength
+      minimalLength: options.minimalLength,
+      maxChunks: options.maxChunks
     })
     this.keepAlive =
       options.keepAlive === undefined || !options.codec.capabilities.ping
@@ -188,6 +230,11 @@ export class Connection implements FrameSink, Receiver {
     return this.output.size + this.backlogSize + this.transport.buffered
   }
 
+  /** The part of `buffered` that the end of the tick won't bring out. */
+  get queued(): number {
+    return (this.transport.congested ? this.output.size : 0) + this.backlogSize + this.transport.buffered
+  }
+
   /** Whether a sender should wait until `whenDrained`. */
   get full(): boolean {
     return this.transport.congested || this.output.size + this.backlogSize >= this.writeHighWaterMark
@@ -198,58 +245,108 @@ export class Connection implements FrameSink, Receiver {
     return this.paused
   }
 
-  // Sending. Each answers whether the connection was open and took it.
+  // Sending. Each answers whether the connection was open and took it; only then `written` hears what became of it.
 
-  sendText(text: string, compress = true): boolean {
+  sendText(text: string, compress = true, written?: Written): boolean {
     if (this.phase !== open) return false
     const { compression } = this
     if (compression !== undefined && compress && text.length * 3 >= compression.threshold) {
       const payload = Buffer.from(text)
-      if (payload.length >= compression.threshold) return this.sendCompressed(Opcode.text, payload, compression)
+      if (payload.length >= compression.threshold) return this.sendCompressed(Opcode.text, true, payload, written)
     }
-    if (this.compressing) {
-      this.defer(text.length, () => this.writeText(text))
+    if (this.stalled) {
+      this.defer(text.length, written, () => this.writeText(text, written))
     } else {
-      this.writeText(text)
+      this.writeText(text, written)
     }
     return true
   }
 
-  sendBinary(payload: Uint8Array, compress = true, opcode: number = Opcode.binary): boolean {
+  sendBinary(payload: Uint8Array, compress = true, opcode: number = Opcode.binary, written?: Written): boolean {
     if (this.phase !== open) return false
     const { compression } = this
     if (compression !== undefined && compress && payload.length >= compression.threshold) {
-      return this.sendCompressed(opcode, payload, compression)
+      return this.sendCompressed(opcode, true, payload, written)
     }
-    return this.sendFrame(opcode, true, payload)
+    return this.sendFrame(opcode, true, payload, 0, written)
   }
 
-  /** One data frame as it is. Keeping the frames of a message together is the caller's to see to. */
-  sendFrame(opcode: number, fin: boolean, payload: Uint8Array, rsv = 0): boolean {
+  /** One frame as it is, in its turn. Keeping the frames of a message together is the caller's to see to. */
+  sendFrame(opcode: number, fin: boolean, payload: Uint8Array, rsv = 0, written?: Written): boolean {
     if (this.phase !== open) return false
-    if (this.compressing) {
-      this.defer(payload.length, () => this.writeFrame(opcode, fin, rsv, payload))
+    if (this.stalled) {
+      this.defer(payload.length, written, () => this.writeFrame(opcode, fin, rsv, payload, written))
     } else {
-      this.writeFrame(opcode, fin, rsv, payload)
+      this.writeFrame(opcode, fin, rsv, payload, written)
+    }
+    return true
+  }
+
+  /**
+   * One frame of a message that is compressed frame by frame; RSV1 stands on the first alone (RFC 7692 §6). All frames
+   * of a message go this way, or none.
+   */
+  sendCompressed(opcode: number, fin: boolean, payload: Uint8Array, written?: Written): boolean {
+    const { compression } = this
+    if (this.phase !== open || compression === undefined) return false
+    if (this.stalled) {
+      this.defer(payload.length, written, () => this.compressAndWrite(opcode, fin, payload, compression, written))
+    } else {
+      this.compressAndWrite(opcode, fin, payload, compression, written)
     }
     return true
   }
 
   /** A frame that was encoded before, for this role and draft. */
-  sendEncoded(frame: Uint8Array): boolean {
+  sendEncoded(frame: Uint8Array, written?: Written): boolean {
     if (this.phase !== open) return false
-    if (this.compressing) {
-      this.defer(frame.length, () => this.writeEncoded(frame))
+    if (this.stalled) {
+      this.defer(frame.length, written, () => this.writeEncoded(frame, written))
     } else {
-      this.writeEncoded(frame)
+      this.writeEncoded(frame, written)
     }
+    return true
+  }
+
+  /**
+   * One frame whose payload of about `size` bytes is still to be read; what is sent after it waits for it. `read` is
+   * called in its turn. When there is no payload, nothing that waited is sent, and the transport is ended.
+   */
+  sendLater(
+    size: number,
+    read: (done: (payload: Uint8Array | Error) => void) => void,
+    frame: { readonly opcode: number; readonly fin: boolean; readonly compress: boolean },
+    written?: Written
+  ): boolean {
+    if (this.phase !== open) return false
+    const begin = (): void => {
+      this.stall(size, written)
+      read((payload) => {
+        const written = this.unstall(size)
+        if (this.phase._tag === "Closed") return
+        if (payload instanceof Error) {
+          written?.(payload)
+          this.giveUp(payload)
+          return
+        }
+        const { compression } = this
+        if (frame.compress && compression !== undefined) {
+          this.compressAndWrite(frame.opcode, frame.fin, payload, compression, written)
+        } else {
+          this.writeFrame(frame.opcode, frame.fin, 0, payload, written)
+        }
+        this.runBacklog()
+      })
+    }
+    if (this.stalled) this.defer(size, written, begin)
+    else begin()
     return true
   }
 
   /** A ping or pong frame, RFC 6455 §5.5.2 and §5.5.3; at most 125 bytes. It passes messages that wait to be compressed. */
   sendControl(opcode: number, payload: Uint8Array): boolean {
     if (this.phase !== open) return false
-    this.writeFrame(opcode, true, 0, payload)
+    this.writeFrame(opcode, true, 0, payload, undefined)
     return true
   }
 
@@ -257,10 +354,10 @@ export class Connection implements FrameSink, Receiver {
    * Starts the closing handshake, RFC 6455 §7.1.2; later calls do nothing. Messages sent before leave before. The
    * transport is dropped when the peer takes longer than the close timeout.
    */
-  close(frame: CloseFrame): void {
+  close(frame: CloseFrame, payload: Uint8Array = encodeClose(frame)): void {
     if (this.phase !== open) return
     this.beginClosing("sent", undefined, undefined)
-    this.sendClose(frame)
+    this.sendClose(frame, payload)
   }
 
   /** Drops the transport, without a closing handshake. */
@@ -273,7 +370,7 @@ export class Connection implements FrameSink, Receiver {
     const closing = this.phase === open ? this.beginClosing(undefined, undefined, cause) : this.phase
     if (closing._tag !== "Closing") return
     closing.cause ??= cause
-    this.output.discard()
+    this.discard()
     this.transport.destroy()
   }
 
@@ -291,7 +388,7 @@ export class Connection implements FrameSink, Receiver {
   /** Writes what has gathered. */
   flush(): void {
     this.flushing = false
-    if (!this.transport.congested) this.output.flush(this.transport)
+    if (!this.transport.congested) this.writeOut()
   }
 
   // Reading, as the face paces it.
@@ -305,13 +402,27 @@ export class Connection implements FrameSink, Receiver {
 
   /** Stops in the middle of what was read, too: the face has had enough. `resume` goes on from there. */
   hold(): void {
+    this.held = true
     this.pause()
     this.decoder.suspend()
   }
 
   resume(): void {
     if (!this.paused) return
-    this.paused = false
+    this.paused = this.held = false
+    this.proceed()
+  }
+
+  /** As `hold`, for what the face has to do before it hears of the next message. `release` goes on, paused or not. */
+  suspend(): void {
+    this.suspended = true
+    this.decoder.suspend()
+    this.transport.pause()
+  }
+
+  release(): void {
+    if (!this.suspended) return
+    this.suspended = false
     this.proceed()
   }
 
@@ -349,6 +460,10 @@ export class Connection implements FrameSink, Receiver {
   }
 
   closed(error: Error | undefined): void {
+    if (this.suspended && !this.inboundOver) {
+      this.lost = { error }
+      return
+    }
     const cause: CloseCause = error === undefined ? { _tag: "TransportEnded" } : { _tag: "TransportFailed", error }
     const closing = this.phase === open ? this.beginClosing(undefined, undefined, cause) : this.phase
     if (closing._tag === "Closing") this.finish(closing, cause)
@@ -372,7 +487,7 @@ export class Connection implements FrameSink, Receiver {
       this.fragments = 0
       if (rsv !== 0 || !this.face.wantsFragments) this.assembler = new Assembler(opcode, rsv, end - start)
     }
-    if (++this.fragments > this.maxFragments) return Violation.tooManyParts(this.maxFragments)
+    if (++this.fragments > this.maxFragments) return Violation.tooManyParts("fragments", this.maxFragments)
     const { assembler } = this
     if (assembler === undefined) return this.face.fragment(opcode, fin, bytes, start, end)
     assembler.append(bytes, start, end)
@@ -387,6 +502,7 @@ export class Connection implements FrameSink, Receiver {
   control(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     if (opcode === Opcode.close) {
       this.closeFrameReceived(decodeClose(bytes, start, end))
+      if (this.echoReason) this.echo = Uint8Array.prototype.slice.call(bytes, start, end)
     } else if (opcode === Opcode.ping) {
       if (this.autoPong && this.phase === open) this.pong(bytes.subarray(start, end))
     }
@@ -407,15 +523,16 @@ export class Connection implements FrameSink, Receiver {
   }
 
   private proceed(): void {
-    if (this.paused || this.inflating) return
+    if (this.held || this.suspended) return
     if (this.decoder.suspended && !this.inboundOver) {
       this.reading = true
       this.decoder.resume()
       this.finishBatch()
-      if (this.paused || this.inflating) return
+      if (this.held || this.suspended) return
     }
-    if (this.peerEnded) this.endInbound()
-    else this.transport.resume()
+    if (this.lost !== undefined) this.closed(this.lost.error)
+    else if (this.peerEnded) this.endInbound()
+    else if (!this.paused) this.transport.resume()
   }
 
   private inflate(opcode: number, payload: Buffer): Violation.Violation | undefined {
@@ -423,11 +540,9 @@ export class Connection implements FrameSink, Receiver {
     if (compression === undefined) return Violation.unexpectedReservedBits(rsv1)
     const result = compression.inflateSync(payload, this.maxMessageSize)
     if (result !== undefined) return this.inflated(opcode, result)
-    this.inflating = true
-    this.decoder.suspend()
-    this.transport.pause()
+    this.suspend()
     compression.inflate(payload, this.maxMessageSize, (later) => {
-      this.inflating = false
+      this.suspended = false
       if (this.inboundOver) return
       this.reading = true
       const violation = this.inflated(opcode, later)
@@ -439,6 +554,7 @@ export class Connection implements FrameSink, Receiver {
         this.fail(violation)
         this.reading = false
         this.flush()
+        if (this.lost !== undefined) this.closed(this.lost.error)
       }
     })
     return undefined
@@ -454,7 +570,7 @@ export class Connection implements FrameSink, Receiver {
   private pong(payload: Buffer): void {
     // RFC 6455 §5.5.3 allows to answer only the latest of several pings: what a peer that doesn't read can make wait is one pong.
     if (this.transport.congested) this.pendingPong = Buffer.from(payload)
-    else this.writeFrame(Opcode.pong, true, 0, payload)
+    else this.writeFrame(Opcode.pong, true, 0, payload, undefined)
   }
 
   private closeFrameReceived(frame: CloseFrame): void {
@@ -468,8 +584,10 @@ export class Connection implements FrameSink, Receiver {
     if (this.inboundOver || this.phase._tag !== "Closing") return
     this.endInboundOnce()
     if (this.phase.sent === undefined && this.phase.first === "received") {
+      const { echo } = this
       const code = this.phase.received?.code
-      this.sendClose({ code, reason: "" })
+      const answer = { code, reason: echo === undefined ? "" : (this.phase.received?.reason ?? "") }
+      this.sendClose(answer, echo ?? encodeClose(answer))
     } else {
       this.completeHandshake()
     }
@@ -478,7 +596,7 @@ export class Connection implements FrameSink, Receiver {
   /** Both close frames are on their way: RFC 6455 §7.1.1 has the server close the transport first. */
   private completeHandshake(): void {
     this.flush()
-    if (this.role === "server") this.transport.end()
+    if (this.role === "server" || this.clientEnds) this.transport.end()
     this.transport.resume()
   }
 
@@ -486,7 +604,8 @@ export class Connection implements FrameSink, Receiver {
     if (this.inboundOver) return
     this.endInboundOnce({ _tag: "Violation", violation })
     if (this.phase._tag === "Closing" && this.phase.sent === undefined) {
-      this.sendClose({ code: violation.closeCode, reason: "" })
+      const frame = { code: violation.closeCode, reason: "" }
+      this.sendClose(frame, encodeClose(frame))
     }
     this.flush()
     this.transport.end()
@@ -514,97 +633,143 @@ export class Connection implements FrameSink, Receiver {
 
   // Sending, inside.
 
-  private writeText(text: string): void {
+  private writeText(text: string, written: Written | undefined): void {
     this.encoder.text(this.output, Opcode.text, true, text)
-    this.touch()
+    this.touch(written)
   }
 
-  private writeFrame(opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+  private writeFrame(
+    opcode: number,
+    fin: boolean,
+    rsv: number,
+    payload: Uint8Array,
+    written: Written | undefined
+  ): void {
     this.encoder.frame(this.output, opcode, fin, rsv, payload)
-    this.touch()
+    this.touch(written)
   }
 
-  private writeEncoded(frame: Uint8Array): void {
+  private writeEncoded(frame: Uint8Array, written: Written | undefined): void {
     this.output.reference(frame)
-    this.touch()
+    this.touch(written)
   }
 
-  private touch(): void {
+  private touch(written?: Written): void {
+    if (written !== undefined) (this.written ??= []).push(written)
     if (this.output.size >= this.writeHighWaterMark) {
-      if (!this.transport.congested) this.output.flush(this.transport)
+      if (!this.transport.congested) this.writeOut()
     } else if (!this.reading && !this.flushing) {
       this.flushing = true
       flushSoon(this)
     }
   }
 
-  private sendCompressed(opcode: number, payload: Uint8Array, compression: Compression): true {
-    if (this.compressing) {
-      this.defer(payload.length, () => this.compressAndWrite(opcode, payload, compression))
+  private writeOut(): void {
+    const { written } = this
+    if (written === undefined) {
+      this.output.flush(this.transport)
     } else {
-      this.compressAndWrite(opcode, payload, compression)
+      this.written = undefined
+      this.output.flush(this.transport, (error) => callAll(written, error))
     }
-    return true
   }
 
-  private compressAndWrite(opcode: number, payload: Uint8Array, compression: Compression): void {
+  private compressAndWrite(
+    opcode: number,
+    fin: boolean,
+    payload: Uint8Array,
+    compression: Compression,
+    written: Written | undefined
+  ): void {
     const compressed = compression.compressSync(payload)
     if (compressed !== undefined) {
-      this.writeCompressed(opcode, compressed)
+      // The compressor's buffer is lent: what the output would only reference must be copied.
+      const lent = fin && compressed.length >= referenceSize
+      this.writeCompressed(opcode, fin, lent ? Uint8Array.from(compressed) : compressed, written)
       return
     }
-    this.compressing = true
-    this.backlogSize += payload.length
+    this.stall(payload.length, written)
     compression.compress(payload, (result) => {
-      this.compressing = false
-      this.backlogSize -= payload.length
+      const written = this.unstall(payload.length)
       if (this.phase._tag === "Closed") return
       if (result instanceof Error) {
+        written?.(result)
         this.drop({ _tag: "TransportFailed", error: result })
         return
       }
-      this.encoder.frame(this.output, opcode, true, rsv1, result)
-      this.touch()
+      this.writeCompressed(opcode, fin, result, written)
       this.runBacklog()
     })
   }
 
-  private writeCompressed(opcode: number, compressed: Uint8Array): void {
-    // The compressor's buffer is lent: what the output would only reference must be copied.
-    const payload = compressed.length < referenceSize ? compressed : Uint8Array.from(compressed)
-    this.encoder.frame(this.output, opcode, true, rsv1, payload)
-    this.touch()
+  private stall(size: number, written: Written | undefined): void {
+    this.stalled = true
+    this.stalledWritten = written
+    this.backlogSize += size
   }
 
-  private defer(size: number, write: () => void): void {
+  private unstall(size: number): Written | undefined {
+    const { stalledWritten } = this
+    this.stalled = false
+    this.stalledWritten = undefined
+    this.backlogSize -= size
+    return stalledWritten
+  }
+
+  private writeCompressed(opcode: number, fin: boolean, compressed: Uint8Array, written: Written | undefined): void {
+    const payload = fin ? compressed : Buffer.concat([compressed, flushTail])
+    this.writeFrame(opcode, fin, opcode === Opcode.continuation ? 0 : rsv1, payload, written)
+  }
+
+  private defer(size: number, written: Written | undefined, write: () => void): void {
     this.backlogSize += size
-    this.backlog.push(() => {
-      this.backlogSize -= size
-      write()
-    })
+    ;(this.backlog ??= []).push({ size, written, write })
   }
 
   private runBacklog(): void {
-    while (!this.compressing) {
-      const next = this.backlog.shift()
+    while (!this.stalled) {
+      const next = this.backlog?.shift()
       if (next === undefined) break
-      next()
+      this.backlogSize -= next.size
+      next.write()
     }
     if (!this.transport.congested) this.drained()
   }
 
-  private sendClose(frame: CloseFrame): void {
-    if (this.compressing) {
-      this.defer(0, () => this.writeClose(frame))
+  /** Forgets what was not written. */
+  private discard(): void {
+    const { backlog, stalledWritten, written } = this
+    this.output.discard()
+    this.backlog = this.written = this.stalledWritten = undefined
+    const unwritten = written ?? []
+    if (stalledWritten !== undefined) unwritten.push(stalledWritten)
+    if (backlog !== undefined) for (const { written } of backlog) if (written !== undefined) unwritten.push(written)
+    if (unwritten.length > 0) process.nextTick(callAll, unwritten, destroyedError())
+  }
+
+  /** Ends the transport, because what was to be sent can't be had. */
+  private giveUp(error: Error): void {
+    const { backlog } = this
+    this.backlog = undefined
+    this.backlogSize = 0
+    if (this.phase === open) this.beginClosing(undefined, undefined, { _tag: "TransportFailed", error })
+    if (backlog !== undefined) for (const { written } of backlog) written?.(error)
+    this.flush()
+    this.transport.end()
+  }
+
+  private sendClose(frame: CloseFrame, payload: Uint8Array): void {
+    if (this.stalled) {
+      this.defer(0, undefined, () => this.writeClose(frame, payload))
     } else {
-      this.writeClose(frame)
+      this.writeClose(frame, payload)
     }
   }
 
-  private writeClose(frame: CloseFrame): void {
+  private writeClose(frame: CloseFrame, payload: Uint8Array): void {
     if (this.phase._tag !== "Closing") return
     this.phase.sent = frame
-    this.encoder.close(this.output, encodeClose(frame))
+    this.encoder.close(this.output, payload)
     this.touch()
     if (this.phase.received !== undefined) this.completeHandshake()
   }
@@ -633,8 +798,7 @@ export class Connection implements FrameSink, Receiver {
     const cause = closing.cause ?? (complete ? { _tag: "Handshake" } : transport)
     const closed: Closed = { sent, received, first, cause }
     this.phase = { _tag: "Closed", closed }
-    this.output.discard()
-    this.backlog.length = 0
+    this.discard()
     this.compression?.close()
     this.endInboundOnce()
     this.face.closed(closed)

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream"
-import type { Receiver, Transport } from "./transport.ts"
+import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
 const receiverKey = Symbol("effect-ws/receiver")
 
@@ -51,20 +51,26 @@ export class DuplexTransport implements Transport {
     duplex.resume()
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, written?: Written): boolean {
     const { duplex } = this
-    if (!duplex.writable) return true
-    duplex.write(bytes)
+    if (!duplex.writable) return this.refuse(written)
+    duplex.write(bytes, written)
     return duplex.writableLength === 0
   }
 
-  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean {
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
     const { duplex } = this
-    if (!duplex.writable) return true
+    if (!duplex.writable) return this.refuse(written)
+    const last = pieces.length - 1
     duplex.cork()
-    for (const piece of pieces) duplex.write(piece)
+    for (let at = 0; at <= last; at++) duplex.write(pieces[at], at === last ? written : undefined)
     duplex.uncork()
     return duplex.writableLength === 0
+  }
+
+  private refuse(written: Written | undefined): true {
+    if (written !== undefined) process.nextTick(written, destroyedError())
+    return true
   }
 
   get buffered(): number {

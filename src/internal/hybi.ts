@@ -20,3 +20,12 @@ export const hybi: Codec = {
   decoder: (sink, options) => new HybiDecoder(sink, options),
   encoder: (role: Role) => (role === "server" ? serverEncoder : clientEncoder)
 }
+
+/**
+ * The same framing, with masking keys from `nextKey`: the key of the next frame, its first byte in the lowest bits. They
+ * have to be unpredictable (RFC 6455 §10.3).
+ */
+export const hybiWithKeys = (nextKey: () => number): Codec => ({
+  ...hybi,
+  encoder: (role: Role) => (role === "server" ? serverEncoder : new HybiClientEncoder(nextKey))
+})

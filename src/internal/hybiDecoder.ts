@@ -24,6 +24,7 @@ export class HybiDecoder implements Decoder {
   private readonly allowedRsv: number
   private readonly validateText: boolean
   private readonly minimalLength: boolean
+  private readonly maxChunks: number
   violation: Violation.Violation | undefined = undefined
 
   // The frame under way.
@@ -38,6 +39,8 @@ export class HybiDecoder implements Decoder {
   /** Its payload so far, when the chunk ended inside that. */
   private payload: Buffer | undefined = undefined
   private filled = 0
+  /** The chunks that it came in. */
+  private chunks = 0
 
   // The message under way, when it has more than one frame.
   private messageOpcode = 0
@@ -57,6 +60,7 @@ export class HybiDecoder implements Decoder {
     this.allowedRsv = options.allowedRsv
     this.validateText = options.skipUtf8Validation !== true
     this.minimalLength = options.minimalLength !== false
+    this.maxChunks = options.maxChunks ?? Infinity
   }
 
   feed(chunk: Buffer): Violation.Violation | undefined {
@@ -95,7 +99,8 @@ export class HybiDecoder implements Decoder {
     const end = chunk.length
     let pos = 0
     if (this.payload !== undefined) {
-      pos = this.fill(this.payload, chunk, pos)
+      if (this.chunks++ >= this.maxChunks) this.violation = Violation.tooManyParts("chunks", this.maxChunks)
+      else pos = this.fill(this.payload, chunk, pos)
     } else if (this.headerSize > 0) {
       pos = this.gatherHeader(chunk, pos)
     }
@@ -145,7 +150,11 @@ export class HybiDecoder implements Decoder {
     } else if (length === 127) {
       if (available < 10) return 0
       const high = bytes.readUInt32BE(at + 2)
-      if (high > 0x7fffffff) return this.fail(Violation.invalidLength)
+      if (this.minimalLength) {
+        if (high > 0x7fffffff) return this.fail(Violation.invalidLength)
+      } else if (high > 0x1fffff) {
+        return this.fail(Violation.unsupportedLength)
+      }
       // Beyond 2^53 - 1 the sum is rounded, and still far above any limit.
       length = high * 0x1_0000_0000 + bytes.readUInt32BE(at + 6)
       size = 10
@@ -170,13 +179,16 @@ export class HybiDecoder implements Decoder {
     this.opcode = opcode
     this.rsv = rsv
     this.fin = first > 0x7f
-    if (rsv !== 0 && ((rsv & ~this.allowedRsv) !== 0 || opcode === Opcode.continuation || opcode > Opcode.binary)) {
+    if (rsv !== 0 && ((rsv & ~this.allowedRsv) !== 0 || opcode === Opcode.continuation)) {
       return Violation.unexpectedReservedBits(rsv)
     }
     if (opcode > Opcode.binary) {
       if (opcode < Opcode.close || opcode > Opcode.pong) return Violation.reservedOpcode(opcode)
       if (!this.fin) return Violation.fragmentedControl(opcode)
-      if ((second & 0x7f) > 125) return Violation.controlTooLong(opcode)
+      if (rsv !== 0) return Violation.unexpectedReservedBits(rsv)
+      const length = second & 0x7f
+      if (length > 125) return Violation.controlTooLong(opcode, length)
+      if (length === 1 && opcode === Opcode.close) return Violation.invalidClosePayload
     } else if ((opcode === Opcode.continuation) !== (this.messageOpcode !== 0)) {
       return Violation.unexpectedOpcode(opcode)
     }
@@ -216,6 +228,7 @@ export class HybiDecoder implements Decoder {
 
   private beginPayload(available: number): Buffer {
     this.filled = 0
+    this.chunks = available > 0 ? 1 : 0
     const size =
       this.length <= allocateAtOnce ? this.length : Math.max(allocateAtOnce, Math.min(this.length, 2 * available))
     return (this.payload = Buffer.allocUnsafeSlow(size))
@@ -261,7 +274,7 @@ export class HybiDecoder implements Decoder {
     const { opcode, fin, rsv } = this
     if (opcode > Opcode.binary) {
       return (
-        (opcode === Opcode.close ? validateClose(bytes, start, end) : undefined) ??
+        (opcode === Opcode.close ? validateClose(bytes, start, end, this.validateText) : undefined) ??
         this.sink.control(opcode, bytes, start, end)
       )
     }
@@ -289,10 +302,14 @@ export class HybiDecoder implements Decoder {
 }
 
 /** RFC 6455 §5.5.1 and §7.4: no payload, or a code that may travel and a reason in UTF-8. */
-const validateClose = (bytes: Buffer, start: number, end: number): Violation.Violation | undefined => {
+const validateClose = (
+  bytes: Buffer,
+  start: number,
+  end: number,
+  validateText: boolean
+): Violation.Violation | undefined => {
   if (end === start) return undefined
-  if (end - start === 1) return Violation.invalidClosePayload
   const code = (bytes[start] << 8) | bytes[start + 1]
   if (!isWireCloseCode(code)) return Violation.invalidCloseCode(code)
-  return end - start > 2 && !isUtf8(bytes.subarray(start + 2, end)) ? Violation.invalidUtf8 : undefined
+  return validateText && end - start > 2 && !isUtf8(bytes.subarray(start + 2, end)) ? Violation.invalidUtf8 : undefined
 }

@@ -1,4 +1,4 @@
-import type { Receiver, Transport } from "./transport.ts"
+import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
 /** Bytes that may wait in one direction before the writer is told to hold on. */
 const highWaterMark = 64 * 1024
@@ -32,9 +32,13 @@ class MemoryTransport implements Transport {
     this.schedule()
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, written?: Written): boolean {
     const { peer } = this
-    if (this.ending || this.destroyed || peer === undefined || peer.destroyed) return true
+    if (this.ending || this.destroyed || peer === undefined || peer.destroyed) {
+      if (written !== undefined) queueMicrotask(() => written(destroyedError()))
+      return true
+    }
+    if (written !== undefined) queueMicrotask(written)
     peer.inbox.push(Buffer.from(bytes))
     this.buffered += bytes.length
     if (this.buffered >= highWaterMark) this.needDrain = true
@@ -42,8 +46,8 @@ class MemoryTransport implements Transport {
     return true
   }
 
-  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean {
-    return this.write(Buffer.concat(pieces))
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
+    return this.write(Buffer.concat(pieces), written)
   }
 
   get congested(): boolean {

@@ -1,3 +1,5 @@
+import type { Written } from "./transport.ts"
+
 /**
  * Where a connection's frames gather until they are written at once.
  *
@@ -32,9 +34,9 @@ const none = Buffer.alloc(0)
 /** What a flush writes to. */
 export interface Sink {
   /** Takes bytes, and answers whether they may be overwritten at once. */
-  write(bytes: Uint8Array): boolean
+  write(bytes: Uint8Array, written?: Written): boolean
   /** Takes several pieces as one write. */
-  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean
 }
 
 export class Output {
@@ -101,19 +103,19 @@ export class Output {
   }
 
   /** Hands everything to the transport, in one write. */
-  flush(sink: Sink): void {
+  flush(sink: Sink, written?: Written): void {
     if (this.size === 0) return
     let free: boolean
     if (this.pieces === undefined) {
-      free = sink.write(this.buffer.subarray(this.start, this.end))
+      free = sink.write(this.buffer.subarray(this.start, this.end), written)
     } else if (this.size <= joinSize && this.pieces.length + (this.end > this.start ? 1 : 0) > 1) {
-      free = this.flushJoined(sink, this.size)
+      free = this.flushJoined(sink, this.size, written)
     } else {
       this.seal()
       const pieces = this.pieces
       this.pieces = undefined
       const [only] = pieces
-      free = pieces.length === 1 && only !== undefined ? sink.write(only) : sink.writeAll(pieces)
+      free = pieces.length === 1 && only !== undefined ? sink.write(only, written) : sink.writeAll(pieces, written)
     }
     this.size = 0
     this.release(free)
@@ -126,7 +128,7 @@ export class Output {
     this.release(true)
   }
 
-  private flushJoined(sink: Sink, size: number): boolean {
+  private flushJoined(sink: Sink, size: number, written: Written | undefined): boolean {
     this.seal()
     const pieces = this.pieces ?? []
     this.pieces = undefined
@@ -138,7 +140,7 @@ export class Output {
     }
     this.end = at
     if (buffer === current.buffer) current.cursor = at
-    return sink.write(buffer.subarray(start, at))
+    return sink.write(buffer.subarray(start, at), written)
   }
 
   private seal(): void {

@@ -10,14 +10,21 @@ export interface Receiver {
   closed(error: Error | undefined): void
 }
 
+/** Hears, later than the call, that bytes were taken by the system, or why they never will be. */
+export type Written = (error?: Error | null) => void
+
+/** What becomes of bytes that nobody can write any more. */
+export const destroyedError = (): Error =>
+  Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })
+
 /** The byte stream below a connection: a TCP or TLS socket, an HTTP/2 stream, a pipe in memory. */
 export interface Transport {
   /** Starts to deliver. */
   attach(receiver: Receiver): void
   /** Takes bytes, and answers whether they may be overwritten at once. */
-  write(bytes: Uint8Array): boolean
+  write(bytes: Uint8Array, written?: Written): boolean
   /** Takes several pieces as one write. */
-  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean
   /** Bytes accepted, but not yet taken by the system. */
   readonly buffered: number
   /** Whether `drained` will be called. */

@@ -38,6 +38,8 @@ export interface FragmentedControl extends Base<"FragmentedControl", 1002> {
 /** A control frame whose payload is longer than 125 bytes. */
 export interface ControlTooLong extends Base<"ControlTooLong", 1002> {
   readonly opcode: number
+  /** The length, as far as it is known: 126 and 127 stand for longer ones in a frame's header. */
+  readonly length: number
 }
 
 /** A length that was not written in its shortest form. */
@@ -45,6 +47,9 @@ export interface NonMinimalLength extends Base<"NonMinimalLength", 1002> {}
 
 /** A 64-bit length with its most significant bit set. */
 export interface InvalidLength extends Base<"InvalidLength", 1002> {}
+
+/** A 64-bit length beyond 2^53 - 1, which no number holds exactly. */
+export interface UnsupportedLength extends Base<"UnsupportedLength", 1009> {}
 
 /** A server received a frame that was not masked. */
 export interface ExpectedMask extends Base<"ExpectedMask", 1002> {}
@@ -72,8 +77,9 @@ export interface MessageTooLarge extends Base<"MessageTooLarge", 1009> {
   readonly limit: number
 }
 
-/** More fragments, or more chunks waiting, than the limit. */
+/** More fragments of a message, or more chunks of a frame, than the limit. */
 export interface TooManyParts extends Base<"TooManyParts", 1008> {
+  readonly parts: "fragments" | "chunks"
   readonly limit: number
 }
 
@@ -91,6 +97,7 @@ export type Violation =
   | ControlTooLong
   | NonMinimalLength
   | InvalidLength
+  | UnsupportedLength
   | ExpectedMask
   | UnexpectedMask
   | InvalidClosePayload
@@ -137,12 +144,13 @@ export const fragmentedControl = (opcode: number): FragmentedControl => ({
   opcode
 })
 
-export const controlTooLong = (opcode: number): ControlTooLong => ({
+export const controlTooLong = (opcode: number, length = 126): ControlTooLong => ({
   _tag: "ControlTooLong",
   closeCode: 1002,
   section: "RFC 6455 §5.5",
   message: `control frame with opcode ${opcode} carries more than 125 bytes`,
-  opcode
+  opcode,
+  length
 })
 
 export const nonMinimalLength: NonMinimalLength = {
@@ -157,6 +165,13 @@ export const invalidLength: InvalidLength = {
   closeCode: 1002,
   section: "RFC 6455 §5.2",
   message: "the most significant bit of a 64-bit payload length is set"
+}
+
+export const unsupportedLength: UnsupportedLength = {
+  _tag: "UnsupportedLength",
+  closeCode: 1009,
+  section: "RFC 6455 §10.4",
+  message: "a payload is longer than 2^53 - 1 bytes"
 }
 
 export const expectedMask: ExpectedMask = {
@@ -210,11 +225,15 @@ export const messageTooLarge = (limit: number): MessageTooLarge => ({
   limit
 })
 
-export const tooManyParts = (limit: number): TooManyParts => ({
+export const tooManyParts = (parts: TooManyParts["parts"], limit: number): TooManyParts => ({
   _tag: "TooManyParts",
   closeCode: 1008,
   section: "RFC 6455 §10.4",
-  message: `a message came in more than ${limit} parts`,
+  message:
+    parts === "fragments"
+      ? `a message came in more than ${limit} fragments`
+      : `a frame came in more than ${limit} chunks`,
+  parts,
   limit
 })
 
