@@ -94,7 +94,7 @@ export interface DeflateSettings {
   readonly deflate: DeflateDirection
   /** What we receive. */
   readonly inflate: DeflateDirection
-  /** Messages shorter than this many bytes are sent as they are; `Infinity` when we must never compress. */
+  /** Messages shorter than this many bytes are sent as they are. */
   readonly threshold: number
   readonly level: number
   readonly memLevel: number
@@ -188,7 +188,10 @@ interface DeflateParams {
 }
 
 const maxWindowBits = 15
-/** zlib turns a window of 8 bits into one of 9 when it deflates, and then refers to bytes that a window of 8 forgot. */
+/**
+ * zlib takes a raw window of 8 bits for one of 9. What it deflates fits 8 bits all the same: it refers back no further
+ * than its window less 262 bytes, which is 250 of the 256 that the peer remembers.
+ */
 const minZlibWindowBits = 9
 
 const readWindowBits = (value: string | true): number | undefined =>
@@ -225,9 +228,6 @@ const inRange = (option: string, value: number, minimum: number, maximum: number
 /**
  * permessage-deflate, RFC 7692, with its parameters settled by the options. Throws a `RangeError` for an option out of
  * its range.
- *
- * A server declines an offer that would force a window of 8 bits on its compressor, since zlib has none so small. A
- * client that a server forces to 8 bits agrees, and sends all its messages uncompressed, as RFC 7692 §6 allows.
  */
 export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
   const serverNoContextTakeover = options.serverNoContextTakeover ?? true
@@ -242,14 +242,13 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
     _tag: "PermessageDeflate",
     deflate: { windowBits: Math.max(deflate.windowBits, minZlibWindowBits), takeover: deflate.takeover },
     inflate: { windowBits: Math.max(inflate.windowBits, minZlibWindowBits), takeover: inflate.takeover },
-    threshold: deflate.windowBits < minZlibWindowBits ? Infinity : threshold,
+    threshold,
     level,
     memLevel
   })
 
   const accept = (offer: DeflateParams): Agreement<DeflateSettings> | undefined => {
     const serverBits = Math.min(offer.serverMaxWindowBits ?? maxWindowBits, serverLimit)
-    if (serverBits < minZlibWindowBits) return undefined
     // RFC 7692 §7.1.2.2: a server may limit the client's window only if the client said that it can.
     if (clientLimit < maxWindowBits && offer.clientMaxWindowBits === undefined) return undefined
     const offeredBits = typeof offer.clientMaxWindowBits === "number" ? offer.clientMaxWindowBits : maxWindowBits

@@ -178,7 +178,9 @@ export class Gate<A, R> {
       if (this.live.size === 0) this.onEmpty?.()
     }
     socket.off("error", ignore)
-    live.connection.start(head)
+    // What came behind the handshake is read like the rest, once the handler had its chance to read it.
+    if (head.length > 0) socket.unshift(head)
+    live.connection.start()
     return live
   }
 

@@ -86,7 +86,9 @@ const start = (
     request,
     context: undefined
   })
-  live.connection.start(head)
+  // What came behind the handshake is read like the rest, once the caller had its chance to read it.
+  if (head.length > 0) socket.unshift(head)
+  live.connection.start()
   return live
 }
 

@@ -57,9 +57,12 @@ export class Inbox implements Face {
       this.view = "messages"
       const recorded = this.items as Array<Frame>
       this.items = []
+      this.size = 0
       for (const frame of recorded) this.convert(frame)
       if (this.partial !== undefined) this.connection?.adopt(this.partial)
       this.partial = undefined
+      // Fragments alone may have paused the transport, and there is nothing to take that would set it going again.
+      if (this.items.length === 0 && this.connection?.isPaused === true) this.connection.resume()
     }
     return this.view === "messages"
   }
@@ -141,9 +144,13 @@ export class Inbox implements Face {
     const { connection } = this
     // Once we have asked to close, what nobody reads must not keep the peer's answer from arriving.
     if (this.size > this.limit && connection?.isOpen === false) return
+    this.keep(item, size)
+    if (this.size > holdFactor * this.limit) connection?.hold()
+  }
+
+  private keep(item: Frame | Message, size: number): void {
     this.items.push(item)
     this.size += size + overhead
-    if (this.size > holdFactor * this.limit) connection?.hold()
   }
 
   private wake(): void {
@@ -160,7 +167,7 @@ export class Inbox implements Face {
     const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
     const first = frame._tag !== "Continuation"
     if (first && frame.fin) {
-      this.items.push(frame._tag === "Text" ? payload.toString("utf8") : payload)
+      this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
       return
     }
     const assembler = (this.partial ??= new Assembler(
@@ -172,7 +179,7 @@ export class Inbox implements Face {
     if (frame.fin) {
       const whole = assembler.take()
       this.partial = undefined
-      this.items.push(assembler.opcode === Opcode.text ? whole.toString("utf8") : whole)
+      this.keep(assembler.opcode === Opcode.text ? whole.toString("utf8") : whole, whole.length)
     }
   }
 }

@@ -1,0 +1,78 @@
+/**
+ * The demo: echoes on any path, and serves a page that shows the frames of every connection. Frames, not messages, are
+ * echoed, so that fragments come back as they were sent.
+ *
+ * `npm start`, or `PORT=9000 npm start`.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Config, Effect, PubSub, Stream } from "effect"
+import { Frame, Server, type Socket } from "effect-ws"
+import { readFileSync } from "node:fs"
+
+/** What the page is told of a frame. */
+interface Sighting {
+  readonly connection: number
+  readonly direction: "in" | "out"
+  readonly opcode: Frame.Frame["_tag"]
+  readonly fin: boolean
+  readonly length: number
+  /** The beginning of the payload, text where it is text. */
+  readonly payload: string
+}
+
+const shown = 200
+
+const sighting = (connection: number, direction: Sighting["direction"], frame: Frame.Frame): string => {
+  const { length } = frame.payload
+  const payload = Buffer.from(frame.payload.subarray(0, shown)).toString(frame._tag === "Binary" ? "hex" : "utf8")
+  const told: Sighting = { connection, direction, opcode: frame._tag, fin: frame.fin, length, payload }
+  return JSON.stringify(told)
+}
+
+/** The frame that answers another, as far as the library leaves that to us. */
+const answer = (frame: Frame.Frame): Frame.Frame | undefined => (Frame.isControl(frame) ? undefined : frame)
+
+/** The frame with which the library itself has answered, told for the page's sake. */
+const automatic = (frame: Frame.Frame): Frame.Frame | undefined =>
+  frame._tag === "Ping" ? Frame.pong(frame.payload) : frame._tag === "Close" ? Frame.close(frame.code) : undefined
+
+const program = Effect.gen(function* () {
+  const port = yield* Config.Port("PORT").pipe(Config.withDefault(8080))
+  const sightings = yield* PubSub.sliding<string>(1024)
+  const page = readFileSync(new URL("page.html", import.meta.url))
+  let connections = 0
+
+  const echo = (socket: Socket.Socket) => {
+    const number = ++connections
+    const tell = (direction: Sighting["direction"], frame: Frame.Frame) =>
+      PubSub.publish(sightings, sighting(number, direction, frame))
+    return Stream.runForEach(socket.frames, (frame) =>
+      Effect.gen(function* () {
+        yield* tell("in", frame)
+        const back = answer(frame)
+        if (back !== undefined) yield* socket.send(back)
+        const out = back ?? automatic(frame)
+        if (out !== undefined) yield* tell("out", out)
+      })
+    )
+  }
+
+  const watch = (socket: Socket.Socket) => Stream.runForEach(Stream.fromPubSub(sightings), socket.send)
+
+  const server = yield* Server.make({
+    port,
+    compression: true,
+    onRequest: (request, response) => {
+      if (request.url === "/") response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page)
+      else response.writeHead(404).end()
+    }
+  })
+  yield* Effect.log(
+    `http://localhost:${server.address.port}/ is the page, ws://localhost:${server.address.port}/ the echo`
+  )
+  return yield* server.run((socket) =>
+    socket.request.url === "/frames" ? Effect.raceFirst(watch(socket), socket.closed) : echo(socket)
+  )
+})
+
+program.pipe(Effect.scoped, NodeRuntime.runMain)
