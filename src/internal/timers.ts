@@ -107,15 +107,29 @@ export class Wheel implements Timers {
 
   private ring(): void {
     this.alarm = undefined
+    try {
+      this.run()
+    } finally {
+      // A task that throws must not keep the others from their time.
+      this.armNearest()
+    }
+  }
+
+  private run(): void {
     const now = this.now()
-    let nearest = Infinity
-    for (const [delay, queue] of this.queues) {
+    for (const queue of this.queues.values()) {
       while (queue.head !== undefined && queue.head.due <= now) {
         const entry = queue.head
         queue.remove(entry)
         this.waiting--
         entry.task()
       }
+    }
+  }
+
+  private armNearest(): void {
+    let nearest = Infinity
+    for (const [delay, queue] of this.queues) {
       if (queue.head === undefined) this.queues.delete(delay)
       else nearest = Math.min(nearest, queue.head.due)
     }
@@ -123,12 +137,15 @@ export class Wheel implements Timers {
   }
 }
 
+/** The longest delay that Node's timers know, in milliseconds. */
+const longestDelay = 0x7fffffff
+
 /** The system's clock. The alarm never keeps the process alive: what it watches over does. */
 export const systemTimers: Timers = new Wheel(
   () => performance.now(),
   (delay, ring) => {
-    // Node counts whole milliseconds and may ring a fraction early.
-    const alarm = setTimeout(ring, Math.ceil(delay))
+    // Node counts whole milliseconds and may ring a fraction early; an alarm that rings early is set again.
+    const alarm = setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
     alarm.unref()
     return () => clearTimeout(alarm)
   }
