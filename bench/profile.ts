@@ -1,6 +1,6 @@
 // Where a peer's time goes: `node bench/profile.ts <scenario> <peer> [functions]` runs one round under Node's sampling
 // profiler and prints the functions that used the most time themselves.
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { peers } from "./peers.ts"
@@ -92,6 +92,7 @@ if (written === undefined) {
 }
 const file = join(out, `${scenario.name}-${peer.name.replaceAll(/\W/g, "-")}.cpuprofile`)
 renameSync(join(folder, written), file)
+rmSync(folder, { recursive: true })
 const { files, functions } = selfTimes(JSON.parse(readFileSync(file, "utf8")))
 print("by function", functions, Number(count))
 print("by file", files, 15)

@@ -1,6 +1,6 @@
 import {
   type DeflateOptions,
-  type DeflateSettings,
+  deflateSettings,
   type Extension,
   type Negotiated,
   permessageDeflate
@@ -10,13 +10,12 @@ import { Deflate } from "../deflate/deflate.ts"
 
 /** The extensions that the `compression` option stands for. */
 export const extensionsOf = (compression: boolean | DeflateOptions | undefined): ReadonlyArray<Extension> =>
-  compression === undefined || compression === false ? [] : [permessageDeflate(compression === true ? {} : compression)]
-
-const isDeflate = (settings: unknown): settings is DeflateSettings =>
-  typeof settings === "object" && settings !== null && "_tag" in settings && settings._tag === "PermessageDeflate"
+  compression === undefined || compression === false
+    ? []
+    : [permessageDeflate(compression === true ? {} : compression)]
 
 /** The compression that was negotiated, for one connection. */
 export const compressionOf = (extensions: ReadonlyArray<Negotiated>): Compression | undefined => {
-  for (const { settings } of extensions) if (isDeflate(settings)) return new Deflate(settings)
-  return undefined
+  const settings = deflateSettings(extensions)
+  return settings === undefined ? undefined : new Deflate(settings)
 }
