@@ -30,7 +30,7 @@ export interface Face {
   closed(closed: Closed): void
 }
 
-/** Compression of whole messages, such as permessage-deflate. */
+/** Compression of whole messages, such as permessage-deflate. `done` is called later, never from inside the call. */
 export interface Compression {
   /** Messages shorter than this many bytes are better sent as they are. */
   readonly threshold: number
@@ -82,7 +82,7 @@ interface Closing {
   readonly _tag: "Closing"
   sent: CloseFrame | undefined
   received: CloseFrame | undefined
-  readonly first: "sent" | "received" | undefined
+  first: "sent" | "received" | undefined
   cause: CloseCause | undefined
   readonly timer: Timer
 }
@@ -90,6 +90,9 @@ interface Closing {
 type Phase = { readonly _tag: "Open" } | Closing | { readonly _tag: "Closed"; readonly closed: Closed }
 
 const open: Phase = { _tag: "Open" }
+
+/** A close frame that says nothing. */
+const noStatus: CloseFrame = { code: undefined, reason: "" }
 
 /** Bit RSV1, which marks a compressed message (RFC 7692 §6). */
 const rsv1 = 4
@@ -132,7 +135,10 @@ export class Connection implements FrameSink, Receiver {
   private phase: Phase = open
 
   // Receiving.
+  /** A batch is being told; what the face sends waits for its end. */
   private reading = false
+  /** The face asked for more, inside the batch or outside. */
+  private resumed = false
   private inboundOver = false
   private peerEnded = false
   private paused = false
@@ -149,6 +155,10 @@ export class Connection implements FrameSink, Receiver {
 
   // Sending.
   private flushing = false
+  /** The transport is to end once everything sent is out. */
+  private ending = false
+  /** The transport was dropped: nothing more is told, and nothing sent. */
+  private dropped = false
   private pendingPong: Uint8Array | undefined = undefined
   /** A message is being compressed or read elsewhere; later ones wait in `backlog`. */
   private stalled = false
@@ -168,7 +178,7 @@ export class Connection implements FrameSink, Receiver {
     this.timers = options.timers
     this.maxMessageSize = options.maxMessageSize
     this.maxFragments = options.maxFragments ?? Infinity
-    this.writeHighWaterMark = options.writeHighWaterMark
+    this.writeHighWaterMark = Math.max(1, options.writeHighWaterMark)
     this.closeTimeout = options.closeTimeout
     this.compression = options.compression
     this.autoPong = options.autoPong !== false
@@ -218,11 +228,10 @@ export class Connection implements FrameSink, Receiver {
 
   /** Why the connection is ending, when it isn't by the closing handshake. */
   get cause(): CloseCause | undefined {
-    return this.phase._tag === "Closing"
-      ? this.phase.cause
-      : this.phase._tag === "Closed"
-        ? this.phase.closed.cause
-        : undefined
+    if (this.phase._tag === "Closing") return this.phase.cause
+    if (this.phase._tag !== "Closed") return undefined
+    const { cause } = this.phase.closed
+    return cause._tag === "Handshake" ? undefined : cause
   }
 
   /** Bytes that wait to be written, framing included. */
@@ -370,13 +379,13 @@ export class Connection implements FrameSink, Receiver {
     const closing = this.phase === open ? this.beginClosing(undefined, undefined, cause) : this.phase
     if (closing._tag !== "Closing") return
     closing.cause ??= cause
-    this.discard()
-    this.transport.destroy()
+    this.destroy()
   }
 
   /** Runs `task` once there is room to send, or the connection is closing. */
   whenDrained(task: () => void): void {
-    ;(this.waiters ??= []).push(task)
+    if (this.phase === open) (this.waiters ??= []).push(task)
+    else task()
   }
 
   /** Takes back what was given to `whenDrained`. */
@@ -438,7 +447,8 @@ export class Connection implements FrameSink, Receiver {
     this.keepAlive?.noticed()
     this.reading = true
     this.decoder.feed(chunk)
-    this.finishBatch()
+    this.face.batchEnd()
+    this.finishReading()
   }
 
   drained(): void {
@@ -512,24 +522,49 @@ export class Connection implements FrameSink, Receiver {
 
   // Receiving, inside.
 
-  private finishBatch(): void {
+  /** Whether what was read before is to be told now. */
+  private get canReadOn(): boolean {
+    return (
+      this.decoder.suspended &&
+      !this.held &&
+      !this.suspended &&
+      !this.inboundOver &&
+      !this.dropped &&
+      this.closeReceived === undefined
+    )
+  }
+
+  /** Goes on with what the face kept back, and with the transport; inside a batch, at its end. */
+  private proceed(): void {
+    this.resumed = true
+    if (this.reading) return
     this.reading = true
-    this.face.batchEnd()
-    const violation = this.decoder.violation
+    this.finishReading()
+  }
+
+  /** The end of a batch: goes on while the face asks for more, acts on how the reading ended, and writes. */
+  private finishReading(): void {
+    let goOn = false
+    while (this.resumed) {
+      this.resumed = false
+      goOn = true
+      if (!this.canReadOn) break
+      this.decoder.resume()
+      this.face.batchEnd()
+    }
+    const { violation } = this.decoder
     if (violation !== undefined) this.fail(violation)
     else if (this.closeReceived !== undefined) this.answerClose()
     this.reading = false
     if (this.output.size > 0) this.flush()
+    if (goOn || this.resumed) {
+      this.resumed = false
+      this.readFurther()
+    }
   }
 
-  private proceed(): void {
+  private readFurther(): void {
     if (this.held || this.suspended) return
-    if (this.decoder.suspended && !this.inboundOver) {
-      this.reading = true
-      this.decoder.resume()
-      this.finishBatch()
-      if (this.held || this.suspended) return
-    }
     if (this.lost !== undefined) this.closed(this.lost.error)
     else if (this.peerEnded) this.endInbound()
     else if (!this.paused) this.transport.resume()
@@ -544,18 +579,15 @@ export class Connection implements FrameSink, Receiver {
     compression.inflate(payload, this.maxMessageSize, (later) => {
       this.suspended = false
       if (this.inboundOver) return
-      this.reading = true
-      const violation = this.inflated(opcode, later)
-      if (violation === undefined) {
-        this.proceed()
-        if (this.reading) this.finishBatch()
-      } else {
+      if (!this.dropped) {
+        this.reading = true
+        const violation = this.inflated(opcode, later)
+        if (violation === undefined && this.canReadOn) this.decoder.resume()
         this.face.batchEnd()
-        this.fail(violation)
-        this.reading = false
-        this.flush()
-        if (this.lost !== undefined) this.closed(this.lost.error)
+        if (violation !== undefined) this.fail(violation)
       }
+      this.resumed = true
+      this.finishReading()
     })
     return undefined
   }
@@ -581,42 +613,41 @@ export class Connection implements FrameSink, Receiver {
   }
 
   private answerClose(): void {
-    if (this.inboundOver || this.phase._tag !== "Closing") return
+    if (this.inboundOver || this.dropped || this.phase._tag !== "Closing") return
     this.endInboundOnce()
     if (this.phase.sent === undefined && this.phase.first === "received") {
       const { echo } = this
       const code = this.phase.received?.code
       const answer = { code, reason: echo === undefined ? "" : (this.phase.received?.reason ?? "") }
       this.sendClose(answer, echo ?? encodeClose(answer))
-    } else {
+    } else if (this.phase.sent !== undefined) {
+      // Otherwise our close frame still waits for messages before it.
       this.completeHandshake()
     }
   }
 
   /** Both close frames are on their way: RFC 6455 §7.1.1 has the server close the transport first. */
   private completeHandshake(): void {
-    this.flush()
-    if (this.role === "server" || this.clientEnds) this.transport.end()
+    if (this.role === "server" || this.clientEnds) this.endOutbound()
+    else this.flush()
     this.transport.resume()
   }
 
   private fail(violation: Violation.Violation): void {
-    if (this.inboundOver) return
+    if (this.inboundOver || this.dropped) return
     this.endInboundOnce({ _tag: "Violation", violation })
     if (this.phase._tag === "Closing" && this.phase.sent === undefined) {
       const frame = { code: violation.closeCode, reason: "" }
       this.sendClose(frame, encodeClose(frame))
     }
-    this.flush()
-    this.transport.end()
+    this.endOutbound()
     this.transport.resume()
   }
 
   private endInbound(): void {
     if (this.phase._tag === "Closed") return
     this.endInboundOnce({ _tag: "TransportEnded" })
-    this.flush()
-    this.transport.end()
+    this.endOutbound()
     this.transport.resume()
   }
 
@@ -733,7 +764,8 @@ export class Connection implements FrameSink, Receiver {
       this.backlogSize -= next.size
       next.write()
     }
-    if (!this.transport.congested) this.drained()
+    if (this.ending && !this.stalled) this.endOutbound()
+    else if (!this.transport.congested) this.drained()
   }
 
   /** Forgets what was not written. */
@@ -754,8 +786,22 @@ export class Connection implements FrameSink, Receiver {
     this.backlogSize = 0
     if (this.phase === open) this.beginClosing(undefined, undefined, { _tag: "TransportFailed", error })
     if (backlog !== undefined) for (const { written } of backlog) written?.(error)
-    this.flush()
+    this.endOutbound()
+  }
+
+  /** Ends our direction of the transport behind everything that was sent, congested or not. */
+  private endOutbound(): void {
+    this.ending = true
+    if (this.stalled || this.dropped) return
+    this.writeOut()
     this.transport.end()
+  }
+
+  private destroy(): void {
+    this.dropped = true
+    this.decoder.suspend()
+    this.discard()
+    this.transport.destroy()
   }
 
   private sendClose(frame: CloseFrame, payload: Uint8Array): void {
@@ -767,8 +813,9 @@ export class Connection implements FrameSink, Receiver {
   }
 
   private writeClose(frame: CloseFrame, payload: Uint8Array): void {
-    if (this.phase._tag !== "Closing") return
-    this.phase.sent = frame
+    if (this.phase._tag !== "Closing" || this.phase.sent !== undefined || this.dropped) return
+    this.phase.sent = this.codec.capabilities.closeCode ? frame : noStatus
+    this.phase.first ??= "sent"
     this.encoder.close(this.output, payload)
     this.touch()
     if (this.phase.received !== undefined) this.completeHandshake()
@@ -782,13 +829,20 @@ export class Connection implements FrameSink, Receiver {
     cause: CloseCause | undefined
   ): Closing {
     this.keepAlive?.stop()
-    const timer = this.timers.after(this.closeTimeout, () => this.drop({ _tag: "CloseTimeout" }))
+    const timer = this.timers.after(this.closeTimeout, () => this.closeTimedOut())
     const closing: Closing = { _tag: "Closing", sent: undefined, received, first, cause, timer }
     this.phase = closing
     const { waiters } = this
     this.waiters = undefined
     if (waiters !== undefined) for (const waiter of waiters) waiter()
     return closing
+  }
+
+  /** Both close frames may have travelled; then only the transport is late. */
+  private closeTimedOut(): void {
+    const { phase } = this
+    if (phase._tag === "Closing" && phase.sent !== undefined && phase.received !== undefined) this.destroy()
+    else this.drop({ _tag: "CloseTimeout" })
   }
 
   private finish(closing: Closing, transport: CloseCause): void {

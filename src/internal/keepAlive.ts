@@ -28,6 +28,7 @@ export class KeepAlive {
   private readonly watched: Watched
   private readonly options: KeepAliveOptions
   private alive = true
+  private stopped = false
   private next: Timer | undefined = undefined
   private deadline: Timer | undefined = undefined
 
@@ -41,6 +42,7 @@ export class KeepAlive {
   }
 
   stop(): void {
+    this.stopped = true
     this.next?.cancel()
     this.deadline?.cancel()
     this.next = this.deadline = undefined
@@ -52,12 +54,14 @@ export class KeepAlive {
   }
 
   private ping(): void {
+    // The deadline first: where both delays are the same, it is over before the next ping.
     if (this.deadline === undefined) {
       this.alive = false
       this.deadline = this.watched.timers.after(this.options.timeout, () => this.check())
       this.watched.sendControl(Opcode.ping, nothing)
     }
-    this.start()
+    // The ping itself may have brought the end.
+    if (!this.stopped) this.start()
   }
 
   private check(): void {

@@ -1,0 +1,1020 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Frame } from "effect-ws"
+import type { Closed, CloseFrame } from "../src/internal/closing.ts"
+import type { Codec, Role } from "../src/internal/codec.ts"
+import { type Compression, Connection, type ConnectionOptions, type Face } from "../src/internal/connection.ts"
+import { hixie76 } from "../src/internal/hixie.ts"
+import { hybi } from "../src/internal/hybi.ts"
+import { Opcode } from "../src/internal/opcode.ts"
+import { Wheel } from "../src/internal/timers.ts"
+import type { Receiver, Transport, Written } from "../src/internal/transport.ts"
+import * as Violation from "../src/internal/violation.ts"
+
+/** A clock that goes when it is told to. */
+class ManualClock {
+  private time = 0
+  private alarm: { readonly due: number; readonly ring: () => void } | undefined = undefined
+
+  readonly timers = new Wheel(
+    () => this.time,
+    (delay, ring) => {
+      const alarm = { due: this.time + delay, ring }
+      this.alarm = alarm
+      return () => {
+        if (this.alarm === alarm) this.alarm = undefined
+      }
+    }
+  )
+
+  /** Whether anything waits for its time. */
+  get armed(): boolean {
+    return this.alarm !== undefined
+  }
+
+  advance(by: number): void {
+    const end = this.time + by
+    while (this.alarm !== undefined && this.alarm.due <= end) {
+      const { due, ring } = this.alarm
+      this.alarm = undefined
+      this.time = Math.max(this.time, due)
+      ring()
+    }
+    this.time = end
+  }
+}
+
+/** A transport that notes what is done to it, and whose peer is the test. */
+class Script implements Transport {
+  readonly calls: Array<string> = []
+  readonly written: Array<Uint8Array> = []
+  congested = false
+  buffered = 0
+  paused = false
+  isEnded = false
+  isDestroyed = false
+  private receiver: Receiver | undefined = undefined
+
+  attach(receiver: Receiver): void {
+    this.receiver = receiver
+  }
+
+  write(bytes: Uint8Array, written?: Written): boolean {
+    if (this.isEnded || this.isDestroyed) {
+      this.calls.push("lost write")
+      return true
+    }
+    this.calls.push("write")
+    this.written.push(Uint8Array.from(bytes))
+    if (written !== undefined) queueMicrotask(() => written())
+    return true
+  }
+
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
+    return this.write(Buffer.concat(pieces), written)
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+  }
+
+  end(): void {
+    if (!this.isEnded) this.calls.push("end")
+    this.isEnded = true
+  }
+
+  destroy(): void {
+    if (this.isDestroyed) return
+    this.calls.push("destroy")
+    this.isDestroyed = true
+  }
+
+  // What the peer does.
+
+  receive(...pieces: ReadonlyArray<Uint8Array>): void {
+    this.receiver?.received(Buffer.concat(pieces))
+  }
+
+  drain(): void {
+    this.congested = false
+    this.receiver?.drained()
+  }
+
+  peerEnds(): void {
+    this.receiver?.ended()
+  }
+
+  /** Both directions are gone. */
+  close(error?: Error): void {
+    this.receiver?.closed(error)
+  }
+}
+
+/** A face that writes down what it hears. */
+class Recorder implements Face {
+  readonly events: Array<string> = []
+  connection: Connection | undefined = undefined
+  wantsFragments = false
+  onMessage: ((text: string) => void) | undefined = undefined
+  onBatch: (() => void) | undefined = undefined
+  closedAs: Closed | undefined = undefined
+  closedCount = 0
+
+  message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
+    const text = bytes.toString("utf8", start, end)
+    if (opcode === Opcode.text && text.includes("\uFFFD")) return Violation.invalidUtf8
+    this.events.push(text)
+    this.onMessage?.(text)
+    return undefined
+  }
+
+  fragment(_opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): undefined {
+    this.events.push(`${bytes.toString("utf8", start, end)}${fin ? "." : ".."}`)
+  }
+
+  control(opcode: number, bytes: Buffer, start: number, end: number): void {
+    const name = opcode === Opcode.close ? "close" : opcode === Opcode.ping ? "ping" : "pong"
+    const payload = opcode === Opcode.close ? "" : bytes.toString("utf8", start, end)
+    this.events.push(`<${name}${payload === "" ? "" : ` ${payload}`}>`)
+  }
+
+  batchEnd(): void {
+    this.onBatch?.()
+  }
+
+  ended(): void {
+    this.events.push("<ended>")
+  }
+
+  closed(closed: Closed): void {
+    this.events.push("<closed>")
+    this.closedAs = closed
+    this.closedCount++
+  }
+}
+
+/** Compression that only marks what it did, and is done when it is told to. */
+class SlowCompression implements Compression {
+  readonly threshold = 1
+  /** Payloads from this many bytes on are done elsewhere. */
+  readonly slowFrom: number
+  readonly pending: Array<() => void> = []
+  closed = 0
+  failure: Error | undefined = undefined
+
+  constructor(slowFrom = 0) {
+    this.slowFrom = slowFrom
+  }
+
+  compressSync(payload: Uint8Array): Uint8Array | undefined {
+    return payload.length < this.slowFrom ? mark(payload) : undefined
+  }
+
+  compress(payload: Uint8Array, done: (result: Uint8Array | Error) => void): void {
+    this.pending.push(() => done(this.failure ?? mark(payload)))
+  }
+
+  inflateSync(payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" | undefined {
+    return payload.length < this.slowFrom ? unmark(payload, limit) : undefined
+  }
+
+  inflate(payload: Uint8Array, limit: number, done: (result: Uint8Array | "too large" | "invalid") => void): void {
+    this.pending.push(() => done(unmark(payload, limit)))
+  }
+
+  close(): void {
+    this.closed++
+  }
+
+  /** Does the oldest piece of work. */
+  finish(): void {
+    const work = this.pending.shift()
+    assert.isDefined(work)
+    work?.()
+  }
+}
+
+const mark = (payload: Uint8Array): Uint8Array => Buffer.concat([Buffer.from("z:"), payload])
+const unmark = (payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" =>
+  payload[0] !== 0x7a ? "invalid" : payload.length - 2 > limit ? "too large" : payload.subarray(2)
+
+const settings = { maxMessageSize: 1024 * 1024, writeHighWaterMark: 64 * 1024, closeTimeout: 10_000 }
+
+interface Setup {
+  readonly clock: ManualClock
+  readonly transport: Script
+  readonly face: Recorder
+  readonly connection: Connection
+  /** The frames written so far, in short: text as it is, others in brackets. */
+  readonly sent: () => ReadonlyArray<string>
+}
+
+const setup = (role: Role, options: Partial<ConnectionOptions> & { readonly head?: Buffer } = {}): Setup => {
+  const clock = new ManualClock()
+  const transport = new Script()
+  const face = new Recorder()
+  const codec: Codec = options.codec ?? hybi
+  const connection = new Connection(face, { ...settings, transport, codec, role, timers: clock.timers, ...options })
+  face.connection = connection
+  connection.start(options.head)
+  return { clock, transport, face, connection, sent: () => inShort(Buffer.concat(transport.written), role) }
+}
+
+/** What was sent in a role, read by the other. */
+const inShort = (bytes: Uint8Array, role: Role): ReadonlyArray<string> => {
+  const frames: Array<string> = []
+  const parser = Frame.makeParser((frame) => frames.push(shortly(frame)), {
+    role: role === "server" ? "client" : "server",
+    maxMessageSize: 100_000_000,
+    allowedRsv: 4
+  })
+  assert.isUndefined(parser.feed(bytes))
+  return frames
+}
+
+const shortly = (frame: Frame.Frame): string => {
+  const payload = Buffer.from(frame.payload).toString()
+  switch (frame._tag) {
+    case "Text":
+    case "Binary":
+    case "Continuation": {
+      return `${payload}${frame.fin ? "" : ".."}`
+    }
+    case "Close": {
+      return `<close${frame.code === undefined ? "" : ` ${frame.code}`}>`
+    }
+    default: {
+      return `<${frame._tag.toLowerCase()}${payload === "" ? "" : ` ${payload}`}>`
+    }
+  }
+}
+
+/** What the other side of a role sends. */
+const from = (role: Role, ...frames: ReadonlyArray<Frame.Frame>): Uint8Array =>
+  Buffer.concat(frames.map((frame) => Frame.encode(frame, { mask: role === "client" })))
+
+const compressed = (content: string): Frame.Frame => Frame.text(`z:${content}`, { rsv: 4 })
+
+const bye: CloseFrame = { code: 1000, reason: "bye" }
+
+/** Lets what was put off to the end of the tick, and all that follows from it, happen. */
+const settle = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+
+describe("Connection, the closing handshake", () => {
+  it.effect("begun by us: nothing is sent after the close frame, and the server ends the transport", () =>
+    Effect.gen(function* () {
+      const { clock, transport, face, connection, sent } = setup("server")
+      connection.sendText("last")
+      connection.close(bye)
+      assert.isFalse(connection.isOpen)
+      assert.isFalse(connection.sendText("late"))
+      assert.isFalse(connection.sendControl(Opcode.ping, Buffer.of()))
+      connection.close({ code: 1001, reason: "" })
+      yield* settle
+      assert.deepStrictEqual(sent(), ["last", "<close 1000>"])
+      assert.isFalse(transport.isEnded)
+      transport.receive(from("client", Frame.text("still"), Frame.close(1000)))
+      assert.deepStrictEqual(face.events, ["still", "<close>", "<ended>"])
+      assert.deepStrictEqual(transport.calls, ["write", "end"])
+      transport.close()
+      assert.deepStrictEqual(face.closedAs, {
+        sent: bye,
+        received: { code: 1000, reason: "" },
+        first: "sent",
+        cause: { _tag: "Handshake" }
+      })
+      assert.isFalse(clock.armed)
+    })
+  )
+
+  it.effect("begun by the peer: echoes come before the answer, in the same write", () =>
+    Effect.gen(function* () {
+      for (const role of ["client", "server"] as const) {
+        const other = role === "client" ? "server" : "client"
+        const { clock, transport, face, connection, sent } = setup(role)
+        face.onMessage = (text) => connection.sendText(`echo ${text}`)
+        transport.receive(from(other, Frame.text("a"), Frame.text("b"), Frame.close(4001, "done")))
+        assert.deepStrictEqual(sent(), ["echo a", "echo b", "<close 4001>"])
+        assert.deepStrictEqual(transport.calls, role === "server" ? ["write", "end"] : ["write"])
+        yield* settle
+        assert.strictEqual(transport.written.length, 1)
+        transport.peerEnds()
+        transport.close()
+        assert.deepStrictEqual(face.events, ["a", "b", "<close>", "<ended>", "<closed>"])
+        assert.deepStrictEqual(face.closedAs, {
+          sent: { code: 4001, reason: "" },
+          received: { code: 4001, reason: "done" },
+          first: "received",
+          cause: { _tag: "Handshake" }
+        })
+        assert.isFalse(clock.armed)
+      }
+    })
+  )
+
+  it("answers a close frame without a code with another", () => {
+    const { transport, sent } = setup("server")
+    transport.receive(from("client", Frame.close()))
+    assert.deepStrictEqual(sent(), ["<close>"])
+  })
+
+  it("reads nothing behind a close frame, whether it came along or later", () => {
+    const { transport, face } = setup("server")
+    transport.receive(from("client", Frame.close(1000), Frame.text("behind")), Buffer.of(0xff, 0xff))
+    transport.receive(from("client", Frame.text("later")))
+    assert.deepStrictEqual(face.events, ["<close>", "<ended>"])
+  })
+
+  it("reads nothing behind a close frame when the face pauses and resumes meanwhile", () => {
+    const { transport, face, connection, sent } = setup("server")
+    connection.pause()
+    face.onBatch = () => connection.resume()
+    transport.receive(from("client", Frame.text("a"), Frame.close(1000), Frame.text("behind")))
+    assert.deepStrictEqual(face.events, ["a", "<close>", "<ended>"])
+    assert.deepStrictEqual(sent(), ["<close 1000>"])
+  })
+
+  it("answers a close frame that waited for the face, though the peer ended meanwhile", () => {
+    const { transport, face, connection, sent } = setup("server")
+    face.onMessage = () => connection.hold()
+    transport.receive(from("client", Frame.text("a"), Frame.text("b"), Frame.close(1000)))
+    transport.peerEnds()
+    assert.deepStrictEqual(face.events, ["a"])
+    connection.resume()
+    face.onBatch = () => connection.resume()
+    connection.resume()
+    assert.deepStrictEqual(face.events, ["a", "b", "<close>", "<ended>"])
+    assert.deepStrictEqual(sent(), ["<close 1000>"])
+    assert.deepStrictEqual(transport.calls, ["write", "end"])
+  })
+
+  it("sends what was sent before the answer, though the transport is congested", () => {
+    const { transport, connection, sent } = setup("server")
+    transport.congested = true
+    connection.sendText("waiting")
+    transport.receive(from("client", Frame.close(1000)))
+    transport.drain()
+    assert.deepStrictEqual(sent(), ["waiting", "<close 1000>"])
+    assert.strictEqual(transport.calls.at(-1), "end")
+    assert.notInclude(transport.calls, "lost write")
+  })
+
+  it.effect("that crosses the peer's is complete with both", () =>
+    Effect.gen(function* () {
+      const { transport, face, connection } = setup("client")
+      connection.close(bye)
+      transport.receive(from("server", Frame.close(1001)))
+      yield* settle
+      transport.peerEnds()
+      transport.close()
+      assert.strictEqual(face.closedAs?.first, "sent")
+      assert.deepStrictEqual(face.closedAs?.cause, { _tag: "Handshake" })
+    })
+  )
+
+  it.effect("is given up at the close timeout, not before", () =>
+    Effect.gen(function* () {
+      const { clock, transport, face, connection } = setup("server")
+      connection.close(bye)
+      yield* settle
+      clock.advance(9_999)
+      assert.isFalse(transport.isDestroyed)
+      clock.advance(1)
+      assert.isTrue(transport.isDestroyed)
+      transport.close()
+      assert.deepStrictEqual(face.closedAs, {
+        sent: bye,
+        received: undefined,
+        first: "sent",
+        cause: { _tag: "CloseTimeout" }
+      })
+      assert.isFalse(clock.armed)
+    })
+  )
+
+  it("is complete with both close frames, though the server never ends the transport", () => {
+    const { clock, transport, face } = setup("client")
+    transport.receive(from("server", Frame.close(1000)))
+    clock.advance(10_000)
+    assert.isTrue(transport.isDestroyed)
+    transport.close()
+    assert.deepStrictEqual(face.closedAs?.cause, { _tag: "Handshake" })
+  })
+
+  it.effect("has a close frame on Hixie-76 too, without a code", () =>
+    Effect.gen(function* () {
+      const { transport, face, connection } = setup("server", { codec: hixie76 })
+      face.onMessage = (text) => connection.sendText(`echo ${text}`)
+      transport.receive(Buffer.from("\0hi"), Buffer.of(0xff, 0xff))
+      transport.receive(Buffer.of(0x00))
+      yield* settle
+      assert.deepStrictEqual(
+        Buffer.concat(transport.written),
+        Buffer.concat([Buffer.from("\0echo hi"), Buffer.of(0xff, 0xff, 0x00)])
+      )
+      assert.strictEqual(transport.calls.at(-1), "end")
+      transport.close()
+      const nothing = { code: undefined, reason: "" }
+      assert.deepStrictEqual(face.closedAs, {
+        sent: nothing,
+        received: nothing,
+        first: "received",
+        cause: { _tag: "Handshake" }
+      })
+    })
+  )
+
+  it("says nothing of a code that Hixie-76 could not send", () => {
+    const { transport, face } = setup("server", { codec: hixie76 })
+    transport.receive(Buffer.of(0x00, 0x80))
+    assert.deepStrictEqual(Buffer.concat(transport.written), Buffer.of(0xff, 0x00))
+    transport.close()
+    assert.deepStrictEqual(face.closedAs?.sent, { code: undefined, reason: "" })
+  })
+})
+
+describe("Connection, a peer that breaks the protocol", () => {
+  it("is told the close code, then the transport ends; nothing more is read", () => {
+    const { clock, transport, face, sent } = setup("server")
+    transport.receive(from("client", Frame.text("good")), Buffer.of(0x83, 0x80))
+    transport.receive(from("client", Frame.text("late")))
+    assert.deepStrictEqual(face.events, ["good", "<ended>"])
+    assert.deepStrictEqual(sent(), ["<close 1002>"])
+    assert.deepStrictEqual(transport.calls, ["write", "end"])
+    transport.peerEnds()
+    transport.close()
+    assert.strictEqual(face.closedCount, 1)
+    assert.deepStrictEqual(face.closedAs, {
+      sent: { code: 1002, reason: "" },
+      received: undefined,
+      first: "sent",
+      cause: { _tag: "Violation", violation: Violation.reservedOpcode(3) }
+    })
+    assert.isFalse(clock.armed)
+  })
+
+  it("has its code by the kind of violation", () => {
+    const cases: ReadonlyArray<readonly [Uint8Array, number]> = [
+      [from("client", Frame.binary(Buffer.of(0x80), { fin: false }), Frame.ping(), Frame.text("x")), 1002],
+      [from("client", Frame.text(Buffer.of(0x80).toString("latin1")), Frame.continuation("")), 1002],
+      [Buffer.concat([Buffer.of(0x81, 0x81, 0, 0, 0, 0, 0x80)]), 1007],
+      [Buffer.of(0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 1), 1009]
+    ]
+    for (const [bytes, code] of cases) {
+      const { transport, sent } = setup("server")
+      transport.receive(bytes)
+      assert.deepStrictEqual(sent().at(-1), `<close ${code}>`)
+    }
+  })
+
+  it("gets what was sent before, though the transport is congested", () => {
+    const { transport, connection, sent } = setup("server")
+    transport.congested = true
+    connection.sendText("waiting")
+    transport.receive(Buffer.of(0x83, 0x80))
+    transport.drain()
+    assert.deepStrictEqual(sent(), ["waiting", "<close 1002>"])
+    assert.notInclude(transport.calls, "lost write")
+  })
+
+  it.effect("after our close frame gets no second one", () =>
+    Effect.gen(function* () {
+      const { transport, face, connection, sent } = setup("server")
+      connection.close(bye)
+      transport.receive(Buffer.of(0x83, 0x80))
+      yield* settle
+      assert.deepStrictEqual(sent(), ["<close 1000>"])
+      transport.close()
+      assert.strictEqual(face.closedAs?.cause._tag, "Violation")
+      assert.deepStrictEqual(face.closedAs?.sent, bye)
+    })
+  )
+
+  it("is dropped at the close timeout when it doesn't go", () => {
+    const { clock, transport, face } = setup("server")
+    transport.receive(Buffer.of(0x83, 0x80))
+    clock.advance(10_000)
+    assert.isTrue(transport.isDestroyed)
+    transport.close()
+    assert.strictEqual(face.closedAs?.cause._tag, "Violation")
+  })
+
+  it("in what stood behind the opening handshake is found as well", () => {
+    const { transport, sent } = setup("server", { head: Buffer.of(0x83, 0x80) })
+    assert.deepStrictEqual(sent(), ["<close 1002>"])
+    assert.isTrue(transport.isEnded)
+  })
+
+  it("with more fragments than the limit is told 1008; with as many it is not", () => {
+    const { transport, face, sent } = setup("server", { maxFragments: 3 })
+    const fragments = [
+      Frame.text("a", { fin: false }),
+      Frame.continuation("", { fin: false }),
+      Frame.continuation("b", { fin: true })
+    ]
+    transport.receive(from("client", ...fragments))
+    assert.deepStrictEqual(face.events, ["ab"])
+    transport.receive(from("client", ...fragments.slice(0, 2), Frame.continuation("", { fin: false })))
+    assert.deepStrictEqual(sent(), [])
+    transport.receive(from("client", Frame.continuation("")))
+    assert.strictEqual(sent().at(-1), "<close 1008>")
+  })
+})
+
+describe("Connection, a transport that ends", () => {
+  it("without a close frame is ended by us too, after what was sent", () => {
+    const { clock, transport, face, connection, sent } = setup("server")
+    transport.congested = true
+    connection.sendText("waiting")
+    transport.peerEnds()
+    transport.drain()
+    assert.deepStrictEqual(sent(), ["waiting"])
+    assert.notInclude(transport.calls, "lost write")
+    assert.isTrue(transport.isEnded)
+    transport.close()
+    assert.deepStrictEqual(face.events, ["<ended>", "<closed>"])
+    assert.deepStrictEqual(face.closedAs, {
+      sent: undefined,
+      received: undefined,
+      first: undefined,
+      cause: { _tag: "TransportEnded" }
+    })
+    assert.isFalse(clock.armed)
+  })
+
+  it("in the middle of a message gives no message", () => {
+    const { transport, face } = setup("server")
+    transport.receive(from("client", Frame.text("half", { fin: false })))
+    transport.peerEnds()
+    assert.deepStrictEqual(face.events, ["<ended>"])
+  })
+
+  it("by an error tells it, once, and wakes who waits to send", () => {
+    const { clock, transport, face, connection } = setup("server")
+    const error = new Error("reset")
+    let woken = 0
+    transport.congested = true
+    connection.whenDrained(() => woken++)
+    transport.close(error)
+    transport.close(error)
+    assert.strictEqual(woken, 1)
+    assert.strictEqual(face.closedCount, 1)
+    assert.deepStrictEqual(face.closedAs?.cause, { _tag: "TransportFailed", error })
+    assert.isFalse(connection.sendText("late"))
+    assert.isFalse(clock.armed)
+  })
+
+  it("because we drop it tells why we did", () => {
+    const { clock, transport, face, connection } = setup("server")
+    connection.terminate()
+    connection.terminate()
+    assert.deepStrictEqual(transport.calls, ["destroy"])
+    transport.close(new Error("a late error"))
+    assert.deepStrictEqual(face.closedAs?.cause, { _tag: "Terminated" })
+    assert.isFalse(clock.armed)
+  })
+
+  it("because the face drops it in the middle of a read, brings no more messages and sends nothing", () => {
+    const { transport, face, connection } = setup("server")
+    face.onMessage = (text) => {
+      if (text === "b") connection.terminate()
+    }
+    transport.receive(from("client", Frame.text("a"), Frame.text("b"), Frame.text("c")), Buffer.of(0x83, 0x80))
+    transport.close()
+    assert.deepStrictEqual(face.events, ["a", "b", "<ended>", "<closed>"])
+    assert.deepStrictEqual(face.closedAs, {
+      sent: undefined,
+      received: undefined,
+      first: undefined,
+      cause: { _tag: "Terminated" }
+    })
+    assert.deepStrictEqual(transport.calls, ["destroy"])
+  })
+
+  it("wakes who begins to wait when it is too late", () => {
+    const { transport, connection } = setup("server")
+    let woken = 0
+    connection.close(bye)
+    connection.whenDrained(() => woken++)
+    transport.close()
+    connection.whenDrained(() => woken++)
+    assert.strictEqual(woken, 2)
+  })
+})
+
+describe("Connection, sending", () => {
+  it.effect("writes what one tick sends at once, at its end", () =>
+    Effect.gen(function* () {
+      const { transport, connection, sent } = setup("client")
+      connection.sendText("a")
+      connection.sendBinary(Buffer.from("b"))
+      connection.sendControl(Opcode.ping, Buffer.from("p"))
+      assert.strictEqual(transport.written.length, 0)
+      yield* settle
+      assert.strictEqual(transport.written.length, 1)
+      assert.deepStrictEqual(sent(), ["a", "b", "<ping p>"])
+    })
+  )
+
+  it("writes before the end of the tick from the high-water mark on", () => {
+    const { transport, connection } = setup("server", { writeHighWaterMark: 100 })
+    connection.sendBinary(Buffer.alloc(97))
+    assert.strictEqual(transport.written.length, 0)
+    connection.sendBinary(Buffer.alloc(0))
+    assert.strictEqual(transport.written.length, 1)
+    assert.isFalse(connection.full)
+  })
+
+  it("is full while the transport is congested, and wakes senders one by one as there is room", () => {
+    const { transport, connection } = setup("server", { writeHighWaterMark: 100 })
+    const woken: Array<string> = []
+    transport.congested = true
+    assert.isTrue(connection.full)
+    connection.whenDrained(() => {
+      woken.push("a")
+      connection.sendBinary(Buffer.alloc(200))
+      transport.congested = true
+    })
+    const b = (): number => woken.push("b")
+    connection.whenDrained(b)
+    connection.whenDrained(() => woken.push("c"))
+    transport.drain()
+    assert.deepStrictEqual(woken, ["a"])
+    connection.forget(b)
+    transport.drain()
+    assert.deepStrictEqual(woken, ["a", "c"])
+  })
+
+  it.effect("never waits when the mark is 0 and nothing is to be written", () =>
+    Effect.gen(function* () {
+      const { connection } = setup("server", { writeHighWaterMark: 0 })
+      connection.sendText("a")
+      yield* settle
+      assert.isFalse(connection.full)
+    })
+  )
+
+  it("answers pings, but a flood that isn't read with the latest alone", () => {
+    const { transport, face, sent } = setup("server")
+    transport.receive(from("client", Frame.ping("1"), Frame.ping("2")))
+    assert.deepStrictEqual(sent(), ["<pong 1>", "<pong 2>"])
+    transport.congested = true
+    for (let i = 0; i < 1000; i++) transport.receive(from("client", Frame.ping(`f${i}`)))
+    assert.strictEqual(transport.written.length, 1)
+    transport.drain()
+    assert.deepStrictEqual(sent(), ["<pong 1>", "<pong 2>", "<pong f999>"])
+    assert.strictEqual(face.events.length, 1002)
+  })
+
+  it("doesn't answer pings when it shouldn't", () => {
+    const { transport, face } = setup("server", { autoPong: false })
+    transport.receive(from("client", Frame.ping("1")))
+    assert.deepStrictEqual(face.events, ["<ping 1>"])
+    assert.strictEqual(transport.written.length, 0)
+  })
+})
+
+describe("Connection, reading", () => {
+  it("brings a fragmented message as one, control frames in between", () => {
+    const { transport, face } = setup("server")
+    const frames = [
+      Frame.text("a", { fin: false }),
+      Frame.ping("p"),
+      Frame.continuation("b", { fin: false }),
+      Frame.continuation("c")
+    ]
+    transport.receive(from("client", ...frames))
+    assert.deepStrictEqual(face.events, ["<ping p>", "abc"])
+  })
+
+  it("brings fragments one by one to a face that wants them", () => {
+    const { transport, face } = setup("server")
+    face.wantsFragments = true
+    transport.receive(from("client", Frame.text("a", { fin: false }), Frame.ping("p"), Frame.continuation("b")))
+    assert.deepStrictEqual(face.events, ["a..", "<ping p>", "b."])
+  })
+
+  it("stops in the middle of a read and goes on there", () => {
+    const { transport, face, connection } = setup("server")
+    face.onMessage = () => connection.hold()
+    transport.receive(from("client", Frame.text("a"), Frame.text("b")), Buffer.of(0x81))
+    assert.deepStrictEqual(face.events, ["a"])
+    assert.isTrue(transport.paused)
+    assert.isTrue(connection.isPaused)
+    // A transport may still bring what it had read.
+    transport.receive(from("client", Frame.text("c")).subarray(1), from("client", Frame.text("d")))
+    for (const expected of ["b", "c", "d"]) {
+      assert.isTrue(transport.paused)
+      connection.resume()
+      assert.strictEqual(face.events.at(-1), expected)
+    }
+    assert.strictEqual(face.events.length, 4)
+    face.onMessage = undefined
+    connection.resume()
+    assert.isFalse(transport.paused)
+    assert.isFalse(connection.isPaused)
+  })
+
+  it("goes on in order when the face holds and resumes inside its own calls", () => {
+    const { transport, face, connection } = setup("server")
+    face.onMessage = (text) => {
+      connection.hold()
+      if (text === "b") connection.resume()
+    }
+    face.onBatch = () => connection.resume()
+    connection.hold()
+    transport.receive(from("client", Frame.text("a"), Frame.text("b"), Frame.text("c")))
+    transport.receive(from("client", Frame.text("d"), Frame.close(1000)))
+    connection.resume()
+    assert.deepStrictEqual(face.events, ["a", "b", "c", "d", "<close>", "<ended>"])
+  })
+
+  it("holds and resumes for every one of very many messages in one read", () => {
+    const { transport, face, connection } = setup("server")
+    const count = 20_000
+    face.onMessage = () => connection.hold()
+    face.onBatch = () => connection.resume()
+    transport.receive(...Array.from({ length: count }, () => from("client", Frame.text("x"))))
+    assert.strictEqual(face.events.length, count)
+    assert.isFalse(transport.paused)
+  })
+
+  it("tells what waited before it tells that the peer ended", () => {
+    const { transport, face, connection } = setup("server")
+    face.onMessage = () => connection.hold()
+    transport.receive(from("client", Frame.text("a"), Frame.text("b")))
+    transport.peerEnds()
+    assert.deepStrictEqual(face.events, ["a"])
+    face.onMessage = undefined
+    connection.resume()
+    assert.deepStrictEqual(face.events, ["a", "b", "<ended>"])
+  })
+
+  it("writes the echoes of one read at once", () => {
+    const { transport, face, connection, sent } = setup("server")
+    face.onMessage = (text) => connection.sendText(text)
+    transport.receive(from("client", ...Array.from({ length: 50 }, (_, i) => Frame.text(`${i}`))))
+    assert.strictEqual(transport.written.length, 1)
+    assert.strictEqual(sent().length, 50)
+  })
+})
+
+describe("Connection, keepalive", () => {
+  const keepAlive = { interval: 1000, timeout: 500 }
+
+  it.effect("pings at every interval, and keeps a peer that answers", () =>
+    Effect.gen(function* () {
+      const { clock, transport, connection, sent } = setup("server", { keepAlive })
+      for (let i = 1; i <= 5; i++) {
+        clock.advance(1000)
+        yield* settle
+        assert.strictEqual(sent().length, i)
+        transport.receive(from("client", Frame.pong()))
+      }
+      clock.advance(999)
+      assert.isTrue(connection.isOpen)
+      assert.isFalse(transport.isDestroyed)
+    })
+  )
+
+  it.effect("pings at every interval, though the timeout is as long", () =>
+    Effect.gen(function* () {
+      const { clock, transport, sent } = setup("server", { keepAlive: { interval: 1000, timeout: 1000 } })
+      for (let i = 1; i <= 5; i++) {
+        clock.advance(1000)
+        yield* settle
+        assert.strictEqual(sent().length, i)
+        transport.receive(from("client", Frame.pong()))
+      }
+    })
+  )
+
+  it("drops a silent peer at the timeout, and leaves no timer", () => {
+    const { clock, transport, face } = setup("server", { keepAlive })
+    clock.advance(1499)
+    assert.isFalse(transport.isDestroyed)
+    clock.advance(1)
+    assert.isTrue(transport.isDestroyed)
+    transport.close()
+    assert.deepStrictEqual(face.closedAs?.cause, { _tag: "KeepAliveTimeout" })
+    assert.isFalse(clock.armed)
+  })
+
+  it("takes any bytes, and any progress in what is sent, for a sign of life", () => {
+    const { clock, transport, connection } = setup("server", { keepAlive })
+    for (let i = 0; i < 4; i++) {
+      clock.advance(1100)
+      if (i % 2 === 0) transport.receive(Buffer.of(0x81))
+      else transport.receive(Buffer.of(0x80, 0, 0, 0, 0))
+      transport.drain()
+    }
+    clock.advance(1000)
+    transport.drain()
+    clock.advance(1099)
+    assert.isTrue(connection.isOpen)
+    clock.advance(1)
+    assert.isFalse(connection.isOpen)
+  })
+
+  it("doesn't drop a peer whose answer we don't read", () => {
+    const { clock, transport, connection } = setup("server", { keepAlive })
+    connection.pause()
+    clock.advance(10_000)
+    assert.isTrue(connection.isOpen)
+    connection.resume()
+    clock.advance(1500)
+    assert.isTrue(transport.isDestroyed)
+  })
+
+  it("stops with the closing handshake, and isn't there on a draft without pings", () => {
+    const { clock, connection, transport } = setup("server", { keepAlive })
+    connection.close(bye)
+    clock.advance(9999)
+    assert.isFalse(transport.isDestroyed)
+    assert.isFalse(setup("server", { keepAlive, codec: hixie76 }).clock.armed)
+  })
+
+  it("leaves no timer when the ping itself ends the connection", () => {
+    const { clock, transport, connection } = setup("server", { keepAlive, writeHighWaterMark: 1 })
+    transport.write = () => {
+      connection.terminate()
+      return true
+    }
+    clock.advance(1000)
+    transport.close()
+    assert.isFalse(clock.armed)
+  })
+})
+
+const slow = (slowFrom = 0): { readonly compression: SlowCompression } => ({
+  compression: new SlowCompression(slowFrom)
+})
+
+describe("Connection, compression elsewhere", () => {
+  it.effect("keeps the order of messages, and lets control frames pass", () =>
+    Effect.gen(function* () {
+      const options = slow(10)
+      const { connection, sent } = setup("server", options)
+      connection.sendText("a")
+      connection.sendText("a long message")
+      connection.sendText("b")
+      connection.sendText("another long message")
+      connection.sendText("plain", false)
+      connection.sendControl(Opcode.ping, Buffer.from("p"))
+      yield* settle
+      assert.deepStrictEqual(sent(), ["z:a", "<ping p>"])
+      options.compression.finish()
+      yield* settle
+      options.compression.finish()
+      yield* settle
+      assert.deepStrictEqual(sent(), ["z:a", "<ping p>", "z:a long message", "z:b", "z:another long message", "plain"])
+      assert.strictEqual(connection.buffered, 0)
+    })
+  )
+
+  it("is full with what waits, and wakes senders when that is done", () => {
+    const options = slow()
+    const { connection } = setup("server", { ...options, writeHighWaterMark: 100 })
+    let woken = 0
+    connection.sendBinary(Buffer.alloc(100))
+    assert.isTrue(connection.full)
+    connection.whenDrained(() => woken++)
+    options.compression.finish()
+    assert.strictEqual(woken, 1)
+  })
+
+  it("sends the close frame after the messages that wait", () => {
+    const options = slow()
+    const { transport, face, connection, sent } = setup("server", options)
+    connection.sendText("a")
+    connection.sendText("b")
+    connection.close(bye)
+    assert.deepStrictEqual(sent(), [])
+    options.compression.finish()
+    options.compression.finish()
+    connection.flush()
+    assert.deepStrictEqual(sent(), ["z:a", "z:b", "<close 1000>"])
+    transport.receive(from("client", Frame.close(1000)))
+    transport.close()
+    assert.strictEqual(face.closedAs?.cause._tag, "Handshake")
+    assert.strictEqual(options.compression.closed, 1)
+  })
+
+  it("sends what waits, and our close frame, though the peer's comes first", () => {
+    const options = slow()
+    const { transport, connection, sent } = setup("server", options)
+    connection.sendText("a")
+    connection.close(bye)
+    transport.receive(from("client", Frame.close(1001)))
+    assert.isFalse(transport.isEnded)
+    options.compression.finish()
+    assert.deepStrictEqual(sent(), ["z:a", "<close 1000>"])
+    assert.strictEqual(transport.calls.at(-1), "end")
+    assert.notInclude(transport.calls, "lost write")
+  })
+
+  it("answers the peer's close frame after what waits, though the peer ended", () => {
+    const options = slow()
+    const { transport, face, connection, sent } = setup("server", options)
+    connection.sendText("a")
+    transport.receive(from("client", Frame.close(1001)))
+    transport.peerEnds()
+    assert.isFalse(transport.isEnded)
+    options.compression.finish()
+    assert.deepStrictEqual(sent(), ["z:a", "<close 1001>"])
+    assert.strictEqual(transport.calls.at(-1), "end")
+    transport.close()
+    assert.strictEqual(face.closedAs?.cause._tag, "Handshake")
+  })
+
+  it("sends one close frame, after what waits, to a peer that breaks the protocol", () => {
+    for (const closing of [false, true]) {
+      const options = slow()
+      const { transport, connection, sent } = setup("server", options)
+      connection.sendText("a")
+      if (closing) connection.close(bye)
+      transport.receive(Buffer.of(0x83, 0x80))
+      assert.isFalse(transport.isEnded)
+      options.compression.finish()
+      assert.deepStrictEqual(sent(), ["z:a", closing ? "<close 1000>" : "<close 1002>"])
+      assert.strictEqual(transport.calls.at(-1), "end")
+      assert.notInclude(transport.calls, "lost write")
+    }
+  })
+
+  it("ends the connection when it fails, and does nothing when it is too late", () => {
+    const options = slow()
+    const { transport, face, connection } = setup("server", options)
+    options.compression.failure = new Error("no memory")
+    connection.sendText("a")
+    options.compression.finish()
+    assert.deepStrictEqual(transport.calls, ["destroy"])
+    transport.close()
+    assert.strictEqual(face.closedAs?.cause._tag, "TransportFailed")
+    const late = slow()
+    const other = setup("server", late)
+    other.connection.sendText("a")
+    other.connection.terminate()
+    other.transport.close()
+    late.compression.finish()
+    assert.deepStrictEqual(other.transport.calls, ["destroy"])
+  })
+
+  it("keeps the order of what arrives while a message inflates", () => {
+    const options = slow(10)
+    const { transport, face } = setup("server", options)
+    transport.receive(from("client", compressed("a"), compressed("a long message"), Frame.text("b"), Frame.close(1000)))
+    transport.receive(from("client", Frame.text("behind")))
+    assert.deepStrictEqual(face.events, ["a"])
+    assert.isTrue(transport.paused)
+    options.compression.finish()
+    assert.deepStrictEqual(face.events, ["a", "a long message", "b", "<close>", "<ended>"])
+    assert.isFalse(transport.paused)
+  })
+
+  it("delivers a message that inflates while the transport ends or fails", () => {
+    for (const end of ["ends", "fails"] as const) {
+      const options = slow()
+      const { transport, face } = setup("server", options)
+      transport.receive(from("client", compressed("late"), Frame.text("later")))
+      if (end === "ends") transport.peerEnds()
+      else transport.close(new Error("reset"))
+      assert.deepStrictEqual(face.events, [])
+      options.compression.finish()
+      assert.deepStrictEqual(face.events.slice(0, 3), ["late", "later", "<ended>"])
+    }
+  })
+
+  it("stays paused when the face pauses while a message inflates", () => {
+    const options = slow()
+    const { transport, face, connection } = setup("server", options)
+    transport.receive(from("client", compressed("a"), Frame.text("b")))
+    connection.hold()
+    options.compression.finish()
+    assert.deepStrictEqual(face.events, ["a"])
+    assert.isTrue(transport.paused)
+    connection.resume()
+    assert.deepStrictEqual(face.events, ["a", "b"])
+    assert.isFalse(transport.paused)
+  })
+
+  it("closes with 1009 for what inflates beyond the limit, and with 1007 for what doesn't", () => {
+    for (const [slowFrom, frame, code] of [
+      [0, compressed("x".repeat(101)), 1009],
+      [1000, compressed("x".repeat(101)), 1009],
+      [0, Frame.text("not compressed", { rsv: 4 }), 1007],
+      [1000, Frame.text("not compressed", { rsv: 4 }), 1007]
+    ] as const) {
+      const options = slow(slowFrom)
+      const { transport, face, sent } = setup("server", { ...options, maxMessageSize: 103 })
+      transport.receive(from("client", frame, Frame.text("behind")))
+      if (slowFrom === 0) options.compression.finish()
+      assert.deepStrictEqual(face.events, code === 1009 ? ["x".repeat(101), "behind"] : ["<ended>"])
+      if (code === 1007) assert.deepStrictEqual(sent(), ["<close 1007>"])
+    }
+  })
+})
