@@ -217,6 +217,15 @@ export class Connection implements FrameSink, Receiver {
     return this.phase._tag === "Closed" ? this.phase.closed : undefined
   }
 
+  /** The close frame that was sent. */
+  get closeSent(): CloseFrame | undefined {
+    return this.phase._tag === "Closing"
+      ? this.phase.sent
+      : this.phase._tag === "Closed"
+        ? this.phase.closed.sent
+        : undefined
+  }
+
   /** The close frame that the peer sent. */
   get closeReceived(): CloseFrame | undefined {
     return this.phase._tag === "Closing"
@@ -239,6 +248,11 @@ export class Connection implements FrameSink, Receiver {
     return this.output.size + this.backlogSize + this.transport.buffered
   }
 
+  /** Bytes that wait for a message that is compressed or read elsewhere, its own included. */
+  get deferred(): number {
+    return this.backlogSize
+  }
+
   /** The part of `buffered` that the end of the tick won't bring out. */
   get queued(): number {
     return (this.transport.congested ? this.output.size : 0) + this.backlogSize + this.transport.buffered
@@ -247,6 +261,11 @@ export class Connection implements FrameSink, Receiver {
   /** Whether a sender should wait until `whenDrained`. */
   get full(): boolean {
     return this.transport.congested || this.output.size + this.backlogSize >= this.writeHighWaterMark
+  }
+
+  /** Messages shorter than this many bytes are sent as they are; `Infinity` without compression. */
+  get compressionThreshold(): number {
+    return this.compression?.threshold ?? Infinity
   }
 
   /** Whether the face has paused reading. */
@@ -427,6 +446,11 @@ export class Connection implements FrameSink, Receiver {
     this.suspended = true
     this.decoder.suspend()
     this.transport.pause()
+  }
+
+  /** Whether what was read waits, for the face or for a message that inflates elsewhere. */
+  get isSuspended(): boolean {
+    return this.suspended
   }
 
   release(): void {

@@ -1,15 +1,10 @@
 /** The opening handshake of RFC 6455 §4, which HyBi-07 and HyBi-08 share but for the number and the origin's header. */
 import { Result, Schema } from "effect"
-import { hash, randomBytes } from "node:crypto"
 import { hybi as codec } from "../hybi.ts"
+import { acceptFor, makeKey } from "./acceptKey.ts"
 import type { Draft, Header } from "./model.ts"
 import * as Fields from "./schema.ts"
 import { decoder, must } from "./schema.ts"
-
-/** RFC 6455 §1.3. */
-const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-const acceptFor = (key: string): string => hash("sha1", key + guid, "base64")
 
 interface RequestHeaders {
   readonly host: string
@@ -89,8 +84,7 @@ const draft = (options: {
         }
       })),
     ask: ({ extensions, host, origin, protocols }) => {
-      // RFC 6455 §4.1: a nonce of 16 bytes, chosen at random for each connection.
-      const key = randomBytes(16).toString("base64")
+      const key = makeKey()
       const fields: Array<Header> = [
         ["Host", host],
         ["Upgrade", "websocket"],

@@ -1,0 +1,275 @@
+import type { ZlibOptions } from "node:zlib"
+import { Deflate, type Settings, setLimits } from "../internal/deflate/deflate.ts"
+import * as Violation from "../internal/violation.ts"
+import { nothing } from "./internal/data.ts"
+import { errorOf } from "./internal/errors.ts"
+
+/** Options of permessage-deflate (RFC 7692 §7.1), as servers and clients take them in `perMessageDeflate`. */
+export interface PerMessageDeflateOptions {
+  /**
+   * The server forgets its window after each message. `true` asks for it; a server with `false` declines an offer that
+   * demands it.
+   */
+  readonly serverNoContextTakeover?: boolean | undefined
+  /** The client forgets its window after each message. `true` asks for it; a client with `false` refuses a response that demands it. */
+  readonly clientNoContextTakeover?: boolean | undefined
+  /** Base-two logarithm of the server's window, 8 to 15; a server with `false` declines an offer that limits it. */
+  readonly serverMaxWindowBits?: number | boolean | undefined
+  /** Base-two logarithm of the client's window, 8 to 15. A client that has none offers to be told; with `false` it doesn't. */
+  readonly clientMaxWindowBits?: number | boolean | undefined
+  /** Options of zlib for compressing: `level` and `memLevel` count. */
+  readonly zlibDeflateOptions?: ZlibOptions | undefined
+  /** Options of zlib for decompressing: none of them counts. */
+  readonly zlibInflateOptions?: ZlibOptions | undefined
+  /** Messages shorter than this many bytes are sent as they are, where the sender keeps no context. Default 1024. */
+  readonly threshold?: number | undefined
+  /** Messages that are at work in zlib at a time, in the whole process. Default: the number of processors, at most 4. */
+  readonly concurrencyLimit?: number | undefined
+}
+
+/** Parameters as `extension.parse` gives them: each name with its values, `true` for none. */
+export interface ParsedParams {
+  [name: string]: Array<string | true>
+}
+
+/** Parameters that were agreed on. */
+export interface DeflateParams {
+  server_no_context_takeover?: true
+  client_no_context_takeover?: true
+  server_max_window_bits?: number
+  /** `true` in an offer that leaves the number to the server. */
+  client_max_window_bits?: number | true
+}
+
+const extensionName = "permessage-deflate"
+
+const windowBits = (name: string, value: string | true): number => {
+  const bits = value === true ? NaN : Number(value)
+  if (!Number.isInteger(bits) || bits < 8 || bits > 15) {
+    throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
+  }
+  return bits
+}
+
+const normalize = (parsed: ParsedParams, isServer: boolean): DeflateParams => {
+  const params: DeflateParams = {}
+  for (const [name, values] of Object.entries(parsed)) {
+    const [value = true] = values
+    if (values.length > 1) throw new Error(`Parameter "${name}" must have only a single value`)
+    switch (name) {
+      case "client_max_window_bits":
+        params[name] = value === true && isServer ? true : windowBits(name, value)
+        break
+      case "server_max_window_bits":
+        params[name] = windowBits(name, value)
+        break
+      case "client_no_context_takeover":
+      case "server_no_context_takeover":
+        if (value !== true) throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
+        params[name] = true
+        break
+      default:
+        throw new Error(`Unknown parameter "${name}"`)
+    }
+  }
+  return params
+}
+
+type Done = (error: Error | null, data?: Buffer) => void
+
+/** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
+const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
+
+/** permessage-deflate for one connection: the negotiation of its parameters, and compression by itself. */
+export class PerMessageDeflate {
+  /** The registered name of the extension. */
+  static get extensionName(): "permessage-deflate" {
+    return extensionName
+  }
+
+  /** What was agreed on, after `accept`. */
+  params: DeflateParams | null = null
+  readonly #options: PerMessageDeflateOptions
+  readonly #isServer: boolean
+  readonly #limit: number
+  #engine: Deflate | undefined = undefined
+  /** Frames of a message under way that is being received. */
+  #received: Array<Uint8Array> = []
+  readonly #compressing: Array<{ readonly run: (job: Done) => void; readonly done: Done }> = []
+  readonly #inflating: Array<{ readonly run: (job: Done) => void; readonly done: Done }> = []
+
+  constructor(
+    options: PerMessageDeflateOptions & { readonly isServer?: boolean; readonly maxPayload?: number | undefined } = {}
+  ) {
+    this.#options = options
+    this.#isServer = options.isServer === true
+    this.#limit = limitOf(options.maxPayload)
+    if (options.concurrencyLimit !== undefined) setLimits({ concurrency: Math.max(1, options.concurrencyLimit) })
+  }
+
+  /** Client: the parameters to offer. */
+  offer(): DeflateParams {
+    const { clientMaxWindowBits, clientNoContextTakeover, serverMaxWindowBits, serverNoContextTakeover } = this.#options
+    const params: DeflateParams = {}
+    if (serverNoContextTakeover === true) params.server_no_context_takeover = true
+    if (clientNoContextTakeover === true) params.client_no_context_takeover = true
+    if (typeof serverMaxWindowBits === "number") params.server_max_window_bits = serverMaxWindowBits
+    if (typeof clientMaxWindowBits === "number") params.client_max_window_bits = clientMaxWindowBits
+    else if (clientMaxWindowBits !== false) params.client_max_window_bits = true
+    return params
+  }
+
+  /** Server: chooses among the offers. Client: checks the response. Answers what was agreed on, or throws. */
+  accept(configurations: ReadonlyArray<ParsedParams>): DeflateParams {
+    const normalized = configurations.map((parsed) => normalize(parsed, this.#isServer))
+    this.params = this.#isServer ? this.#choose(normalized) : this.#check(normalized[0] ?? {})
+    return this.params
+  }
+
+  /** Compresses the data of a frame; `fin` says that it is the last one of its message. */
+  compress(data: Uint8Array | string, fin: boolean, callback: Done): void {
+    const payload = typeof data === "string" ? Buffer.from(data) : data
+    const run = (done: Done): void =>
+      this.#deflate().compress(payload, (result) => {
+        if (result instanceof Error) done(result)
+        else done(null, fin ? asBuffer(result) : Buffer.concat([result, flushTail]))
+      })
+    enqueue(this.#compressing, run, callback)
+  }
+
+  /** Decompresses the data of a frame. A message in several frames comes out with its last one, whole. */
+  decompress(data: Uint8Array, fin: boolean, callback: Done): void {
+    const run = (done: Done): void => {
+      this.#received.push(data)
+      if (!fin) {
+        queueMicrotask(() => done(null, nothing))
+        return
+      }
+      const payload = Buffer.concat(this.#received)
+      this.#received = []
+      this.#deflate().inflate(payload, this.#limit, (result) => {
+        if (result === "invalid") done(errorOf(Violation.invalidCompressedData))
+        else if (result === "too large") done(errorOf(Violation.messageTooLarge(this.#limit)))
+        else done(null, asBuffer(result))
+      })
+    }
+    enqueue(this.#inflating, run, callback)
+  }
+
+  /** Frees what `compress` and `decompress` hold. */
+  cleanup(): void {
+    this.#engine?.close()
+    this.#engine = undefined
+    this.#received = []
+    this.#inflating.length = 0
+    const error = new Error("The deflate stream was closed while data was being processed")
+    for (const { done } of this.#compressing.splice(0)) done(error)
+  }
+
+  /** What a connection compresses with; its own from then on. */
+  makeCompression(): Deflate {
+    return new Deflate(this.#settings())
+  }
+
+  #deflate(): Deflate {
+    return (this.#engine ??= this.makeCompression())
+  }
+
+  #settings(): Settings {
+    const params = this.params ?? {}
+    const { threshold = 1024, zlibDeflateOptions } = this.#options
+    const server = {
+      windowBits: params.server_max_window_bits ?? 15,
+      takeover: params.server_no_context_takeover !== true
+    }
+    const client = {
+      windowBits: typeof params.client_max_window_bits === "number" ? params.client_max_window_bits : 15,
+      takeover: params.client_no_context_takeover !== true
+    }
+    const [deflate, inflate] = this.#isServer ? [server, client] : [client, server]
+    return {
+      // zlib has no window of 8 bits to compress with, so that there nothing is compressed.
+      deflate: { ...deflate, windowBits: Math.max(9, deflate.windowBits) },
+      inflate,
+      threshold: deflate.windowBits < 9 ? Infinity : deflate.takeover ? 0 : threshold,
+      level: zlibDeflateOptions?.level ?? -1,
+      memLevel: zlibDeflateOptions?.memLevel ?? 8
+    }
+  }
+
+  #choose(offers: ReadonlyArray<DeflateParams>): DeflateParams {
+    const { clientMaxWindowBits, clientNoContextTakeover, serverMaxWindowBits, serverNoContextTakeover } = this.#options
+    const accepted = offers.find((offer) => {
+      const serverBits = offer.server_max_window_bits
+      const clientBits = offer.client_max_window_bits
+      if (serverNoContextTakeover === false && offer.server_no_context_takeover === true) return false
+      if (serverBits !== undefined && serverMaxWindowBits === false) return false
+      if (serverBits !== undefined && typeof serverMaxWindowBits === "number" && serverMaxWindowBits > serverBits) {
+        return false
+      }
+      if (typeof clientMaxWindowBits !== "number") return true
+      return typeof clientBits === "number" ? clientMaxWindowBits <= clientBits : clientBits === true
+    })
+    if (accepted === undefined) throw new Error("None of the extension offers can be accepted")
+    const params: DeflateParams = { ...accepted }
+    if (serverNoContextTakeover === true) params.server_no_context_takeover = true
+    if (clientNoContextTakeover === true) params.client_no_context_takeover = true
+    if (typeof serverMaxWindowBits === "number") params.server_max_window_bits = serverMaxWindowBits
+    if (typeof clientMaxWindowBits === "number") params.client_max_window_bits = clientMaxWindowBits
+    else if (params.client_max_window_bits === true || clientMaxWindowBits === false) {
+      delete params.client_max_window_bits
+    }
+    return params
+  }
+
+  #check(response: DeflateParams): DeflateParams {
+    const { clientMaxWindowBits, clientNoContextTakeover } = this.#options
+    if (clientNoContextTakeover === false && response.client_no_context_takeover === true) {
+      throw new Error('Unexpected parameter "client_no_context_takeover"')
+    }
+    const bits = response.client_max_window_bits
+    if (bits === undefined) {
+      return typeof clientMaxWindowBits === "number"
+        ? { ...response, client_max_window_bits: clientMaxWindowBits }
+        : response
+    }
+    if (
+      clientMaxWindowBits === false ||
+      (typeof clientMaxWindowBits === "number" && typeof bits === "number" && bits > clientMaxWindowBits)
+    ) {
+      throw new Error('Unexpected or invalid parameter "client_max_window_bits"')
+    }
+    return response
+  }
+}
+
+/** A limit in the terms of the options: a positive 32-bit integer, or none. */
+export const limitOf = (option: number | undefined): number => {
+  const limit = (option ?? 0) | 0
+  return limit > 0 ? limit : Infinity
+}
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+interface Job {
+  readonly run: (done: Done) => void
+  readonly done: Done
+}
+
+/** The engine takes one message at a time in each direction. */
+const enqueue = (queue: Array<Job>, run: Job["run"], done: Done): void => {
+  const job: Job = { run, done }
+  queue.push(job)
+  if (queue.length === 1) next(queue)
+}
+
+const next = (queue: Array<Job>): void => {
+  const job = queue[0]
+  job?.run((error, data) => {
+    // After `cleanup` nobody waits any more.
+    if (queue[0] !== job) return
+    queue.shift()
+    job.done(error, data)
+    next(queue)
+  })
+}

@@ -1,0 +1,642 @@
+import { EventEmitter } from "node:events"
+import type { ClientRequest, ClientRequestArgs, IncomingMessage } from "node:http"
+import type { Duplex } from "node:stream"
+import type { CloseFrame, Closed } from "../internal/closing.ts"
+import { decodeClose } from "../internal/closing.ts"
+import { Connection } from "../internal/connection.ts"
+import { DuplexTransport } from "../internal/duplexTransport.ts"
+import { Opcode } from "../internal/opcode.ts"
+import { referenceSize } from "../internal/output.ts"
+import { systemTimers } from "../internal/timers.ts"
+import type { Written } from "../internal/transport.ts"
+import type { Violation } from "../internal/violation.ts"
+import { type BinaryType, isBinaryType, isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
+import { errorOf } from "./internal/errors.ts"
+import * as EventTarget from "./internal/eventTarget.ts"
+import { Incoming } from "./internal/incoming.ts"
+import { Opening } from "./internal/opening.ts"
+import type * as Extension from "./extension.ts"
+import {
+  limitOf,
+  type PerMessageDeflate,
+  type PerMessageDeflateOptions as DeflateOptions
+} from "./PerMessageDeflate.ts"
+import {
+  closePayload,
+  codecFor,
+  type Extensions,
+  type GenerateMask,
+  maxControlSize,
+  type SendCallback,
+  Sender
+} from "./Sender.ts"
+import type { Receiver } from "./Receiver.ts"
+import type { createWebSocketStream } from "./stream.ts"
+import type * as Subprotocol from "./subprotocol.ts"
+import type * as Types from "./types.ts"
+import type { WebSocketServer } from "./WebSocketServer.ts"
+
+const CONNECTING = 0
+const OPEN = 1
+const CLOSING = 2
+const CLOSED = 3
+
+/** The states of a connection, by number. */
+type ReadyState = typeof CONNECTING | typeof OPEN | typeof CLOSING | typeof CLOSED
+
+const stateNames = ["CONNECTING", "OPEN", "CLOSING", "CLOSED"] as const
+
+/** Bytes that are gathered before they are written without waiting for the end of the tick. */
+const writeHighWaterMark = 64 * 1024
+
+/** How a socket that is open reads and writes. */
+export interface SocketSettings {
+  readonly allowSynchronousEvents?: boolean | undefined
+  readonly generateMask?: GenerateMask | undefined
+  readonly maxBufferedChunks?: number | undefined
+  readonly maxFragments?: number | undefined
+  readonly maxPayload?: number | undefined
+  readonly skipUTF8Validation?: boolean | undefined
+}
+
+/** The sockets under a connection, so that none is taken twice. */
+const taken = new WeakSet<Duplex>()
+
+/** Whether a connection was opened on this socket before. */
+export const isTaken = (socket: Duplex): boolean => taken.has(socket)
+
+/** What a connection tells its `WebSocket`. */
+class WebSocketIncoming extends Incoming {
+  private readonly webSocket: WebSocket
+
+  constructor(webSocket: WebSocket, settings: SocketSettings) {
+    super(webSocket, {
+      binaryType: webSocket.binaryType,
+      synchronous: settings.allowSynchronousEvents !== false,
+      skipUtf8Validation: settings.skipUTF8Validation === true
+    })
+    this.webSocket = webSocket
+  }
+
+  protected override emitEvent(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
+    if (name === "ping") this.webSocket._answerPing(data as Buffer)
+    super.emitEvent(name, data, isBinary)
+  }
+
+  override concluded(bytes: Buffer, start: number, end: number): void {
+    const { code = 1005 } = decodeClose(bytes, start, end)
+    // A copy that shares no pool: what an ended connection keeps must not hold a read buffer alive.
+    const reason =
+      end - start > 2 ? Buffer.from(Uint8Array.prototype.slice.call(bytes, start + 2, end).buffer) : nothing
+    this.webSocket._concluded(code, reason)
+  }
+
+  override ended(): void {
+    const { cause } = this.connection
+    if (cause?._tag === "Violation") this.webSocket._violated(cause.violation)
+  }
+
+  override closed(_: Closed): void {
+    this.webSocket._socketClosed()
+  }
+}
+
+const emitViolation = (webSocket: WebSocket, violation: Violation): void => webSocket._fail(errorOf(violation))
+
+const emitClose = (webSocket: WebSocket): void => webSocket.emitClose()
+
+/** What `addEventListener` knows, and how each type makes its event objects. */
+const events: { readonly [type: string]: EventTarget.MakeEvent<WebSocket> | undefined } = {
+  open: (target) => new EventTarget.Event("open", target),
+  message: (target, data, isBinary) => new EventTarget.MessageEvent(target, isBinary === true ? data : String(data)),
+  close: (target, code, reason) =>
+    new EventTarget.CloseEvent(
+      target,
+      Number(code),
+      String(reason),
+      target._closeFrameReceived && target._closeFrameSent
+    ),
+  error: (target, error) => new EventTarget.ErrorEvent(target, error as Error)
+}
+
+/**
+ * A WebSocket connection, with the API of `ws` 8: a client when it is made with an address; servers make their own.
+ * Emits `open`, `message`, `ping`, `pong`, `close`, `error`, and as a client `upgrade`, `redirect` and `unexpected-response`.
+ */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
+export class WebSocket extends EventEmitter {
+  /** The opening handshake is under way. */
+  declare static readonly CONNECTING: 0
+  /** Messages can be sent. */
+  declare static readonly OPEN: 1
+  /** The closing handshake is under way, or the connection is breaking up. */
+  declare static readonly CLOSING: 2
+  /** The connection is gone, or was never there. */
+  declare static readonly CLOSED: 3
+  declare static createWebSocketStream: typeof createWebSocketStream
+  declare static extension: typeof Extension
+  declare static PerMessageDeflate: typeof PerMessageDeflate
+  declare static Receiver: typeof Receiver
+  declare static Sender: typeof Sender
+  declare static Server: typeof WebSocketServer
+  declare static subprotocol: typeof Subprotocol
+  declare static WebSocket: typeof WebSocket
+  declare static WebSocketServer: typeof WebSocketServer
+  declare readonly CONNECTING: 0
+  declare readonly OPEN: 1
+  declare readonly CLOSING: 2
+  declare readonly CLOSED: 3
+
+  /** Gets the event object of `open`; `null` when there is no such listener. As are the other three. */
+  declare onopen: ((event: WebSocket.Event) => void) | null
+  declare onmessage: ((event: WebSocket.MessageEvent) => void) | null
+  declare onclose: ((event: WebSocket.CloseEvent) => void) | null
+  declare onerror: ((event: WebSocket.ErrorEvent) => void) | null
+
+  /** The transport, once the connection is open. For programs that look beneath. */
+  _socket: Duplex | null = null
+  _protocol = ""
+  _extensions: Extensions = {}
+  readonly _isServer: boolean
+  declare _url: string
+  /** The request of the opening handshake while it is under way. */
+  _req: ClientRequest | null = null
+  private _state: ReadyState = CONNECTING
+  private _binaryType: BinaryType = "nodebuffer"
+  private _connection: Connection | undefined = undefined
+  private _incoming: WebSocketIncoming | undefined = undefined
+  private _opening: Opening | undefined = undefined
+  private _lazySender: Sender | undefined = undefined
+  private _closeCode = 1006
+  private _closeMessage: Buffer = nothing
+  private _errorEmitted = false
+  /** An `error` event is due, which has to come before `close`. */
+  private _failing = false
+  /** Bytes that were given to be sent when it was too late. */
+  private _unsent = 0
+  private readonly _options: Types.CommonOptions
+  private _pendingAutoPongs = 0
+  private _pongWritten: Written | undefined = undefined
+
+  constructor(address: null, protocols?: undefined, options?: Types.CommonOptions)
+  constructor(address: string | URL, options?: Types.ClientOptions | ClientRequestArgs)
+  constructor(
+    address: string | URL,
+    protocols?: string | Array<string>,
+    options?: Types.ClientOptions | ClientRequestArgs
+  )
+  constructor(
+    address: string | URL | null,
+    protocols?: string | Array<string> | Types.ClientOptions | ClientRequestArgs,
+    options?: Types.CommonOptions | Types.ClientOptions | ClientRequestArgs
+  ) {
+    super()
+    this._isServer = address === null
+    if (address === null) {
+      this._options = (options ?? {}) as Types.CommonOptions
+    } else {
+      const opening = new Opening(this, protocols, options)
+      this._options = opening.options
+      this._opening = opening
+      opening.start(address)
+    }
+  }
+
+  /** How bytes are given to `message` listeners: `nodebuffer`, the default, `arraybuffer`, `fragments` or `blob`. */
+  get binaryType(): BinaryType {
+    return this._binaryType
+  }
+
+  set binaryType(type: BinaryType) {
+    if (!isBinaryType(type)) return
+    this._binaryType = type
+    if (this._incoming !== undefined) this._incoming.binaryType = type
+  }
+
+  /** Bytes that wait to be written, framing included: 0 when the system has taken, or at the tick's end will take, all. */
+  get bufferedAmount(): number {
+    return (this._connection?.queued ?? 0) + this._unsent
+  }
+
+  /** The names of the extensions in use, with commas between. */
+  get extensions(): string {
+    return Object.keys(this._extensions).join(",")
+  }
+
+  /** Whether `pause` was called, and not `resume`. */
+  get isPaused(): boolean {
+    return this._connection?.isPaused ?? false
+  }
+
+  /** The subprotocol, or the empty string. */
+  get protocol(): string {
+    return this._protocol
+  }
+
+  /** One of `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED`. */
+  get readyState(): ReadyState {
+    return this._state === OPEN && this._connection?.isOpen === false ? CLOSING : this._state
+  }
+
+  /** The URL, of a client. */
+  get url(): string {
+    return this._url
+  }
+
+  /** Frames and writes in order, for programs that look beneath. */
+  get _sender(): Sender {
+    if (this._lazySender === undefined) {
+      if (this._connection === undefined) throw new Error("the connection is not open")
+      this._lazySender = new Sender(this._connection)
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener
+      this._lazySender.onerror = (error) => this._fail(error)
+    }
+    return this._lazySender
+  }
+
+  get _closeFrameSent(): boolean {
+    return this._connection?.closeSent !== undefined
+  }
+
+  get _closeFrameReceived(): boolean {
+    return this._connection?.closeReceived !== undefined
+  }
+
+  /** Takes over a socket on which the opening handshake is done; `head` is what came behind it. */
+  setSocket(socket: Duplex, head: Buffer, settings: SocketSettings): void {
+    const incoming = new WebSocketIncoming(this, settings)
+    const connection = new Connection(incoming, {
+      transport: new DuplexTransport(socket),
+      codec: codecFor(settings.generateMask),
+      role: this._isServer ? "server" : "client",
+      timers: systemTimers,
+      maxMessageSize: limitOf(settings.maxPayload),
+      maxFragments: limitOf(settings.maxFragments),
+      maxChunks: limitOf(settings.maxBufferedChunks),
+      minimalLength: false,
+      skipUtf8Validation: settings.skipUTF8Validation,
+      writeHighWaterMark,
+      closeTimeout: this._options.closeTimeout ?? 30_000,
+      compression: this._extensions["permessage-deflate"]?.makeCompression(),
+      autoPong: false,
+      echoReason: true,
+      clientEnds: true
+    })
+    incoming.connection = connection
+    this._incoming = incoming
+    this._connection = connection
+    this._opening = undefined
+    this._socket = socket
+    taken.add(socket)
+    quiet(socket)
+    if (head.length > 0) socket.unshift(head)
+    connection.start()
+    this._state = OPEN
+    this.emit("open")
+  }
+
+  /** The connection is over: emits `close`. */
+  emitClose(): void {
+    this._state = CLOSED
+    this.emit("close", this._closeCode, this._closeMessage)
+  }
+
+  /**
+   * Starts the closing handshake, RFC 6455 §7.1.2; while the connection is being opened, gives that up. `code` is 1000 to
+   * 1014 without 1004 to 1006, or 3000 to 4999; `reason` at most 123 bytes.
+   */
+  close(code?: number, reason?: string | Buffer): void {
+    if (this._state === CONNECTING) {
+      this._abort()
+    } else if (this._connection?.isOpen === true) {
+      const payload = closePayload(code, reason)
+      const frame: CloseFrame = { code, reason: String(reason ?? "") }
+      this._connection.close(frame, payload)
+    }
+  }
+
+  /** Drops the connection at once. */
+  terminate(): void {
+    if (this._state === CONNECTING) {
+      this._abort()
+    } else if (this._state !== CLOSED && this._connection !== undefined) {
+      // What was sent before goes out as far as the system takes it.
+      this._connection.flush()
+      this._connection.terminate()
+    }
+  }
+
+  /** Stops reading. What was read before is told all the same. */
+  pause(): void {
+    if (this._state !== CLOSED) this._connection?.pause()
+  }
+
+  /** Goes on reading. */
+  resume(): void {
+    if (this._state !== CLOSED) this._connection?.resume()
+  }
+
+  /** Sends a ping with at most 125 bytes. */
+  ping(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
+  ping(data: unknown, callback: (error: Error) => void): void
+  ping(callback: (error: Error) => void): void
+  ping(data?: unknown, mask?: unknown, callback?: unknown): void {
+    this._control(Opcode.ping, data, mask, callback)
+  }
+
+  /** Sends a pong with at most 125 bytes. */
+  pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
+  pong(data: unknown, callback: (error: Error) => void): void
+  pong(callback: (error: Error) => void): void
+  pong(data?: unknown, mask?: unknown, callback?: unknown): void {
+    this._control(Opcode.pong, data, mask, callback)
+  }
+
+  /** Sends a message, or a part of one. The callback hears when it was written, or why it wasn't. */
+  send(data: Types.BufferLike, callback?: (error?: Error) => void): void
+  send(data: Types.BufferLike, options: Types.SendOptions, callback?: (error?: Error) => void): void
+  send(data: unknown, options?: unknown, callback?: unknown): void {
+    const connection = this._connection
+    if (connection === undefined && this._state === CONNECTING) throw notOpen(CONNECTING)
+    let written = callback
+    let given: Types.SendOptions | undefined
+    if (typeof options === "function") written = options
+    else if (typeof options === "object" && options !== null) given = options
+    const message = typeof data === "number" ? data.toString() : data
+    if (connection === undefined || !connection.isOpen) {
+      this._tooLate(message, written)
+      return
+    }
+    let binary = typeof message !== "string"
+    let compress = true
+    if (given !== undefined) {
+      // As when they were spread over the defaults: an undefined value counts as one.
+      if ("binary" in given) binary = Boolean(given.binary)
+      if ("compress" in given) compress = Boolean(given.compress)
+      if (("fin" in given && !given.fin) || ("mask" in given && Boolean(given.mask) === this._isServer)) {
+        this._sendPart(message, given, binary, compress, written)
+        return
+      }
+    }
+    if (this._lazySender?._firstFragment === false || isBlob(message)) {
+      this._sendPart(message, given ?? {}, binary, compress, written)
+      return
+    }
+    const whenWritten = typeof written === "function" ? (written as Written) : undefined
+    if (typeof message === "string" && !binary) {
+      connection.sendText(message, compress, whenWritten)
+      return
+    }
+    const payload =
+      typeof message === "string"
+        ? Buffer.from(message)
+        : message instanceof Uint8Array
+          ? message
+          : toBytes(message || nothing)
+    connection.sendBinary(payload, compress, binary ? Opcode.binary : Opcode.text, whenWritten)
+    // It is written by reference: the caller may change it as soon as it is taken.
+    if (payload.length >= referenceSize) connection.flush()
+  }
+
+  addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
+    type: K,
+    listener: EventTarget.Handler<WebSocket.WebSocketEventMap[K]>,
+    options: WebSocket.EventListenerOptions = {}
+  ): void {
+    EventTarget.addEventListener(this, type, listener, events[type], options.once === true)
+  }
+
+  removeEventListener<K extends keyof WebSocket.WebSocketEventMap>(
+    type: K,
+    listener: EventTarget.Handler<WebSocket.WebSocketEventMap[K]>
+  ): void {
+    EventTarget.removeEventListener(this, type, listener)
+  }
+
+  // What the opening handshake and the connection tell.
+
+  /** The opening handshake failed. */
+  _openingFailed(error: Error): void {
+    this._state = CLOSING
+    this._errorEmitted = true
+    this.emit("error", error)
+    this.emitClose()
+  }
+
+  /** The opening handshake is being given up. */
+  _leaving(): void {
+    this._state = CLOSING
+  }
+
+  _answerPing(data: Buffer): void {
+    const { autoPong, maxPendingAutoPongs } = this._options
+    if (autoPong === false || autoPong === undefined || this.readyState !== OPEN) return
+    const most = limitOf(maxPendingAutoPongs)
+    if (this._pendingAutoPongs >= most) {
+      this.terminate()
+      return
+    }
+    this._pendingAutoPongs++
+    this._pongWritten ??= () => {
+      this._pendingAutoPongs--
+    }
+    this._connection?.sendFrame(Opcode.pong, true, data, 0, this._pongWritten)
+  }
+
+  _concluded(code: number, reason: Buffer): void {
+    this._closeCode = code
+    this._closeMessage = reason
+  }
+
+  _violated(violation: Violation): void {
+    this._failing = true
+    process.nextTick(emitViolation, this, violation)
+  }
+
+  _fail(error: Error): void {
+    this._failing = false
+    if (this._errorEmitted) return
+    this._errorEmitted = true
+    this.emit("error", error)
+  }
+
+  _socketClosed(): void {
+    this._state = CLOSING
+    if (this._failing) process.nextTick(emitClose, this)
+    else this.emitClose()
+  }
+
+  private _abort(): void {
+    this._opening?.abort("WebSocket was closed before the connection was established")
+  }
+
+  private _control(opcode: number, given: unknown, second: unknown, third: unknown): void {
+    const connection = this._connection
+    if (connection === undefined && this._state === CONNECTING) throw notOpen(CONNECTING)
+    const [value, mask, callback] =
+      typeof given === "function"
+        ? [undefined, undefined, given]
+        : typeof second === "function"
+          ? [given, undefined, second]
+          : [given, second, third]
+    const data = typeof value === "number" ? value.toString() : value
+    if (connection === undefined || !connection.isOpen) {
+      this._tooLate(data, callback)
+      return
+    }
+    const masked = mask === undefined ? !this._isServer : Boolean(mask)
+    if (isBlob(data) || masked === this._isServer) {
+      const send = opcode === Opcode.ping ? this._sender.ping : this._sender.pong
+      Reflect.apply(send, this._sender, [data || nothing, masked, callback])
+      return
+    }
+    const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data || nothing)
+    if (payload.length > maxControlSize) {
+      throw new RangeError("The data size must not be greater than 125 bytes")
+    }
+    connection.sendFrame(opcode, true, payload, 0, typeof callback === "function" ? (callback as Written) : undefined)
+  }
+
+  private _sendPart(
+    message: unknown,
+    options: Types.SendOptions,
+    binary: boolean,
+    compress: boolean,
+    written: unknown
+  ): void {
+    this._sender.send(
+      message || nothing,
+      {
+        binary,
+        compress,
+        fin: "fin" in options ? Boolean(options.fin) : true,
+        mask: "mask" in options ? Boolean(options.mask) : !this._isServer
+      },
+      typeof written === "function" ? (written as SendCallback) : undefined
+    )
+  }
+
+  /** Something was to be sent after the connection began to close. */
+  private _tooLate(data: unknown, callback: unknown): void {
+    if (data) this._unsent += sizeOf(data)
+    if (typeof callback === "function") process.nextTick(callback as Written, notOpen(this.readyState))
+  }
+}
+
+const notOpen = (state: ReadyState): Error =>
+  new Error(`WebSocket is not open: readyState ${state} (${stateNames[state]})`)
+
+/** Node's own delays and timeouts off: the engine has its own. */
+const quiet = (socket: Duplex): void => {
+  if ("setTimeout" in socket && typeof socket.setTimeout === "function") socket.setTimeout(0)
+  if ("setNoDelay" in socket && typeof socket.setNoDelay === "function") socket.setNoDelay()
+}
+
+for (const [value, name] of stateNames.entries()) {
+  Object.defineProperty(WebSocket, name, { enumerable: true, value })
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value })
+}
+
+for (const name of ["binaryType", "bufferedAmount", "extensions", "isPaused", "protocol", "readyState", "url"]) {
+  Object.defineProperty(WebSocket.prototype, name, { enumerable: true })
+}
+
+for (const [type, make] of Object.entries(events)) {
+  if (make === undefined) continue
+  Object.defineProperty(WebSocket.prototype, `on${type}`, {
+    enumerable: true,
+    get(this: WebSocket) {
+      return EventTarget.getAttribute(this, type)
+    },
+    set(this: WebSocket, handler: unknown) {
+      EventTarget.setAttribute(this, type, handler, make)
+    }
+  })
+}
+
+/** The events of a socket, with their arguments. */
+interface Events {
+  open: []
+  message: [data: Types.RawData, isBinary: boolean]
+  ping: [data: Buffer]
+  pong: [data: Buffer]
+  close: [code: number, reason: Buffer]
+  error: [error: Error]
+  upgrade: [response: IncomingMessage]
+  redirect: [url: string, request: ClientRequest]
+  "unexpected-response": [request: ClientRequest, response: IncomingMessage]
+}
+
+type Listener<K extends keyof Events> = (this: WebSocket, ...args: Events[K]) => void
+
+/** Of other events than those above nothing is known. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyListener = (this: WebSocket, ...args: Array<any>) => void
+
+/** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
+export interface WebSocket {
+  on<K extends keyof Events>(event: K, listener: Listener<K>): this
+  on(event: string | symbol, listener: AnyListener): this
+  once<K extends keyof Events>(event: K, listener: Listener<K>): this
+  once(event: string | symbol, listener: AnyListener): this
+  off<K extends keyof Events>(event: K, listener: Listener<K>): this
+  off(event: string | symbol, listener: AnyListener): this
+  addListener<K extends keyof Events>(event: K, listener: Listener<K>): this
+  addListener(event: string | symbol, listener: AnyListener): this
+  removeListener<K extends keyof Events>(event: K, listener: Listener<K>): this
+  removeListener(event: string | symbol, listener: AnyListener): this
+  prependListener<K extends keyof Events>(event: K, listener: Listener<K>): this
+  prependListener(event: string | symbol, listener: AnyListener): this
+  prependOnceListener<K extends keyof Events>(event: K, listener: Listener<K>): this
+  prependOnceListener(event: string | symbol, listener: AnyListener): this
+}
+
+/** The types that programs name as members of the class. */
+export declare namespace WebSocket {
+  export type AddressInfo = Types.AddressInfo
+  export type BufferLike = Types.BufferLike
+  export type ClientOptions = Types.ClientOptions
+  export type Data = Types.Data
+  export type FinishRequestCallback = Types.FinishRequestCallback
+  export type PerMessageDeflateOptions = DeflateOptions
+  export type RawData = Types.RawData
+  export type SendOptions = Types.SendOptions
+  export type ServerOptions<
+    U extends typeof WebSocket = typeof WebSocket,
+    V extends typeof IncomingMessage = typeof IncomingMessage
+  > = Types.ServerOptions<U, V>
+  export type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> =
+    Types.VerifyClientCallbackAsync<Request>
+  export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> =
+    Types.VerifyClientCallbackSync<Request>
+
+  /** What a listener of `open` gets. */
+  export interface Event {
+    readonly type: string
+    readonly target: WebSocket
+  }
+  export interface MessageEvent extends Event {
+    readonly data: Types.Data
+  }
+  export interface CloseEvent extends Event {
+    readonly code: number
+    readonly reason: string
+    readonly wasClean: boolean
+  }
+  export interface ErrorEvent extends Event {
+    // oxlint-disable-next-line typescript/no-explicit-any
+    readonly error: any
+    readonly message: string
+  }
+  /** The event objects by type. */
+  export interface WebSocketEventMap {
+    open: Event
+    message: MessageEvent
+    close: CloseEvent
+    error: ErrorEvent
+  }
+  export interface EventListenerOptions {
+    /** Whether the listener hears of one event only. */
+    readonly once?: boolean | undefined
+  }
+}

@@ -1,0 +1,324 @@
+import { EventEmitter } from "node:events"
+import * as http from "node:http"
+import type { Duplex } from "node:stream"
+import { acceptFor } from "../internal/handshake/acceptKey.ts"
+import * as Extension from "./extension.ts"
+import { commonDefaults } from "./internal/opening.ts"
+import { PerMessageDeflate } from "./PerMessageDeflate.ts"
+import type { Extensions } from "./Sender.ts"
+import * as Subprotocol from "./subprotocol.ts"
+import type * as Types from "./types.ts"
+import { isTaken, WebSocket } from "./WebSocket.ts"
+
+/** 16 bytes in base64. */
+const keyPattern = /^[+/0-9A-Za-z]{22}==$/
+
+const deflateName = PerMessageDeflate.extensionName
+
+function destroySocket(this: Duplex): void {
+  this.destroy()
+}
+
+/** Answers that a request gets no connection, and destroys the socket. */
+const refuse = (
+  socket: Duplex,
+  status: number,
+  message: string | undefined,
+  headers: http.OutgoingHttpHeaders | undefined
+): void => {
+  const phrase = http.STATUS_CODES[status]
+  const body = message || String(phrase)
+  const fields = {
+    Connection: "close",
+    "Content-Type": "text/html",
+    "Content-Length": Buffer.byteLength(body),
+    ...headers
+  }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+  socket.once("finish", destroySocket)
+  socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join("")}\r\n${body}`)
+}
+
+/** Tells a plain request that this server wants an upgrade. */
+const answerPlain: http.RequestListener = (_, response) => {
+  const body = http.STATUS_CODES[426] ?? ""
+  response.writeHead(426, { "Content-Length": body.length, "Content-Type": "text/plain" })
+  response.end(body)
+}
+
+/** A valid request on its way to a connection. */
+interface Upgrade<Request> {
+  readonly request: Request
+  readonly socket: Duplex
+  readonly head: Buffer
+  readonly key: string
+  readonly protocols: Set<string>
+  readonly extensions: Extensions
+}
+
+/**
+ * Accepts WebSocket connections, with the API of `ws` 8: on an HTTP server of its own, on one that is given, or by hand.
+ * Emits `listening`, `connection`, `headers`, `wsClientError`, `error` and `close`.
+ */
+export class WebSocketServer<
+  T extends typeof WebSocket = typeof WebSocket,
+  U extends typeof http.IncomingMessage = typeof http.IncomingMessage
+> extends EventEmitter {
+  /** The options, defaults filled in. */
+  readonly options: Types.ServerOptions<T, U>
+  /** The open connections, unless `clientTracking` is `false`. */
+  declare clients: Set<InstanceType<T>>
+  _server: http.Server | null | undefined = undefined
+  private state: "running" | "closing" | "closed" = "running"
+  private removeListeners: (() => void) | undefined = undefined
+  /** `close` is emitted when the last client is gone. */
+  private closesWhenEmpty = false
+
+  constructor(options?: Types.ServerOptions<T, U>, callback?: () => void) {
+    super()
+    const resolved = {
+      ...commonDefaults,
+      perMessageDeflate: false,
+      handleProtocols: null,
+      clientTracking: true,
+      verifyClient: null,
+      noServer: false,
+      backlog: null,
+      server: null,
+      host: null,
+      path: null,
+      port: null,
+      WebSocket: WebSocket as T,
+      ...options
+    }
+    const given = [resolved.port != null, Boolean(resolved.server), Boolean(resolved.noServer)]
+    if (given.filter(Boolean).length !== 1) {
+      throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified')
+    }
+    if (resolved.perMessageDeflate === true) resolved.perMessageDeflate = {}
+    if (resolved.port != null) {
+      this._server = http.createServer(answerPlain)
+      this._server.listen(resolved.port, resolved.host ?? undefined, resolved.backlog ?? undefined, callback)
+    } else if (resolved.server) {
+      this._server = resolved.server as http.Server
+    }
+    if (this._server) this.removeListeners = this.attach(this._server)
+    if (resolved.clientTracking) this.clients = new Set()
+    this.options = resolved
+  }
+
+  /** Where the server listens: the path of a pipe or Unix socket, `null` when it doesn't. Throws without a server. */
+  address(): Types.AddressInfo | string | null {
+    if (this.options.noServer) throw new Error('The server is operating in "noServer" mode')
+    return this._server ? this._server.address() : null
+  }
+
+  /**
+   * Accepts no more, and emits `close` once all clients are gone; it closes none of them. The callback hears of that, or of
+   * an error when the server is closed already.
+   */
+  close(callback?: (error?: Error) => void): void {
+    if (this.state === "closed") {
+      if (callback) this.once("close", () => callback(new Error("The server is not running")))
+      process.nextTick(emitClose, this)
+      return
+    }
+    if (callback) this.once("close", callback)
+    if (this.state === "closing") return
+    this.state = "closing"
+    const server = this._server
+    this.removeListeners?.()
+    this.removeListeners = undefined
+    this._server = null
+    if (server && !this.options.server) {
+      // Its `close` event comes after the last connection, too.
+      server.close(() => emitClose(this))
+    } else if (this.clients !== undefined && this.clients.size > 0) {
+      this.closesWhenEmpty = true
+    } else {
+      process.nextTick(emitClose, this)
+    }
+  }
+
+  /** Whether a request is for this server: by its path. */
+  shouldHandle(request: InstanceType<U>): boolean | Promise<boolean> {
+    const { path } = this.options
+    if (!path) return true
+    const url = request.url ?? ""
+    const query = url.indexOf("?")
+    return (query === -1 ? url : url.slice(0, query)) === path
+  }
+
+  /**
+   * Answers one upgrade request, and gives the connection to `callback` when it is granted. Throws when it is called
+   * twice for one socket.
+   */
+  handleUpgrade(
+    request: InstanceType<U>,
+    socket: Duplex,
+    head: Buffer,
+    callback: (client: InstanceType<T>, request: InstanceType<U>) => void
+  ): void {
+    socket.on("error", destroySocket)
+    const { headers } = request
+    const key = headers["sec-websocket-key"]
+    const version = Number(headers["sec-websocket-version"])
+    if (request.method !== "GET") return this.reject(request, socket, 405, "Invalid HTTP method")
+    if (headers.upgrade?.toLowerCase() !== "websocket") {
+      return this.reject(request, socket, 400, "Invalid Upgrade header")
+    }
+    if (key === undefined || !keyPattern.test(key)) {
+      return this.reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Key header")
+    }
+    if (version !== 13 && version !== 8) {
+      return this.reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Version header", {
+        "Sec-WebSocket-Version": "13, 8"
+      })
+    }
+    if (!this.shouldHandle(request)) return refuse(socket, 400, undefined, undefined)
+
+    let protocols = new Set<string>()
+    const offered = headers["sec-websocket-protocol"]
+    if (offered !== undefined) {
+      try {
+        protocols = Subprotocol.parse(offered)
+      } catch {
+        return this.reject(request, socket, 400, "Invalid Sec-WebSocket-Protocol header")
+      }
+    }
+    let extensions: Extensions = {}
+    try {
+      extensions = this.agree(headers["sec-websocket-extensions"])
+    } catch {
+      return this.reject(request, socket, 400, "Invalid or unacceptable Sec-WebSocket-Extensions header")
+    }
+
+    const upgrade = { request, socket, head, key, protocols, extensions }
+    const { verifyClient } = this.options
+    if (!verifyClient) return this.complete(upgrade, callback)
+    const info = {
+      // Absent for most that are no browsers, whatever the type says.
+      origin: headers[version === 8 ? "sec-websocket-origin" : "origin"] as string,
+      secure: isSecure(request.socket),
+      req: request
+    }
+    if (verifyClient.length === 2) {
+      const verify = verifyClient as Types.VerifyClientCallbackAsync<InstanceType<U>>
+      verify(info, (verified, status, message, fields) => {
+        if (verified) this.complete(upgrade, callback)
+        else refuse(socket, status || 401, message, fields)
+      })
+    } else if ((verifyClient as Types.VerifyClientCallbackSync<InstanceType<U>>)(info)) {
+      this.complete(upgrade, callback)
+    } else {
+      refuse(socket, 401, undefined, undefined)
+    }
+  }
+
+  private attach(server: http.Server): () => void {
+    const listening = (): boolean => this.emit("listening")
+    const failed = (error: Error): boolean => this.emit("error", error)
+    const connected = (client: InstanceType<T>, request: InstanceType<U>): boolean =>
+      this.emit("connection", client, request)
+    const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void =>
+      this.handleUpgrade(request as InstanceType<U>, socket, head, connected)
+    server.on("listening", listening)
+    server.on("error", failed)
+    server.on("upgrade", upgrade)
+    return () => {
+      server.removeListener("listening", listening)
+      server.removeListener("error", failed)
+      server.removeListener("upgrade", upgrade)
+    }
+  }
+
+  /** Chooses among the extensions that a client offers. Throws for a header that is broken or can't be agreed to. */
+  private agree(header: string | undefined): Extensions {
+    const { maxPayload, perMessageDeflate } = this.options
+    if (!perMessageDeflate || header === undefined) return {}
+    const offers = Extension.parse(header)[deflateName]
+    if (offers === undefined) return {}
+    const deflate = new PerMessageDeflate({
+      ...(perMessageDeflate === true ? undefined : perMessageDeflate),
+      isServer: true,
+      maxPayload
+    })
+    deflate.accept(offers)
+    return { [deflateName]: deflate }
+  }
+
+  private complete(
+    { extensions, head, key, protocols, request, socket }: Upgrade<InstanceType<U>>,
+    callback: (client: InstanceType<T>, request: InstanceType<U>) => void
+  ): void {
+    // The client has gone away.
+    if (!socket.readable || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    if (isTaken(socket)) {
+      throw new Error(
+        "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration"
+      )
+    }
+    if (this.state !== "running") return refuse(socket, 503, undefined, undefined)
+
+    const { handleProtocols, WebSocket: Client = WebSocket } = this.options
+    const client = new Client(null, undefined, this.options) as InstanceType<T>
+    const lines = [
+      "HTTP/1.1 101 Switching Protocols",
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      `Sec-WebSocket-Accept: ${acceptFor(key)}`
+    ]
+    if (protocols.size > 0) {
+      const [first] = protocols
+      const protocol = handleProtocols ? handleProtocols(protocols, request) : first
+      if (protocol) {
+        lines.push(`Sec-WebSocket-Protocol: ${protocol}`)
+        client._protocol = protocol
+      }
+    }
+    const params = extensions[deflateName]?.params
+    if (params) {
+      lines.push(`Sec-WebSocket-Extensions: ${Extension.format({ [deflateName]: { ...params } })}`)
+      client._extensions = extensions
+    }
+    // Listeners may change them.
+    this.emit("headers", lines, request)
+    socket.write(`${lines.join("\r\n")}\r\n\r\n`)
+    socket.removeListener("error", destroySocket)
+    client.setSocket(socket, head, this.options)
+    if (this.clients !== undefined) {
+      this.clients.add(client)
+      client.on("close", () => {
+        this.clients.delete(client)
+        if (this.closesWhenEmpty && this.clients.size === 0) process.nextTick(emitClose, this)
+      })
+    }
+    callback(client, request)
+  }
+
+  /** Answers a broken request, unless a `wsClientError` listener does. */
+  private reject(
+    request: InstanceType<U>,
+    socket: Duplex,
+    status: number,
+    message: string,
+    headers?: http.OutgoingHttpHeaders
+  ): void {
+    if (this.listenerCount("wsClientError") > 0) this.emit("wsClientError", new Error(message), socket, request)
+    else refuse(socket, status, message, headers)
+  }
+
+  /** @internal */
+  _closed(): void {
+    this.state = "closed"
+    this.emit("close")
+  }
+}
+
+const emitClose = (server: { _closed(): void }): void => server._closed()
+
+const isSecure = (socket: Duplex): boolean =>
+  ("authorized" in socket && Boolean(socket.authorized)) || ("encrypted" in socket && Boolean(socket.encrypted))
