@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as fc from "fast-check"
 import { Frame } from "effect-ws"
 import type { Closed, CloseFrame } from "../src/internal/closing.ts"
 import type { Codec, Role } from "../src/internal/codec.ts"
 import { type Compression, Connection, type ConnectionOptions, type Face } from "../src/internal/connection.ts"
 import { hixie76 } from "../src/internal/hixie.ts"
 import { hybi } from "../src/internal/hybi.ts"
+import { memoryPair } from "../src/internal/memoryTransport.ts"
 import { Opcode } from "../src/internal/opcode.ts"
 import { Wheel } from "../src/internal/timers.ts"
 import type { Receiver, Transport, Written } from "../src/internal/transport.ts"
@@ -1017,4 +1019,152 @@ describe("Connection, compression elsewhere", () => {
       if (code === 1007) assert.deepStrictEqual(sent(), ["<close 1007>"])
     }
   })
+})
+
+/** An end of a pipe that sends a list of messages, and reads in fits and starts, as its choices say. */
+class Restless implements Face {
+  readonly wantsFragments = false
+  readonly received: Array<string> = []
+  readonly accepted: Array<string> = []
+  readonly work: Array<() => void>
+  connection: Connection | undefined = undefined
+  closedAs: Closed | undefined = undefined
+  private readonly choices: Iterator<number>
+  private turns = 0
+
+  constructor(work: Array<() => void>, choices: ReadonlyArray<number>) {
+    this.work = work
+    this.choices = (function* () {
+      let at = 0
+      for (;;) yield choices[at++ % choices.length] ?? 0
+    })()
+  }
+
+  message(_opcode: number, bytes: Buffer, start: number, end: number): undefined {
+    assert.isUndefined(this.closedAs)
+    this.received.push(bytes.toString("utf8", start, end))
+    this.act()
+  }
+
+  fragment(): undefined {
+    assert.fail("not asked for")
+  }
+
+  control(): void {}
+
+  batchEnd(): void {
+    this.act()
+  }
+
+  ended(): void {}
+
+  closed(closed: Closed): void {
+    assert.isUndefined(this.closedAs)
+    this.closedAs = closed
+  }
+
+  sendAll(messages: ReadonlyArray<string>, then: () => void): void {
+    const { connection } = this
+    assert.isDefined(connection)
+    const rest = messages.slice()
+    const next = (): void => {
+      for (let message = rest.shift(); message !== undefined; message = rest.shift()) {
+        if (!connection?.sendText(message)) return
+        this.accepted.push(message)
+        if (connection.full) return connection.whenDrained(next)
+        if (this.choose(4) === 0) {
+          this.work.push(next)
+          return
+        }
+      }
+      then()
+    }
+    next()
+  }
+
+  private act(): void {
+    const { connection } = this
+    // A face that stops at every turn would never get further.
+    if (this.turns++ > 500) return
+    const choice = this.choose(8)
+    if (choice === 0) connection?.hold()
+    else if (choice === 1) connection?.pause()
+    else if (choice === 2) connection?.resume()
+    if (connection?.isPaused === true) this.work.push(() => connection.resume())
+  }
+
+  private choose(count: number): number {
+    return (this.choices.next().value as number) % count
+  }
+}
+
+/** Slow compression whose work is done with the other work. */
+class Worked extends SlowCompression {
+  constructor(work: Array<() => void>) {
+    super(2000)
+    this.pending.push = (...tasks) => work.push(...tasks)
+  }
+}
+
+/** Messages of these sizes, each to be told from the others. */
+const named = (side: string, sizes: ReadonlyArray<number>): Array<string> =>
+  sizes.map((size, index) => `${side}${index}:`.padEnd(size, "-"))
+
+describe("Connection, two of them", () => {
+  const sizes = fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 0, max: 300 }) },
+    { weight: 2, arbitrary: fc.integer({ min: 1500, max: 30_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 70_000, max: 200_000 }) }
+  )
+  const scenario = fc.record({
+    left: fc.array(sizes, { maxLength: 30 }),
+    right: fc.array(sizes, { maxLength: 30 }),
+    leftChoices: fc.array(fc.nat(), { minLength: 1, maxLength: 50 }),
+    rightChoices: fc.array(fc.nat(), { minLength: 1, maxLength: 50 }),
+    compress: fc.boolean(),
+    clientCloses: fc.boolean(),
+    bothClose: fc.boolean()
+  })
+
+  it.live("bring everything that was accepted, in order, and end alike, however they read and write", () =>
+    Effect.promise(() =>
+      fc.assert(
+        fc.asyncProperty(scenario, async (given) => {
+          const clock = new ManualClock()
+          const work: Array<() => void> = []
+          const [a, b] = memoryPair()
+          const open = (role: Role, transport: Transport, choices: ReadonlyArray<number>): Restless => {
+            const face = new Restless(work, choices)
+            const compression = given.compress ? new Worked(work) : undefined
+            const options = { ...settings, transport, codec: hybi, role, timers: clock.timers, compression }
+            face.connection = new Connection(face, options)
+            face.connection.start()
+            return face
+          }
+          const client = open("client", a, given.leftChoices)
+          const server = open("server", b, given.rightChoices)
+          client.sendAll(named("c", given.left), () => {
+            if (given.clientCloses || given.bothClose) client.connection?.close(bye)
+          })
+          server.sendAll(named("s", given.right), () => {
+            if (!given.clientCloses || given.bothClose) server.connection?.close(bye)
+          })
+          for (let turn = 0; client.closedAs === undefined || server.closedAs === undefined; turn++) {
+            if (turn > 5000) assert.fail("it hangs")
+            await new Promise<void>((resolve) => setImmediate(resolve))
+            work.shift()?.()
+          }
+          assert.deepStrictEqual(server.received, client.accepted)
+          assert.deepStrictEqual(client.received, server.accepted)
+          for (const { closedAs } of [client, server]) {
+            assert.deepStrictEqual(closedAs?.cause, { _tag: "Handshake" })
+            assert.strictEqual(closedAs?.sent?.code, 1000)
+            assert.strictEqual(closedAs?.received?.code, 1000)
+          }
+          assert.isFalse(clock.armed)
+        }),
+        { numRuns: 150 }
+      )
+    )
+  )
 })
