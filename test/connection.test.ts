@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { Duplex } from "node:stream"
 import * as fc from "fast-check"
 import { Frame } from "effect-ws"
 import type { Closed, CloseFrame } from "../src/internal/closing.ts"
 import type { Codec, Role } from "../src/internal/codec.ts"
 import { type Compression, Connection, type ConnectionOptions, type Face } from "../src/internal/connection.ts"
+import { DuplexTransport } from "../src/internal/duplexTransport.ts"
 import { hixie76 } from "../src/internal/hixie.ts"
 import { hybi } from "../src/internal/hybi.ts"
 import { memoryPair } from "../src/internal/memoryTransport.ts"
 import { Opcode } from "../src/internal/opcode.ts"
+import { Inbox } from "../src/internal/socket/inbox.ts"
 import { Wheel } from "../src/internal/timers.ts"
 import type { Receiver, Transport, Written } from "../src/internal/transport.ts"
 import * as Violation from "../src/internal/violation.ts"
@@ -289,6 +292,7 @@ describe("Connection, the closing handshake", () => {
         first: "sent",
         cause: { _tag: "Handshake" }
       })
+      assert.isUndefined(connection.cause)
       assert.isFalse(clock.armed)
     })
   )
@@ -1018,6 +1022,172 @@ describe("Connection, compression elsewhere", () => {
       assert.deepStrictEqual(face.events, code === 1009 ? ["x".repeat(101), "behind"] : ["<ended>"])
       if (code === 1007) assert.deepStrictEqual(sent(), ["<close 1007>"])
     }
+  })
+})
+
+const onStream = (duplex: Duplex): { readonly face: Recorder; readonly connection: Connection } => {
+  const face = new Recorder()
+  const transport = new DuplexTransport(duplex)
+  const { timers } = new ManualClock()
+  const connection = new Connection(face, { ...settings, transport, codec: hybi, role: "server", timers })
+  return { face, connection }
+}
+
+describe("Connection on a Node stream", () => {
+  it.effect("hears that the stream was lost before it started", () =>
+    Effect.gen(function* () {
+      for (const error of [undefined, new Error("reset")]) {
+        const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
+        duplex.on("error", () => {})
+        duplex.destroy(error)
+        yield* settle
+        const { face, connection } = onStream(duplex)
+        connection.start()
+        yield* settle
+        assert.strictEqual(face.closedCount, 1)
+        assert.strictEqual(face.closedAs?.cause._tag, error === undefined ? "TransportEnded" : "TransportFailed")
+      }
+    })
+  )
+
+  it.effect("hears that the peer ended before it started", () =>
+    Effect.gen(function* () {
+      const duplex = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done(), autoDestroy: false })
+      duplex.push(null)
+      duplex.resume()
+      yield* settle
+      const { face, connection } = onStream(duplex)
+      connection.start()
+      yield* settle
+      assert.deepStrictEqual(face.events, ["<ended>"])
+    })
+  )
+
+  it.effect("is written though another one's stream throws", () =>
+    Effect.gen(function* () {
+      const written: Array<Buffer> = []
+      const bad = new Duplex({ read() {} })
+      bad.write = () => {
+        throw new Error("from a stream")
+      }
+      const good = new Duplex({
+        read() {},
+        write(chunk: Buffer, _encoding, done) {
+          written.push(chunk)
+          done()
+        }
+      })
+      const thrown: Array<unknown> = []
+      const handlers = process.listeners("uncaughtException")
+      process.removeAllListeners("uncaughtException")
+      process.on("uncaughtException", (error) => thrown.push(error))
+      for (const duplex of [bad, good]) {
+        const { connection } = onStream(duplex)
+        connection.start()
+        connection.sendText("a")
+      }
+      yield* settle
+      process.removeAllListeners("uncaughtException")
+      for (const handler of handlers) process.on("uncaughtException", handler)
+      assert.strictEqual(thrown.length, 1)
+      assert.deepStrictEqual(inShort(Buffer.concat(written), "server"), ["a"])
+    })
+  )
+})
+
+const texts = (count: number): Uint8Array =>
+  from("client", ...Array.from({ length: count }, (_, i) => Frame.text(`${i}`)))
+
+describe("Connection and inbox", () => {
+  const limit = 1000
+
+  const withInbox = (options: Partial<ConnectionOptions> = {}) => {
+    const clock = new ManualClock()
+    const transport = new Script()
+    const inbox = new Inbox(limit)
+    const connection = new Connection(inbox, {
+      ...settings,
+      transport,
+      codec: hybi,
+      role: "server",
+      timers: clock.timers,
+      ...options
+    })
+    const closed: Array<Closed> = []
+    inbox.attach(connection, { onPong: () => {}, onClosed: (how) => closed.push(how) })
+    connection.start()
+    return { clock, transport, inbox, connection, closed }
+  }
+
+  it("pauses the transport beyond the limit, and resumes it when all is taken", () => {
+    const { transport, inbox } = withInbox()
+    inbox.claimMessages()
+    // Each counts one byte and 64 more.
+    transport.receive(texts(10))
+    transport.receive(from("client", Frame.text("x".repeat(limit - 10 * 65 - 64))))
+    assert.isFalse(transport.paused)
+    transport.receive(from("client", Frame.text("")))
+    assert.isTrue(transport.paused)
+    assert.strictEqual(inbox.take().length, 12)
+    assert.isFalse(transport.paused)
+  })
+
+  it("stops in the middle of a read at sixteen times the limit, and loses nothing", () => {
+    const { transport, inbox } = withInbox()
+    inbox.claimMessages()
+    transport.receive(texts(1000), from("client", Frame.close(1000)))
+    const taken: Array<unknown> = []
+    for (let rounds = 1; !inbox.over; rounds++) {
+      assert.isAtMost(rounds, 5)
+      const batch = inbox.take()
+      assert.isAtMost(batch.length, Math.ceil((16 * limit) / 65) + 1)
+      taken.push(...batch)
+    }
+    taken.push(...inbox.take())
+    assert.deepStrictEqual(
+      taken,
+      Array.from({ length: 1000 }, (_, i) => `${i}`)
+    )
+  })
+
+  it("keeps what comes before the first reader, in whatever pieces, and goes on when it claims messages", () => {
+    for (const frames of [
+      [Frame.ping("x".repeat(100)), Frame.ping("x".repeat(100))],
+      [Frame.text("ab", { fin: false }), Frame.ping(), Frame.continuation("c".repeat(1000), { fin: false })]
+    ]) {
+      const { transport, inbox } = withInbox()
+      for (let i = 0; i < 10; i++) transport.receive(from("client", ...(i === 0 ? frames : [Frame.ping("x")])))
+      const fragmented = frames.length === 3
+      inbox.claimMessages()
+      assert.isTrue(inbox.isEmpty)
+      assert.isFalse(transport.paused)
+      transport.receive(from("client", fragmented ? Frame.continuation("d") : Frame.text("d")))
+      assert.deepStrictEqual(inbox.take(), [fragmented ? `ab${"c".repeat(1000)}d` : "d"])
+    }
+  })
+
+  it("hears the peer's close frame though nobody reads, behind a message of any size", () => {
+    const { transport, inbox, connection, closed } = withInbox()
+    inbox.claimMessages()
+    connection.close(bye)
+    transport.receive(from("client", Frame.binary(new Uint8Array(20 * limit)), Frame.text("more"), Frame.close(1000)))
+    assert.isFalse(transport.paused)
+    transport.close()
+    assert.strictEqual(closed[0]?.cause._tag, "Handshake")
+  })
+
+  it("gives the reader that takes in the middle of a batch everything in order", () => {
+    const { transport, inbox } = withInbox()
+    inbox.claimMessages()
+    const taken: Array<unknown> = []
+    const reader = (): void => {
+      while (!inbox.isEmpty) taken.push(...inbox.take())
+      if (!inbox.over) inbox.waiter = reader
+    }
+    reader()
+    for (let i = 0; i < 5; i++) transport.receive(texts(700))
+    assert.deepStrictEqual(taken, Array.from({ length: 5 }, () => Array.from({ length: 700 }, (_, i) => `${i}`)).flat())
+    assert.isFalse(transport.paused)
   })
 })
 

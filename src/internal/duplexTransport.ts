@@ -41,13 +41,16 @@ export class DuplexTransport implements Transport {
 
   attach(receiver: Receiver): void {
     const { duplex } = this
-    duplex[receiverKey] = { receiver, error: undefined }
+    duplex[receiverKey] = { receiver, error: duplex.errored ?? undefined }
     duplex.on("data", onData)
     duplex.on("drain", onDrain)
     duplex.on("end", onEnd)
     duplex.on("error", onError)
     duplex.on("close", onClose)
-    // Somebody may have paused it while the handshake was decided.
+    // What happened while the handshake was decided is told once more.
+    if (duplex.closed) process.nextTick(() => onClose.call(duplex))
+    else if (duplex.readableEnded) process.nextTick(() => onEnd.call(duplex))
+    // Somebody may have paused it meanwhile.
     duplex.resume()
   }
 

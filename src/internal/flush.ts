@@ -8,7 +8,13 @@ let waiting: Array<Flushable> = []
 const flushAll = (): void => {
   const all = waiting
   waiting = []
-  for (const one of all) one.flush()
+  let at = 0
+  try {
+    while (at < all.length) all[at++]?.flush()
+  } finally {
+    // A transport that throws must not keep the others from their turn.
+    for (const rest of all.slice(at)) flushSoon(rest)
+  }
 }
 
 /**

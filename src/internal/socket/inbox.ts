@@ -145,7 +145,7 @@ export class Inbox implements Face {
     // Once we have asked to close, what nobody reads must not keep the peer's answer from arriving.
     if (this.size > this.limit && connection?.isOpen === false) return
     this.keep(item, size)
-    if (this.size > holdFactor * this.limit) connection?.hold()
+    if (this.size > holdFactor * this.limit && connection?.isOpen === true) connection.hold()
   }
 
   private keep(item: Frame | Message, size: number): void {
