@@ -388,6 +388,15 @@ export class Connection implements FrameSink, Receiver {
     this.sendClose(frame, payload)
   }
 
+  /**
+   * Ends our direction behind everything that was sent, without a closing handshake. What the peer sends is told until it
+   * ends its own; the transport is dropped when it takes longer than the close timeout.
+   */
+  end(): void {
+    if (this.phase === open) this.beginClosing(undefined, undefined, { _tag: "Terminated" })
+    if (this.phase._tag === "Closing") this.endOutbound()
+  }
+
   /** Drops the transport, without a closing handshake. */
   terminate(): void {
     this.drop({ _tag: "Terminated" })
