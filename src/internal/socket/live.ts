@@ -121,16 +121,16 @@ export class LiveSocket<
     // The claim says which of the two the inbox holds, and a pull is only answered with something.
     const taken = (): Next =>
       inbox.isEmpty ? end() : Exit.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<A>)
+    const stopWaiting = Effect.sync(() => {
+      inbox.waiter = undefined
+    })
     const wait: Next = Effect.callback<NonEmptyReadonlyArray<A>, SocketError | Cause.Done>((resume) => {
       if (inbox.waiter !== undefined) {
         resume(Effect.fail(alreadyReading))
         return undefined
       }
-      const waiter = (): void => resume(taken())
-      inbox.waiter = waiter
-      return Effect.sync(() => {
-        if (inbox.waiter === waiter) inbox.waiter = undefined
-      })
+      inbox.waiter = () => resume(taken())
+      return stopWaiting
     })
     const pull: Next = Effect.suspend(() => (inbox.isEmpty && !inbox.over ? wait : taken()))
     return Stream.fromPull(Effect.suspend(() => (claim() ? Effect.succeed(pull) : Effect.fail(alreadyReading))))

@@ -65,9 +65,11 @@ export const run = <X, E, R>(
 ): Effect.Effect<void, SocketError | E, R> =>
   runBatch(socket, (batch) => {
     let at = 0
-    const next = (): Effect.Effect<unknown, E, R> => {
-      const message = batch[at++]
-      return message === undefined ? Effect.void : Effect.flatMap(handle(message), next)
-    }
-    return next()
+    return Effect.whileLoop({
+      while: () => at < batch.length,
+      body: () => handle(batch[at++] as Message),
+      step: ignore
+    })
   })
+
+const ignore = (): void => {}
