@@ -67,7 +67,13 @@ export const Close = Schema.TaggedStruct("Close", {
   ),
   /** The reason, at most 123 bytes of UTF-8. */
   reason: Schema.String
-})
+}).check(
+  Schema.makeFilter(
+    ({ code, payload, reason }) =>
+      closeViolation(code, reason) === undefined && Buffer.compare(payload, encodeClose({ code, reason })) === 0,
+    { expected: "a close frame whose payload is its code and reason" }
+  )
+)
 export type Close = typeof Close.Type
 
 /** The Schema of a frame. */
@@ -103,7 +109,7 @@ export const CloseCode = {
 } as const
 
 /** Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4). */
-export const isValidCloseCode: (code: number) => boolean = isWireCloseCode
+export const isValidCloseCode = (code: number): boolean => Number.isInteger(code) && isWireCloseCode(code)
 
 /** What is wrong with bytes, or with a frame that can't be sent. Each kind names its section and its close code. */
 export type FrameErrorReason = Violation.Violation
@@ -193,7 +199,7 @@ export const close = (code?: number, reason = ""): Close => {
 /** What keeps a close frame from being sent; `undefined` when nothing does. */
 export const closeViolation = (code: number | undefined, reason: string): FrameErrorReason | undefined => {
   if (code === undefined) return reason === "" ? undefined : Violation.invalidClosePayload
-  if (!isWireCloseCode(code)) return Violation.invalidCloseCode(code)
+  if (!isValidCloseCode(code)) return Violation.invalidCloseCode(code)
   return Buffer.byteLength(reason) > maxReasonSize ? Violation.controlTooLong(Opcode.close) : undefined
 }
 
@@ -218,16 +224,25 @@ export interface EncodeOptions {
   readonly mask?: boolean | Uint8Array | undefined
 }
 
-/** The bytes of a frame (RFC 6455 §5.2). The length stands in its shortest form. */
+const maskingKey = (mask: boolean | Uint8Array): number | undefined => {
+  if (mask === false) return undefined
+  if (mask === true) return randomKey()
+  if (mask.length !== 4) throw new RangeError(`a masking key has four bytes, not ${mask.length}`)
+  return mask[0] | (mask[1] << 8) | (mask[2] << 16) | (mask[3] << 24)
+}
+
+/**
+ * The bytes of a frame (RFC 6455 §5.2). The length stands in its shortest form. Throws a `FrameError` for reserved bits
+ * that are no number from 0 to 7 and for a control frame of more than 125 bytes, a `RangeError` for a masking key that
+ * hasn't four bytes. A close frame is sent as its payload says.
+ */
 export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
-  const mask = options?.mask ?? false
-  const key =
-    mask === false
-      ? undefined
-      : mask === true
-        ? randomKey()
-        : mask[0] | (mask[1] << 8) | (mask[2] << 16) | (mask[3] << 24)
-  return encodeFrame(opcode(frame), frame.fin, frame.rsv, frame.payload, key)
+  const { fin, payload, rsv } = frame
+  if (rsv !== (rsv & 7)) throw new FrameError({ reason: Violation.unexpectedReservedBits(rsv) })
+  if (isControl(frame) && payload.length > maxControlSize) {
+    throw new FrameError({ reason: Violation.controlTooLong(opcode(frame)) })
+  }
+  return encodeFrame(opcode(frame), fin, rsv, payload, maskingKey(options?.mask ?? false))
 }
 
 /** How frames are read. */
