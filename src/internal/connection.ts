@@ -17,6 +17,8 @@ import * as Violation from "./violation.ts"
 export interface Face {
   /** Whether the frames of a fragmented message come one by one, through `fragment`, instead of as one message. */
   readonly wantsFragments: boolean
+  /** Whether `message` keeps no bytes of text, so that they may be lent to it. Default `false`. */
+  readonly lendText?: boolean
   /** A whole message. Text isn't validated yet: the face that decodes it does that. */
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): Violation.Violation | undefined
@@ -39,6 +41,8 @@ export interface Compression {
   compress(payload: Uint8Array, done: (result: Uint8Array | Error) => void): void
   /** Produces at most `limit` bytes. Answers `undefined` when the payload is too large for the event loop. */
   inflateSync(payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" | undefined
+  /** The same, as a view that is good until the next call. */
+  inflateView(payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" | undefined
   inflate(payload: Uint8Array, limit: number, done: (result: Uint8Array | "too large" | "invalid") => void): void
   close(): void
 }
@@ -606,7 +610,10 @@ export class Connection implements FrameSink, Receiver {
   private inflate(opcode: number, payload: Buffer): Violation.Violation | undefined {
     const { compression } = this
     if (compression === undefined) return Violation.unexpectedReservedBits(rsv1)
-    const result = compression.inflateSync(payload, this.maxMessageSize)
+    const lent = opcode === Opcode.text && this.face.lendText === true
+    const result = lent
+      ? compression.inflateView(payload, this.maxMessageSize)
+      : compression.inflateSync(payload, this.maxMessageSize)
     if (result !== undefined) return this.inflated(opcode, result)
     this.suspend()
     compression.inflate(payload, this.maxMessageSize, (later) => {

@@ -92,6 +92,10 @@ export class Inbox implements Face {
     return this.view !== "messages"
   }
 
+  get lendText(): boolean {
+    return this.view === "messages"
+  }
+
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     if (this.view === "messages") {
       if (opcode === Opcode.text) {
