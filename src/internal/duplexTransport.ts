@@ -28,7 +28,11 @@ function onError(this: Attached, error: Error): void {
 
 function onClose(this: Attached): void {
   const attached = this[receiverKey]
-  attached?.receiver.closed(attached.error)
+  if (attached === undefined) return
+  // What was read while paused comes first.
+  const rest: unknown = this.readableEnded ? null : this.read()
+  if (rest instanceof Buffer) attached.receiver.received(rest)
+  attached.receiver.closed(attached.error)
 }
 
 /** A Node stream as a transport. The stream must be open, and nobody else may read from it or write to it. */

@@ -308,7 +308,7 @@ export class WebSocket extends EventEmitter {
   close(code?: number, reason?: string | Buffer): void {
     if (this._state === CONNECTING) {
       this._abort()
-    } else if (this._connection?.isOpen === true) {
+    } else if (this._state === OPEN && this._connection?.isOpen === true) {
       const payload = closePayload(code, reason)
       const frame: CloseFrame = { code, reason: String(reason ?? "") }
       this._connection.close(frame, payload)
@@ -319,10 +319,11 @@ export class WebSocket extends EventEmitter {
   terminate(): void {
     if (this._state === CONNECTING) {
       this._abort()
-    } else if (this._state !== CLOSED && this._connection !== undefined) {
-      // What was sent before goes out as far as the system takes it.
-      this._connection.flush()
-      this._connection.terminate()
+    } else if (this._state !== CLOSED) {
+      // What was sent before goes out as far as the system takes it, and what was read before is told.
+      this._connection?.flush()
+      this._state = CLOSING
+      this._socket?.destroy()
     }
   }
 
@@ -363,7 +364,7 @@ export class WebSocket extends EventEmitter {
     if (typeof options === "function") written = options
     else if (typeof options === "object" && options !== null) given = options
     const message = typeof data === "number" ? data.toString() : data
-    if (connection === undefined || !connection.isOpen) {
+    if (connection === undefined || this._state !== OPEN || !connection.isOpen) {
       this._tooLate(message, written)
       return
     }
@@ -480,7 +481,7 @@ export class WebSocket extends EventEmitter {
           ? [given, undefined, second]
           : [given, second, third]
     const data = typeof value === "number" ? value.toString() : value
-    if (connection === undefined || !connection.isOpen) {
+    if (connection === undefined || this._state !== OPEN || !connection.isOpen) {
       this._tooLate(data, callback)
       return
     }
