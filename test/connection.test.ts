@@ -187,6 +187,10 @@ class SlowCompression implements Compression {
     return payload.length < this.slowFrom ? unmark(payload, limit) : undefined
   }
 
+  inflateView(payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" | undefined {
+    return this.inflateSync(payload, limit)
+  }
+
   inflate(payload: Uint8Array, limit: number, done: (result: Uint8Array | "too large" | "invalid") => void): void {
     this.pending.push(() => done(unmark(payload, limit)))
   }
