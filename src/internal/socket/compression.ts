@@ -10,9 +10,7 @@ import { Deflate } from "../deflate/deflate.ts"
 
 /** The extensions that the `compression` option stands for. */
 export const extensionsOf = (compression: boolean | DeflateOptions | undefined): ReadonlyArray<Extension> =>
-  compression === undefined || compression === false
-    ? []
-    : [permessageDeflate(compression === true ? {} : compression)]
+  compression === undefined || compression === false ? [] : [permessageDeflate(compression === true ? {} : compression)]
 
 /** The compression that was negotiated, for one connection. */
 export const compressionOf = (extensions: ReadonlyArray<Negotiated>): Compression | undefined => {
