@@ -16,7 +16,7 @@ interface Sighting {
   readonly opcode: Frame.Frame["_tag"]
   readonly fin: boolean
   readonly length: number
-  /** The beginning of the payload, text where it is text. */
+  /** The beginning of the payload, text where it is text; the code and the reason of a close frame. */
   readonly payload: string
 }
 
@@ -24,7 +24,10 @@ const shown = 200
 
 const sighting = (connection: number, direction: Sighting["direction"], frame: Frame.Frame): string => {
   const { length } = frame.payload
-  const payload = Buffer.from(frame.payload.subarray(0, shown)).toString(frame._tag === "Binary" ? "hex" : "utf8")
+  const payload =
+    frame._tag === "Close"
+      ? `${frame.code ?? ""} ${frame.reason}`.trim()
+      : Buffer.from(frame.payload.subarray(0, shown)).toString(frame._tag === "Binary" ? "hex" : "utf8")
   const told: Sighting = { connection, direction, opcode: frame._tag, fin: frame.fin, length, payload }
   return JSON.stringify(told)
 }
