@@ -193,6 +193,8 @@ describe("Frame", () => {
       const compressed = Frame.encode({ ...Frame.binary(hex("ff"), { rsv: 4 }), _tag: "Text" })
       const options = { role: "client", allowedRsv: 4 } as const
       assert.isUndefined(both(compressed, options).error)
+      const fragments = Buffer.concat([hex("41 01 ff 00 01 ff 80 01 ff"), hex("01 01 c3 80 01 bc")])
+      assert.isUndefined(both(fragments, options).error)
     })
 
     it("is inert after an error, and gives the same error again", () => {

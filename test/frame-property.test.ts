@@ -209,6 +209,41 @@ describe("frames, properties", () => {
     )
   })
 
+  it("a decoder that is resumed, or fed, from inside a sink keeps the order", () => {
+    fc.assert(
+      fc.property(frames, fc.array(fc.nat(), { maxLength: 8 }), fc.boolean(), (frames, cuts, held) => {
+        const bytes = Buffer.concat(frames.map((frame) => Frame.encode(frame)))
+        const pieces = cutAt(bytes, cuts).map((piece) => Buffer.from(piece))
+        const rest = pieces.slice()
+        const payloads: Array<string> = []
+        const note = (bytes: Buffer, start: number, end: number): undefined => {
+          payloads.push(bytes.toString("hex", start, end))
+          decoder.suspend()
+          const next = rest.shift()
+          if (next !== undefined) decoder.feed(next)
+          decoder.resume()
+        }
+        const sink: FrameSink = {
+          message: (_opcode, _rsv, bytes, start, end) => note(bytes, start, end),
+          fragment: (_opcode, _fin, _rsv, bytes, start, end) => note(bytes, start, end),
+          control: (_opcode, bytes, start, end) => note(bytes, start, end)
+        }
+        const decoder = hybi.decoder(sink, { role: "client", maxMessageSize: 1_000_000, allowedRsv: 0 })
+        if (held) {
+          decoder.suspend()
+          for (const piece of rest.splice(0)) decoder.feed(piece)
+          decoder.resume()
+        }
+        for (let next = rest.shift(); next !== undefined; next = rest.shift()) decoder.feed(next)
+        assert.deepStrictEqual(
+          payloads,
+          frames.map(({ payload }) => Buffer.from(payload).toString("hex"))
+        )
+      }),
+      { numRuns: 300 }
+    )
+  })
+
   it("random bytes never throw, and never give more payload than there were bytes", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 10 }), role, (pieces, role) => {

@@ -594,10 +594,7 @@ export class Connection implements FrameSink, Receiver {
     else if (this.closeReceived !== undefined) this.answerClose()
     this.reading = false
     if (this.output.size > 0) this.flush()
-    if (goOn || this.resumed) {
-      this.resumed = false
-      this.readFurther()
-    }
+    if (goOn) this.readFurther()
   }
 
   private readFurther(): void {
@@ -660,13 +657,12 @@ export class Connection implements FrameSink, Receiver {
       const code = this.phase.received?.code
       const answer = { code, reason: echo === undefined ? "" : (this.phase.received?.reason ?? "") }
       this.sendClose(answer, echo ?? encodeClose(answer))
-    } else if (this.phase.sent !== undefined) {
-      // Otherwise our close frame still waits for messages before it.
+    } else {
       this.completeHandshake()
     }
   }
 
-  /** Both close frames are on their way: RFC 6455 §7.1.1 has the server close the transport first. */
+  /** Both close frames are on their way, ours perhaps behind messages that wait: RFC 6455 §7.1.1 has the server close the transport first. */
   private completeHandshake(): void {
     if (this.role === "server" || this.clientEnds) this.endOutbound()
     else this.flush()
