@@ -1,0 +1,163 @@
+/** Writes docs/handshakes.md from the schemas of the drafts: run it after changing one. */
+import { Result } from "effect"
+import { writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Handshake from "../src/Handshake.ts"
+import { type Rule, rulesOf } from "../src/internal/handshake/schema.ts"
+
+const file = new URL("../docs/handshakes.md", import.meta.url)
+
+/** Example requests: the drafts' own keys, so that the answers are the published ones. */
+const requestFor = ({ id, version }: Handshake.Draft): Handshake.Request =>
+  version === undefined
+    ? {
+        method: "GET",
+        url: "/demo",
+        headers: {
+          host: "example.com",
+          connection: "Upgrade",
+          "sec-websocket-key2": "12998 5 Y3 1  .P00",
+          "sec-websocket-protocol": "sample",
+          upgrade: "WebSocket",
+          "sec-websocket-key1": "4 @1  46546xW%0l 1 5",
+          origin: "http://example.com"
+        },
+        key3: Buffer.from("^n:ds[4U")
+      }
+    : {
+        method: "GET",
+        url: "/chat",
+        headers: {
+          host: "example.com",
+          upgrade: "websocket",
+          connection: "Upgrade",
+          "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+          [id === "rfc6455" ? "origin" : "sec-websocket-origin"]: "http://example.com",
+          "sec-websocket-protocol": "chat, superchat",
+          "sec-websocket-version": String(version)
+        }
+      }
+
+const titleCase = (name: string): string =>
+  name.replaceAll(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()).replace("Websocket", "WebSocket")
+
+const isHeader = (field: string): boolean => !["method", "httpVersion", "url", "key3", "body"].includes(field)
+
+const nameOf = (field: string): string => (isHeader(field) ? `\`${titleCase(field)}\`` : field)
+
+const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+  const all = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
+  const line = (row: ReadonlyArray<string>) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
+  return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)].join("\n")
+}
+
+/** What really happens to a request in which one field is broken. */
+const outcome = (draft: Handshake.Draft, { field }: Rule): string => {
+  const request = requestFor(draft)
+  const broken = isHeader(field)
+    ? { ...request, headers: { ...request.headers, [field]: "\u0001" } }
+    : { ...request, [field]: "\u0001" }
+  return Result.match(Handshake.acceptResult(broken, { drafts: Handshake.all }), {
+    onSuccess: () => "nothing",
+    onFailure: ({ reason }) => `${reason.status} \`${reason._tag}\``
+  })
+}
+
+const requestTable = (draft: Handshake.Draft): string =>
+  table(
+    ["field", "there", "must be", "stated in", "a broken one is answered with"],
+    rulesOf(draft.requestSchema.ast).map((rule) => [
+      nameOf(rule.field),
+      rule.required ? "always" : "perhaps",
+      rule.rule,
+      rule.section,
+      outcome(draft, rule)
+    ])
+  )
+
+const responseTable = (draft: Handshake.Draft): string =>
+  table(
+    ["field", "there", "must be", "stated in"],
+    rulesOf(draft.responseSchema.ast).map((rule) => [
+      nameOf(rule.field),
+      rule.required ? "always" : "perhaps",
+      rule.rule,
+      rule.section
+    ])
+  )
+
+const fence = (bytes: Uint8Array): string =>
+  `\`\`\`http\n${Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n").trimEnd()}\n\`\`\``
+
+const example = (draft: Handshake.Draft): string => {
+  const request = requestFor(draft)
+  const accepted = Result.getOrThrow(
+    Handshake.acceptResult(request, { drafts: [draft], protocols: ["sample", "chat"] })
+  )
+  const asked = Handshake.encodeRequest({
+    method: "GET",
+    target: String(request.url),
+    headers: Object.entries(request.headers).map(([name, value]) => [titleCase(name), String(value)]),
+    body: request.key3
+  })
+  return `${fence(asked)}\n\n${fence(Handshake.encodeResponse(accepted.response))}`
+}
+
+const titles = {
+  rfc6455: "RFC 6455, version 13: `Handshake.rfc6455`",
+  "hybi-08": "HyBi-08 to HyBi-12, version 8: `Handshake.hybi08`",
+  "hybi-07": "HyBi-07, version 7: `Handshake.hybi07`",
+  "hixie-76": "Hixie-76, no version: `Handshake.hixie76`"
+}
+
+const overview = table(
+  ["draft", "version", "on by default", "bytes", "ping", "close code", "fragments", "masks", "extensions"],
+  Handshake.all.map((draft) => {
+    const { binary, closeCode, extensions, fragments, masking, ping } = draft.capabilities
+    return [
+      draft.id,
+      draft.version === undefined ? "none" : String(draft.version),
+      ...[Handshake.default.includes(draft), binary, ping, closeCode, fragments, masking, extensions].map((can) =>
+        can ? "yes" : "no"
+      )
+    ]
+  })
+)
+
+const section = (draft: Handshake.Draft): string =>
+  `## ${titles[draft.id]}
+
+### The request
+
+${requestTable(draft)}
+
+### The response
+
+${responseTable(draft)}
+
+### An example
+
+${example(draft)}`
+
+export const render = (): string => `# Opening handshakes
+
+This page is generated from the schemas in \`src/internal/handshake\` by \`scripts/handshake-docs.ts\`; a test compares the
+two. Fields are checked in the order of the tables, and the first broken one is named by the failure: \`HandshakeError\`
+with a \`reason\`, which knows the HTTP status, the section and a sentence for a person.
+
+A request is for the draft of its \`Sec-WebSocket-Version\`. Without that header it is for Hixie-76 if it has that draft's
+keys, and otherwise for the first draft of the list, whose schema says what is missing. A draft that isn't in the list
+is answered with 426 and the versions that are. Beyond the schema a server checks the path (404) and the origin (403); a
+client checks the subprotocol and the extensions against those it asked for.
+
+HyBi-07 and HyBi-08 are draft-ietf-hybi-thewebsocketprotocol-07 and -08, hixie-76 is
+draft-hixie-thewebsocketprotocol-76.
+
+${overview}
+
+${Handshake.all.map(section).join("\n\n")}
+`
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(file, render())
