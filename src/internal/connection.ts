@@ -662,7 +662,10 @@ export class Connection implements FrameSink, Receiver {
     }
   }
 
-  /** Both close frames are on their way, ours perhaps behind messages that wait: RFC 6455 §7.1.1 has the server close the transport first. */
+  /**
+   * Both close frames are on their way, ours perhaps behind messages that wait. RFC 6455 §7.1.1 has the server close the
+   * transport first.
+   */
   private completeHandshake(): void {
     if (this.role === "server" || this.clientEnds) this.endOutbound()
     else this.flush()
