@@ -95,8 +95,8 @@ export class Opening {
 
   /** Sends the first request. Throws for an address, a version or a subprotocol that can't be. */
   start(address: string | URL): void {
-    const { protocolVersion = 0 } = this.options
-    if (!versions.includes(protocolVersion)) {
+    const { protocolVersion } = this.options
+    if (!versions.some((version) => version === protocolVersion)) {
       throw new RangeError(
         `Unsupported protocol version: ${protocolVersion} (supported versions: ${versions.join(", ")})`
       )
