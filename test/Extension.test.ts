@@ -129,7 +129,7 @@ describe("permessage-deflate, as server", () => {
         deflate: { windowBits: 15, takeover: false },
         inflate: { windowBits: 15, takeover: false },
         threshold: 1024,
-        level: -1,
+        level: 3,
         memLevel: 8
       }
     })

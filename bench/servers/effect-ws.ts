@@ -8,10 +8,11 @@ import { announce, mode } from "./program.ts"
 
 type Connection = Library.Server.Connection
 
+// zlib's own level, which the others use: our default is quicker, and it would be no fair race.
 const compression = {
   off: false,
-  reset: true,
-  kept: { serverNoContextTakeover: false, clientNoContextTakeover: false }
+  reset: { level: -1 },
+  kept: { level: -1, serverNoContextTakeover: false, clientNoContextTakeover: false }
 } as const
 
 const echo = {
