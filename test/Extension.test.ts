@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result, Schema } from "effect"
+import { deflateRawSync, inflateRawSync } from "node:zlib"
 import * as Extension from "../src/Extension.ts"
 
 const parse = (header: string) => Result.getOrThrow(Extension.parse(header))
@@ -328,6 +329,31 @@ describe("permessage-deflate, as client", () => {
     const deflate = { name: "permessage-deflate", rsv: 4, params: [], settings }
     assert.strictEqual(Extension.deflateSettings([other, deflate]), settings)
     assert.isUndefined(Extension.deflateSettings([other]))
+  })
+})
+
+/** Data that repeats at a distance, inflated a little at a time, so that only the window remembers it. */
+const survives = (windowBits: number, distance: number, level: number): boolean => {
+  const unit = Buffer.from(Array.from({ length: distance }, (_, index) => (index * 31 + (index >> 3)) & 255))
+  const data = Buffer.concat(Array.from({ length: 20 }, () => unit))
+  const deflated = deflateRawSync(data, { windowBits, level, memLevel: 9 })
+  try {
+    return inflateRawSync(deflated, { windowBits: 8, chunkSize: 64 }).equals(data)
+  } catch {
+    return false
+  }
+}
+
+describe("zlib", () => {
+  it("refers back no further with 9 bits than a peer with 8 remembers", () => {
+    let failures = 0
+    for (let distance = 200; distance < 560; distance += 3) {
+      for (const level of [1, 3, 6, 9]) {
+        assert.isTrue(survives(9, distance, level), `distance ${distance}, level ${level}`)
+        if (!survives(10, distance, level)) failures++
+      }
+    }
+    assert.isAbove(failures, 300, "with 10 bits the data would have to show the difference")
   })
 })
 

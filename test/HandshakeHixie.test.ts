@@ -58,6 +58,9 @@ const headerOf = (headers: ReadonlyArray<Handshake.Header>, name: string): strin
 const fieldsOf = (headers: ReadonlyArray<Handshake.Header>): Handshake.HeaderFields =>
   Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]))
 
+const location = (headers: Handshake.HeaderFields, rest?: Partial<Handshake.Request>) =>
+  headerOf(accepted(requestWith({ origin: undefined, ...headers }, rest)).response.headers, "Sec-WebSocket-Location")
+
 describe("a Hixie-76 server", () => {
   it("answers the draft's example to the byte", () => {
     const { draft, origin, protocol, response } = accepted(requestWith())
@@ -135,11 +138,6 @@ describe("a Hixie-76 server", () => {
   })
 
   it("builds the location from a host that is one", () => {
-    const location = (headers: Handshake.HeaderFields, rest?: Partial<Handshake.Request>) =>
-      headerOf(
-        accepted(requestWith({ origin: undefined, ...headers }, rest)).response.headers,
-        "Sec-WebSocket-Location"
-      )
     assert.strictEqual(location({ host: "a.example:81" }, { url: "/x?y=z" }), "ws://a.example:81/x?y=z")
     assert.strictEqual(location({ host: "[::1]:81" }, { secure: true }), "wss://[::1]:81/demo")
     assert.strictEqual(location({}, { url: "http://other/x?y" }), "ws://example.com/x?y")

@@ -1,19 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Result, Schema } from "effect"
-import { readFileSync } from "node:fs"
-import { render } from "../scripts/handshake-docs.ts"
+import { Arbitrary, Predicate, Result, Schema } from "effect"
 import * as Handshake from "../src/Handshake.ts"
 import { rulesOf } from "../src/internal/handshake/schema.ts"
 
-/** Parts of a message that are no header fields. */
+/** The parts of a message that are no header fields. */
 const parts = new Set(["method", "httpVersion", "url", "key3", "body"])
 
-/** No field of any draft may be this. */
-const bad = "\u0001"
+/** What no field of any draft may be. */
+const broken = "\u0001"
 
-const options: Handshake.AcceptOptions = { drafts: Handshake.all, origins: "any" }
-
-/** What the reason is about. */
+/** What a reason is about. */
 const named = (reason: Handshake.Reason): string => {
   switch (reason._tag) {
     case "MethodNotAllowed":
@@ -23,7 +19,7 @@ const named = (reason: Handshake.Reason): string => {
     case "InvalidTarget":
       return "url"
     case "InvalidBody":
-      return "key3"
+      return "body"
     case "UnsupportedVersion":
       return "sec-websocket-version"
     case "UpgradeRequired":
@@ -34,41 +30,104 @@ const named = (reason: Handshake.Reason): string => {
   }
 }
 
-/** As it would come over the wire: a schema may decode a field, such as a Hixie key into its number. */
-const encoded = (draft: Handshake.Draft): Arbitrary.Arbitrary<Handshake.Request> =>
-  Arbitrary.schema(draft.requestSchema).pipe(
-    Arbitrary.map((value) => Schema.encodeUnknownSync(draft.requestSchema)(value)),
-    Arbitrary.filter((value): value is Handshake.Request => typeof value === "object" && value !== null)
-  )
-
-const withField = (request: Handshake.Request, field: string, value: unknown): object =>
-  parts.has(field) ? { ...request, [field]: value } : { ...request, headers: { ...request.headers, [field]: value } }
-
-for (const draft of Handshake.all) {
-  describe(`requests of ${draft.id}`, () => {
-    it.prop("from its Schema are accepted", [encoded(draft)], ([request]) => {
-      const accepted = Handshake.acceptResult(request, options)
-      assert.strictEqual(Result.isSuccess(accepted) ? accepted.success.draft.id : accepted.failure.message, draft.id)
-    })
-
-    for (const { field, required } of rulesOf(draft.requestSchema.ast)) {
-      it.prop(`with a broken ${field} are refused by its name`, [encoded(draft)], ([request]) => {
-        const refused = Handshake.acceptResult(withField(request, field, bad) as Handshake.Request, options)
-        assert.strictEqual(Result.isFailure(refused) ? named(refused.failure.reason) : "accepted", field)
-      })
-
-      // Without its version or its keys a request is for another draft: which one, other tests say.
-      if (!required || field === "sec-websocket-version" || field.startsWith("sec-websocket-key")) continue
-      it.prop(`without ${field} are refused by its name`, [encoded(draft)], ([request]) => {
-        const refused = Handshake.acceptResult(withField(request, field, undefined) as Handshake.Request, options)
-        assert.strictEqual(Result.isFailure(refused) ? named(refused.failure.reason) : "accepted", field)
-      })
-    }
-  })
+interface Message {
+  readonly headers: Handshake.HeaderFields
 }
 
-describe("docs/handshakes.md", () => {
-  it("is what the schemas say", () => {
-    assert.strictEqual(readFileSync(new URL("../docs/handshakes.md", import.meta.url), "utf8"), render())
+const isMessage = (value: unknown): value is Message =>
+  Predicate.hasProperty(value, "headers") && Predicate.isObject(value.headers)
+
+/** Messages of a schema as they come over the wire: decoded, a Hixie key is the number that it hides. */
+const messages = (schema: Schema.Codec<unknown, unknown>): Arbitrary.Arbitrary<Message> => {
+  const encode = Schema.encodeUnknownSync(schema)
+  return Arbitrary.schema(schema).pipe(
+    Arbitrary.map((value) => encode(value)),
+    Arbitrary.filter(isMessage)
+  )
+}
+
+/** The message with one field changed; `undefined` takes it away. */
+const withField = <M extends Message>(message: M, field: string, value: string | undefined): M =>
+  parts.has(field) ? { ...message, [field]: value } : { ...message, headers: { ...message.headers, [field]: value } }
+
+const runs = { arbitrary: { runs: 200 } }
+
+for (const draft of Handshake.all) {
+  describe(`the schemas of ${draft.id}`, () => {
+    const options: Handshake.AcceptOptions = { drafts: Handshake.all, origins: "any" }
+    const requestRules = rulesOf(draft.requestSchema.ast)
+    const responseRules = rulesOf(draft.responseSchema.ast)
+
+    it("state a rule and a section for every field", () => {
+      for (const rule of [...requestRules, ...responseRules]) {
+        assert.notInclude([rule.rule, rule.section], "undefined", rule.field)
+      }
+      assert.isAtLeast(requestRules.length, 10)
+      assert.isAtLeast(responseRules.length, 5)
+    })
+
+    it.prop(
+      "let a server accept every request that they describe",
+      [messages(draft.requestSchema)],
+      ([request]) => {
+        const accepted = Result.getOrThrow(Handshake.acceptResult(request, options))
+        assert.strictEqual(accepted.draft, draft)
+        assert.strictEqual(accepted.response.status, 101)
+      },
+      runs
+    )
+
+    for (const { field, required } of requestRules) {
+      it.prop(
+        `name ${field} when it alone is broken in a request`,
+        [messages(draft.requestSchema)],
+        ([request]) => {
+          for (const value of required ? [broken, undefined] : [broken]) {
+            const result = Handshake.acceptResult(withField(request, field, value), options)
+            assert(Result.isFailure(result), `${field}: ${String(value)} was accepted`)
+            assert.strictEqual(named(result.failure.reason), field === "key3" ? "body" : field)
+            assert.isAtLeast(result.failure.reason.status, 400)
+          }
+        },
+        runs
+      )
+    }
+
+    const asked = Result.getOrThrow(Handshake.requestResult("ws://example.com/chat", { draft, protocols: ["a"] }))
+    const fields = Object.fromEntries(asked.headers.map(([name, value]) => [name.toLowerCase(), value]))
+    const { response } = Result.getOrThrow(
+      Handshake.acceptResult(
+        { method: "GET", url: asked.target, headers: fields, key3: asked.body },
+        { ...options, protocols: ["a"] }
+      )
+    )
+    const answer: Handshake.ServerResponse = {
+      status: 101,
+      headers: Object.fromEntries(response.headers.map(([name, value]) => [name.toLowerCase(), value])),
+      body: response.body
+    }
+
+    it.prop(
+      "describe responses whose proof alone can fail them, when they are to another request",
+      [messages(draft.responseSchema)],
+      ([other]) => {
+        const result = draft.confirm(asked, { status: 101, ...other })
+        assert(Result.isFailure(result))
+        const expected = draft.version === undefined ? "sec-websocket-origin" : "sec-websocket-accept"
+        assert.strictEqual(result.failure.field, expected)
+      },
+      runs
+    )
+
+    it("let a client take the server's answer, and name the field that is broken in it", () => {
+      assert.isTrue(Result.isSuccess(Handshake.verifyResult(asked, answer)))
+      for (const { field, required } of responseRules) {
+        for (const value of required ? [broken, undefined] : [broken]) {
+          const result = Handshake.verifyResult(asked, withField(answer, field, value))
+          assert(Result.isFailure(result), `${field}: ${String(value)} was accepted`)
+          assert.strictEqual(named(result.failure.reason), field)
+        }
+      }
+    })
   })
-})
+}
