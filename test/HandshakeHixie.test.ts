@@ -109,12 +109,14 @@ describe("a Hixie-76 server", () => {
       "8589934592  1",
       "99999999999999999999999999 9",
       `${"9".repeat(400)} `,
-      `1${" ".repeat(400_000)}`
+      `1${" ".repeat(400_000)}`,
+      // 2⁵³ + 1, which as a double would lose its 1 and then divide.
+      `9007199254740993${" ".repeat(2 ** 22)}`
     ]
     for (const header of ["sec-websocket-key1", "sec-websocket-key2"]) {
       for (const key of [...bad, undefined]) {
         const reason = refused(requestWith({ [header]: key }))
-        assert(reason._tag === "InvalidHeader", key)
+        assert(reason._tag === "InvalidHeader", key?.slice(0, 40))
         assert.strictEqual(reason.header, header)
         assert.match(reason.section, /^hixie-76 §5/)
       }
