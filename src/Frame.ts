@@ -109,7 +109,7 @@ export const CloseCode = {
 } as const
 
 /** Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4). */
-export const isValidCloseCode = (code: number): boolean => Number.isInteger(code) && isWireCloseCode(code)
+export const isValidCloseCode = (code: number): boolean => isWireCloseCode(code)
 
 /** What is wrong with bytes, or with a frame that can't be sent. Each kind names its section and its close code. */
 export type FrameErrorReason = Violation.Violation

@@ -129,6 +129,9 @@ describe("Socket", () => {
         assert.strictEqual((yield* failureOf(client.close(1005)))._tag, "InvalidSend")
         assert.strictEqual((yield* failureOf(client.close(1000, "x".repeat(124))))._tag, "InvalidSend")
         assert.strictEqual((yield* failureOf(client.ping(new Uint8Array(126))))._tag, "InvalidSend")
+        assert.strictEqual((yield* failureOf(client.send(Frame.text("a", { rsv: 4 }))))._tag, "InvalidSend")
+        const notText = { ...Frame.text(""), payload: bytes(0xff) }
+        assert.strictEqual((yield* failureOf(client.send(notText)))._tag, "InvalidSend")
         yield* client.send("still open")
         assert.deepStrictEqual(yield* collect(server, 1), ["still open"])
       })

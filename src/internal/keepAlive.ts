@@ -21,6 +21,12 @@ export interface Watched {
 const nothing = new Uint8Array(0)
 
 /**
+ * When the deadline rings this many milliseconds late, the process had stood still, and what the peer answered
+ * meanwhile is still to be read: it gets as long again.
+ */
+const grace = 1000
+
+/**
  * Sends a ping at every interval, and drops a connection whose peer gives no sign of life within the timeout. Any
  * bytes received, and any progress of what we send, are a sign of life: an answer may stand behind a long message.
  */
@@ -57,15 +63,21 @@ export class KeepAlive {
     // The deadline first: where both delays are the same, it is over before the next ping.
     if (this.deadline === undefined) {
       this.alive = false
-      this.deadline = this.watched.timers.after(this.options.timeout, () => this.check())
+      this.await(this.options.timeout)
       this.watched.sendControl(Opcode.ping, nothing)
     }
     // The ping itself may have brought the end.
     if (!this.stopped) this.start()
   }
 
-  private check(): void {
-    this.deadline = undefined
-    if (!this.alive && !this.watched.isPaused) this.watched.drop({ _tag: "KeepAliveTimeout" })
+  private await(delay: number): void {
+    const { timers } = this.watched
+    const due = timers.now() + delay
+    this.deadline = timers.after(delay, () => {
+      this.deadline = undefined
+      if (this.alive || this.watched.isPaused) return
+      if (timers.now() - due >= grace) this.await(grace)
+      else this.watched.drop({ _tag: "KeepAliveTimeout" })
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { Clock, Context, Duration, Effect } from "effect"
+import { Clock, Context, Duration, Effect, Scheduler } from "effect"
 import { type Timers, Wheel } from "../timers.ts"
 
 const wheels = new WeakMap<Clock.Clock, Timers>()
@@ -8,7 +8,8 @@ export const clockTimers = (context: Context.Context<never>): Timers => {
   const clock = Context.get(context, Clock.Clock)
   let timers = wheels.get(clock)
   if (timers === undefined) {
-    const fork = Effect.runForkWith(context)
+    const scheduler = Context.get(context, Scheduler.Scheduler)
+    const fork = Effect.runForkWith(Context.make(Scheduler.Scheduler, scheduler))
     timers = new Wheel(
       () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000,
       (delay, ring) => {

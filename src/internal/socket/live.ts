@@ -1,5 +1,6 @@
 import { Cause, Deferred, Duration, Effect, Exit, type Pull, Stream } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import { isUtf8 } from "node:buffer"
 import type { Negotiated } from "../../Extension.ts"
 import { closeViolation, type Frame, isControl, opcode } from "../../Frame.ts"
 import type { Closed } from "../closing.ts"
@@ -298,6 +299,11 @@ export class LiveSocket<
       return Effect.fail(this.unsupported("fragments"))
     }
     if (!capabilities.binary && frame._tag === "Binary") return Effect.fail(this.unsupported("binary"))
+    if ((frame.rsv & ~this.claimedRsv) !== 0)
+      return Effect.fail(invalidSend(Violation.unexpectedReservedBits(frame.rsv)))
+    if (frame._tag === "Text" && frame.fin && frame.rsv === 0 && !isUtf8(frame.payload)) {
+      return Effect.fail(invalidSend(Violation.invalidUtf8))
+    }
     if (frame._tag === "Continuation") {
       if (!this.fragmenting) return Effect.fail(invalidSend(Violation.unexpectedOpcode(Opcode.continuation)))
     } else if (this.fragmenting) {
@@ -307,6 +313,11 @@ export class LiveSocket<
     this.fragmenting = !frame.fin
     if (frame.fin) this.endTurn()
     return sent
+  }
+
+  /** The reserved bits that an extension gave a meaning. */
+  private get claimedRsv(): number {
+    return this.extensions.reduce((bits, { rsv }) => bits | rsv, 0)
   }
 
   private pushFragment(kind: number, fin: boolean, payload: Uint8Array, rsv = 0): Effect.Effect<void, SocketError> {
