@@ -47,6 +47,11 @@ class ManualClock {
     }
     this.time = end
   }
+
+  /** Time passes while the process stands still: what fell due meanwhile rings late. */
+  stall(by: number): void {
+    this.time += by
+  }
 }
 
 /** A transport that notes what is done to it, and whose peer is the test. */
@@ -802,6 +807,18 @@ describe("Connection, keepalive", () => {
       }
     })
   )
+
+  it("gives a peer time to be heard after the process stood still, once", () => {
+    const { clock, transport } = setup("server", { keepAlive })
+    clock.advance(1000)
+    clock.stall(1500)
+    clock.advance(0)
+    assert.isFalse(transport.isDestroyed)
+    clock.advance(999)
+    assert.isFalse(transport.isDestroyed)
+    clock.advance(1)
+    assert.isTrue(transport.isDestroyed)
+  })
 
   it("drops a silent peer at the timeout, and leaves no timer", () => {
     const { clock, transport, face } = setup("server", { keepAlive })
