@@ -1,0 +1,165 @@
+/** What programs written for `ws` 0.4 give and get. */
+import type { Agent, IncomingMessage, OutgoingHttpHeaders, Server as HttpServer } from "node:http"
+import type { Server as HttpsServer } from "node:https"
+import type { Readable } from "node:stream"
+import type { TlsOptions } from "node:tls"
+
+/** A version of the protocol: a number from HyBi on, a name before. */
+export type ProtocolVersion = 13 | 8 | 7 | "hixie-76"
+
+/** The states of a connection, as `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED` name them. */
+export type ReadyState = 0 | 1 | 2 | 3
+
+/** What a listener of `message` learns besides the data. Hixie-76 gives nothing. */
+export interface Flags {
+  /** Whether the frames were masked: always from a client, never from a server. */
+  readonly masked?: boolean | undefined
+  /** The payload, text as UTF-8. */
+  readonly buffer?: Buffer | undefined
+  /** `true` when the data are bytes; absent for text. */
+  readonly binary?: boolean | undefined
+}
+
+/** What a listener of `ping` and `pong` learns besides the payload. */
+export interface ControlFlags {
+  readonly masked: boolean
+  readonly binary: boolean
+}
+
+/** How a message or a control frame is sent. */
+export interface SendOptions {
+  /** Whether it is sent as bytes. Default: whether the data are a buffer or a typed array. */
+  readonly binary?: boolean | undefined
+  /** Whether its frames are masked. Default: on a client. RFC 6455 §5.1 demands the default. */
+  readonly mask?: boolean | undefined
+}
+
+/** Hears, once, what became of what was sent: an error, or `null` or nothing when the system took it. */
+export type Sent = (error?: Error | null) => void
+
+/**
+ * What can be sent: strings, buffers and typed arrays, whatever `String` makes text of, and a stream, whose pieces
+ * become the fragments of one message.
+ */
+export type Data =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | ArrayBuffer
+  | ArrayBufferView
+  | ReadonlyArray<number>
+  | Readable
+  | object
+
+/** Takes the next piece of a message; `final` says that it is the last. */
+export type SendPiece = (data: Data, final?: boolean) => void
+
+/** How a client connects. `null` stands for the default everywhere. */
+export interface ClientOptions {
+  /** The subprotocols to ask for, separated by commas. The server has to choose one of them. */
+  readonly protocol?: string | null | undefined
+  /** Default 13. `ws` 0.4 knew 13 and 8; 7 and `"hixie-76"` are additions. */
+  readonly protocolVersion?: ProtocolVersion | "13" | "8" | "7" | null | undefined
+  /** The origin to name. */
+  readonly origin?: string | null | undefined
+  /** The value of the `Host` header. Default: from the URL. */
+  readonly host?: string | null | undefined
+  /** Further headers of the request, which take the place of ours of the same name. */
+  readonly headers?: OutgoingHttpHeaders | null | undefined
+  /** The agent to take the connection from. Default: a connection of its own. */
+  readonly agent?: Agent | null | undefined
+  readonly pfx?: TlsOptions["pfx"] | null | undefined
+  readonly key?: TlsOptions["key"] | null | undefined
+  readonly passphrase?: string | null | undefined
+  readonly cert?: TlsOptions["cert"] | null | undefined
+  readonly ca?: TlsOptions["ca"] | null | undefined
+  readonly ciphers?: string | null | undefined
+  /** Whether a certificate that can't be verified is refused. Default `true`. */
+  readonly rejectUnauthorized?: boolean | null | undefined
+  /** Addition: longest message in bytes. Default 100 MiB. Beyond it the connection closes with 1009. */
+  readonly maxPayload?: number | null | undefined
+  /** Addition: milliseconds that opening may take. Default: no limit. */
+  readonly handshakeTimeout?: number | null | undefined
+}
+
+/** What a server's side of a connection is made with. */
+export interface AcceptedOptions {
+  /** The version that was agreed on. Default 13. */
+  readonly protocolVersion?: ClientOptions["protocolVersion"]
+  /** The subprotocol that was agreed on. */
+  readonly protocol?: string | null | undefined
+  readonly maxPayload?: number | null | undefined
+}
+
+/**
+ * A function that is called with these arguments. It may name them more narrowly than they are, as the programs of the
+ * time do: a listener of `message` that takes a `string` trusts that no bytes come.
+ */
+export type Loose<Args extends Array<unknown>> = { call(...args: Args): void }["call"]
+
+/** What `verifyClient` decides about. */
+export interface ClientInfo {
+  /** The origin that the client named; most that are no browsers name none. */
+  readonly origin: string | undefined
+  /** Whether the request came over TLS. */
+  readonly secure: boolean
+  readonly req: IncomingMessage
+}
+
+/** Decides at once; a refusal is 401. Also functions without a parameter. */
+export type VerifyClientSync = (info: ClientInfo) => unknown
+
+/** Decides later. `code` and `name` are the status of a refusal: default 401 and the phrase of the code. */
+export type VerifyClientAsync = (
+  info: ClientInfo,
+  callback: (result: unknown, code?: number, name?: string) => void
+) => void
+
+/**
+ * Chooses the subprotocol. It has to call back before it returns, otherwise the answer is 501; a refusal is 404. The list
+ * of a client that asks for none holds one empty string.
+ */
+export type HandleProtocols = (protocols: Array<string>, callback: (result: unknown, protocol?: string) => void) => void
+
+/** How a server accepts. `null` stands for the default everywhere. */
+export interface ServerOptions {
+  /** The address to listen on. Default `0.0.0.0`. */
+  readonly host?: string | null | undefined
+  /** Makes an HTTP server on this port; 0 picks one. */
+  readonly port?: number | string | null | undefined
+  /** The HTTP server whose upgrades are served. */
+  readonly server?: HttpServer | HttpsServer | null | undefined
+  /** Whether there is no server: the caller gives requests to `handleUpgrade`. */
+  readonly noServer?: boolean | null | undefined
+  /** The only path that is served. Default: every one. */
+  readonly path?: string | null | undefined
+  /** Called with one parameter or with two, as many as it names. Default: everybody is welcome. */
+  readonly verifyClient?: VerifyClientSync | VerifyClientAsync | null | undefined
+  /** Default: the first subprotocol that the client asks for. */
+  readonly handleProtocols?: HandleProtocols | null | undefined
+  /** Whether Hixie-76 is refused. Default `false`. */
+  readonly disableHixie?: boolean | null | undefined
+  /** Whether `clients` is kept. Default `true`. */
+  readonly clientTracking?: boolean | null | undefined
+  /** Addition: longest message in bytes. Default 100 MiB. Beyond it the connection closes with 1009. */
+  readonly maxPayload?: number | null | undefined
+  /** Addition: milliseconds that a client may take for its part of the handshake, and a refused one to go. Default 10 000. */
+  readonly handshakeTimeout?: number | null | undefined
+}
+
+/** The options of a server, defaults filled in. */
+export interface ResolvedServerOptions {
+  readonly host: string
+  readonly port: number | string | null
+  readonly server: HttpServer | HttpsServer | null
+  readonly noServer: boolean
+  readonly path: string | null
+  readonly verifyClient: VerifyClientSync | VerifyClientAsync | null
+  readonly handleProtocols: HandleProtocols | null
+  readonly disableHixie: boolean
+  readonly clientTracking: boolean
+  readonly maxPayload: number
+  readonly handshakeTimeout: number
+}
