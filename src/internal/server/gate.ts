@@ -18,9 +18,6 @@ export type Accepted<A> = LiveSocket<A, UpgradeRequest>
 
 const defaultMaxHandshakes = 1024
 
-/** Bytes behind the head of a Hixie-76 request (draft-hixie-thewebsocketprotocol-76 §5.2). */
-const key3Size = 8
-
 const ignore = (): void => {}
 
 /**
@@ -100,27 +97,28 @@ export class Gate<A, R> {
         done(Result.succeed(this.open(whole, socket, rest, accepted.success, context.success)))
       })
     }
-    if (incoming.headers["sec-websocket-key1"] === undefined) return decide(request, head)
-    this.readKey3(socket, head, (bytes) =>
+    const draft = Handshake.selectDraft(request, this.options.drafts)
+    const size = Result.isSuccess(draft) ? draft.success.bodyLength.request : 0
+    if (size === 0) return decide(request, head)
+    this.readBody(socket, head, size, (bytes) =>
       bytes === undefined
         ? refuse(Handshake.timeout(this.handshakeTimeout))
-        : decide({ ...request, key3: bytes.subarray(0, key3Size) }, bytes.subarray(key3Size))
+        : decide({ ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
     )
   }
 
-  private readKey3(socket: Duplex, head: Buffer, done: (bytes: Buffer | undefined) => void): void {
-    if (head.length >= key3Size) return done(head)
+  private readBody(socket: Duplex, head: Buffer, size: number, done: (bytes: Buffer | undefined) => void): void {
     this.handshakes++
-    let settled = false
     const settle = (bytes: Buffer | undefined): void => {
-      if (settled) return
-      settled = true
       timer.cancel()
       this.handshakes--
       done(bytes)
     }
-    const timer = this.timers.after(this.handshakeTimeout, () => settle(undefined))
-    gather(socket, head, key3Size, settle)
+    const timer = this.timers.after(this.handshakeTimeout, () => {
+      stop()
+      settle(undefined)
+    })
+    const stop = gather(socket, head, size, settle)
   }
 
   private authorize(

@@ -11,9 +11,6 @@ export interface Answer {
   readonly head: Buffer
 }
 
-/** Length of the answer to a Hixie-76 challenge, in bytes (draft-hixie-thewebsocketprotocol-76 §5.2). */
-const challengeSize = 16
-
 const lost = (cause: unknown): SocketError =>
   new SocketError({
     reason: {
@@ -36,11 +33,12 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
     const answer = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void =>
       resume(Effect.succeed({ response: { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, head }))
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
-      if (request.body === undefined) return answer(incoming, head)
-      gather(socket, head, challengeSize, (bytes) =>
+      const size = request.draft.bodyLength.response
+      if (size === 0) return answer(incoming, head)
+      gather(socket, head, size, (bytes) =>
         bytes === undefined
           ? resume(Effect.fail(lost("it ended")))
-          : answer(incoming, bytes.subarray(challengeSize), bytes.subarray(0, challengeSize))
+          : answer(incoming, bytes.subarray(size), bytes.subarray(0, size))
       )
     })
     outgoing.once("response", (incoming: http.IncomingMessage) => {
@@ -57,23 +55,38 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
     })
   })
 
-/** Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. */
-export const gather = (socket: Duplex, head: Buffer, size: number, done: (bytes: Buffer | undefined) => void): void => {
-  if (head.length >= size) return done(head)
+/**
+ * Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. Answers how to give
+ * up: `done` is then not called any more.
+ */
+export const gather = (
+  socket: Duplex,
+  head: Buffer,
+  size: number,
+  done: (bytes: Buffer | undefined) => void
+): (() => void) => {
   let bytes = head
-  const finish = (result: Buffer | undefined): void => {
+  const stop = (): void => {
     socket.off("data", onData)
     socket.off("close", onClose)
-    done(result)
   }
   const onData = (chunk: Buffer): void => {
     bytes = Buffer.concat([bytes, chunk])
     if (bytes.length < size) return
     socket.pause()
-    finish(bytes)
+    stop()
+    done(bytes)
   }
-  const onClose = (): void => finish(undefined)
+  const onClose = (): void => {
+    stop()
+    done(undefined)
+  }
+  if (head.length >= size) {
+    done(head)
+    return stop
+  }
   socket.on("data", onData)
   socket.on("close", onClose)
   socket.resume()
+  return stop
 }
