@@ -520,6 +520,8 @@ export class WebSocket extends EventEmitter {
   /** Something was to be sent after the connection began to close. */
   private _tooLate(data: unknown, callback: unknown): void {
     if (data) this._unsent += sizeOf(data)
+    // What was sent before is heard of before.
+    this._connection?.flush()
     if (typeof callback === "function") process.nextTick(callback as Written, notOpen(this.readyState))
   }
 }
@@ -538,7 +540,17 @@ for (const [value, name] of stateNames.entries()) {
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value })
 }
 
-for (const name of ["binaryType", "bufferedAmount", "extensions", "isPaused", "protocol", "readyState", "url"]) {
+for (const name of [
+  "addEventListener",
+  "binaryType",
+  "bufferedAmount",
+  "extensions",
+  "isPaused",
+  "protocol",
+  "readyState",
+  "removeEventListener",
+  "url"
+]) {
   Object.defineProperty(WebSocket.prototype, name, { enumerable: true })
 }
 

@@ -215,7 +215,7 @@ export class Lab {
   }
 
   /** A bare client of a server of the library; open once it is given. */
-  async rawClient(port: number, head: string = requestHead()): Promise<Raw> {
+  async rawClient(port: number, head: string | Buffer = requestHead()): Promise<Raw> {
     const socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true })
     this.after(() => socket.destroy())
     const raw = new Raw(socket, this.wire)
