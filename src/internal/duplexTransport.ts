@@ -1,3 +1,4 @@
+import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
@@ -38,9 +39,12 @@ function onClose(this: Attached): void {
 /** A Node stream as a transport. The stream must be open, and nobody else may read from it or write to it. */
 export class DuplexTransport implements Transport {
   private readonly duplex: Attached
+  /** Whether bytes that no longer wait were copied by the system. Another stream may hold on to what it was given. */
+  private readonly copies: boolean
 
   constructor(duplex: Duplex) {
     this.duplex = duplex
+    this.copies = duplex instanceof Socket
   }
 
   attach(receiver: Receiver): void {
@@ -62,7 +66,7 @@ export class DuplexTransport implements Transport {
     const { duplex } = this
     if (!duplex.writable) return this.refuse(written)
     duplex.write(bytes, written)
-    return duplex.writableLength === 0
+    return this.copies && duplex.writableLength === 0
   }
 
   writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
@@ -72,7 +76,7 @@ export class DuplexTransport implements Transport {
     duplex.cork()
     for (let at = 0; at <= last; at++) duplex.write(pieces[at], at === last ? written : undefined)
     duplex.uncork()
-    return duplex.writableLength === 0
+    return this.copies && duplex.writableLength === 0
   }
 
   private refuse(written: Written | undefined): true {

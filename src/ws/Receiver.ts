@@ -52,13 +52,12 @@ class ReceiverIncoming extends Incoming {
     this.emitter.emit("conclude", code, end - start > 2 ? bytes.subarray(start + 2, end) : nothing)
   }
 
+  /** A violation is known only after the batch. */
   override batchEnd(): void {
-    this.settle()
+    if (this.done !== undefined) process.nextTick(settle, this)
   }
 
-  override ended(): void {
-    this.settle()
-  }
+  override ended(): void {}
 
   override closed(): void {}
 
@@ -75,6 +74,8 @@ class ReceiverIncoming extends Incoming {
     }
   }
 }
+
+const settle = (incoming: ReceiverIncoming): void => incoming.settle()
 
 /**
  * Reads what is written to it as frames. Emits `message` (data, isBinary), `ping`, `pong`, and `conclude` (code, reason)

@@ -48,7 +48,8 @@ export const parse = (header: string): ParsedExtensions => {
     return value
   }
   while (true) {
-    skipSpace()
+    // The header's first character belongs to a name.
+    if (at > 0) skipSpace()
     const name = token()
     const params: ParsedParams = Object.create(null)
     const closeName = at
