@@ -138,7 +138,13 @@ export interface DataOptions {
 }
 
 const bytesOf = (payload: string | Uint8Array): Uint8Array =>
-  typeof payload === "string" ? new TextEncoder().encode(payload) : payload
+  typeof payload === "string" ? new TextEncoder().encode(payload) : expectBytes(payload)
+
+/** Callers without types give anything, and what has no length would be written with one of its own. */
+const expectBytes = (payload: unknown): Uint8Array => {
+  if (payload instanceof Uint8Array) return payload
+  throw new TypeError(`a payload is a string or a Uint8Array, not ${typeof payload}`)
+}
 
 /** A text frame. */
 export const text = (content: string, options?: DataOptions): Text => ({
@@ -153,7 +159,7 @@ export const binary = (payload: Uint8Array, options?: DataOptions): Binary => ({
   _tag: "Binary",
   fin: options?.fin ?? true,
   rsv: options?.rsv ?? 0,
-  payload
+  payload: expectBytes(payload)
 })
 
 /** A continuation frame; the last one of its message unless `fin` is `false`. */
@@ -237,7 +243,8 @@ const maskingKey = (mask: boolean | Uint8Array): number | undefined => {
  * hasn't four bytes. A close frame is sent as its payload says.
  */
 export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
-  const { fin, payload, rsv } = frame
+  const { fin, rsv } = frame
+  const payload = expectBytes(frame.payload)
   if (rsv !== (rsv & 7)) throw new FrameError({ reason: Violation.unexpectedReservedBits(rsv) })
   if (isControl(frame) && payload.length > maxControlSize) {
     throw new FrameError({ reason: Violation.controlTooLong(opcode(frame)) })

@@ -191,7 +191,7 @@ export class LiveSocket<
   get ping(): Socket["ping"] {
     return (payload) =>
       Effect.callback<Duration.Duration, SocketError>((resume) => {
-        const bytes = payload ?? this.nextPingPayload()
+        const bytes = expectBytes(payload ?? this.nextPingPayload())
         if (!this.draft.capabilities.ping) return resume(Effect.fail(this.unsupported("ping")))
         if (bytes.length > 125) return resume(Effect.fail(invalidSend(Violation.controlTooLong(Opcode.ping))))
         const { connection } = this
@@ -282,6 +282,7 @@ export class LiveSocket<
 
   private pushFrame(frame: Frame): Effect.Effect<void, SocketError> {
     const { capabilities } = this.draft
+    expectBytes(frame.payload)
     if (frame._tag === "Close") {
       if (!capabilities.closeCode && frame.code !== undefined) return Effect.fail(this.unsupported("closeCode"))
       const violation = closeViolation(frame.code, frame.reason)
@@ -419,4 +420,11 @@ const invalidSend = (violation: Violation.Violation): SocketError =>
     reason: { _tag: "InvalidSend", message: `${violation.message} (${violation.section})`, violation }
   })
 
-const bytesOf = (message: Message): Uint8Array => (typeof message === "string" ? Buffer.from(message) : message)
+/** Bytes that callers without types give, too: anything else would make the encoder write memory that nobody filled. */
+const expectBytes = (payload: unknown): Uint8Array => {
+  if (payload instanceof Uint8Array) return payload
+  throw new TypeError(`a payload is a Uint8Array, not ${typeof payload}`)
+}
+
+const bytesOf = (message: Message): Uint8Array =>
+  typeof message === "string" ? Buffer.from(message) : expectBytes(message)
