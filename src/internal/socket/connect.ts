@@ -103,6 +103,8 @@ const redirectOf = (
   const { location } = reason.headers
   if (typeof location !== "string" || !URL.canParse(location, url)) return undefined
   const next = new URL(location, url)
+  // No server decides which sockets of our own machine are opened.
+  if (next.protocol === "ws+unix:" && request.socketPath === undefined) return undefined
   if (next.protocol === "http:") next.protocol = "ws:"
   if (next.protocol === "https:") next.protocol = "wss:"
   const sameHost = next.host === new URL(request.url).host && request.socketPath === undefined
