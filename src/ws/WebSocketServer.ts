@@ -2,6 +2,7 @@ import { EventEmitter } from "node:events"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
 import { acceptFor } from "../internal/handshake/acceptKey.ts"
+import { isFieldValue, isToken } from "../internal/handshake/token.ts"
 import * as Extension from "./extension.ts"
 import { commonDefaults } from "./internal/opening.ts"
 import { PerMessageDeflate } from "./PerMessageDeflate.ts"
@@ -35,6 +36,10 @@ const refuse = (
     ...headers
   }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${String(value)}\r\n`)
+  // A header that would begin a second one is not written; nor is the answer that it belongs to.
+  if (!Object.entries(fields).every(([name, value]) => isToken(name) && isFieldValue(String(value)))) {
+    return refuse(socket, 500, undefined, undefined)
+  }
   socket.once("finish", destroySocket)
   socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join("")}\r\n${body}`)
 }
@@ -275,6 +280,7 @@ export class WebSocketServer<
       const [first] = protocols
       const protocol = handleProtocols ? handleProtocols(protocols, request) : first
       if (protocol) {
+        if (!isFieldValue(String(protocol))) return refuse(socket, 500, undefined, undefined)
         lines.push(`Sec-WebSocket-Protocol: ${protocol}`)
         client._protocol = protocol
       }
