@@ -4,7 +4,8 @@
  */
 import { createRequire } from "node:module"
 import { runScenario } from "./run.ts"
-import { type Library, scenarios } from "./scenarios.ts"
+import type { Library } from "./peers.ts"
+import { scenarios } from "./scenarios.ts"
 
 const [, , folder = "ws"] = process.argv
 const library = createRequire(`${process.cwd()}/`)(folder) as Library

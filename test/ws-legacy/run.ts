@@ -1,4 +1,5 @@
-import { type Library, plain, type Scenario } from "./scenarios.ts"
+import type { Library } from "./peers.ts"
+import { plain, type Scenario } from "./scenarios.ts"
 import { Resources } from "./support.ts"
 
 /** How long a scenario may take, in milliseconds. */

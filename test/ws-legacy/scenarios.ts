@@ -3,34 +3,36 @@
  * logs stand in `original.json`, and with this library.
  */
 /* oxlint-disable unicorn/prefer-add-event-listener -- the properties are what is tested */
-import { createHash } from "node:crypto"
-import type { EventEmitter } from "node:events"
 import type * as http from "node:http"
 import type * as net from "node:net"
 import { Readable } from "node:stream"
-import type Legacy from "effect-ws/ws/legacy"
+import {
+  closeOf,
+  connectionOf,
+  type Library,
+  once,
+  pair,
+  rawClient,
+  rawServer,
+  type Server,
+  type ServerOptions,
+  serve,
+  type Socket
+} from "./peers.ts"
 import {
   hixieExample,
   hixieRequest,
   httpServer,
   masked,
   portOf,
-  RawClient,
   type Resources,
   turn,
   upgradeRequest
 } from "./support.ts"
 
-export type Library = typeof Legacy
-type Socket = InstanceType<Library>
-type Server = InstanceType<Library["Server"]>
 type Log = (...entry: Array<unknown>) => void
 
 export type Scenario = (library: Library, log: Log, resources: Resources) => Promise<void>
-
-/** The arguments of the next event of a name. Other than `once` of Node it doesn't care for errors. */
-export const once = (emitter: EventEmitter, event: string): Promise<Array<unknown>> =>
-  new Promise((resolve) => emitter.once(event, (...args: Array<unknown>) => resolve(args)))
 
 const first = (): void => {}
 const second = (): void => {}
@@ -45,64 +47,6 @@ export const plain = (value: unknown): unknown => {
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
   }
   return value
-}
-
-const serve = async (
-  { Server }: Library,
-  resources: Resources,
-  options: ConstructorParameters<Library["Server"]>[0] = {}
-): Promise<{ server: Server; port: number; url: string; http: http.Server }> => {
-  const web = await httpServer(resources)
-  const server = new Server({ ...options, server: web })
-  server.on("error", () => {})
-  const port = portOf(web)
-  return { server, port, url: `ws://127.0.0.1:${port}`, http: web }
-}
-
-const connectionOf = async (server: Server): Promise<Socket> => {
-  const [socket] = (await once(server, "connection")) as unknown as [Socket]
-  return socket
-}
-
-/** Both ends of an open connection. */
-const pair = async (
-  Library: Library,
-  resources: Resources
-): Promise<{ server: Server; socket: Socket; theirs: Socket }> => {
-  const { server, url } = await serve(Library, resources)
-  const connected = connectionOf(server)
-  const socket = new Library(url)
-  await once(socket, "open")
-  return { server, socket, theirs: await connected }
-}
-
-const closeOf = async (socket: Socket): Promise<Array<unknown>> => once(socket, "close")
-
-/** A server that speaks with raw bytes: answers the handshake and gives the socket away. */
-const rawServer = async (
-  resources: Resources,
-  headers: (request: http.IncomingMessage, accept: string) => Array<string> = (_, accept) => [
-    `Sec-WebSocket-Accept: ${accept}`
-  ]
-): Promise<{ url: string; upgraded: Promise<[http.IncomingMessage, RawClient]> }> => {
-  const web = await httpServer(resources)
-  const upgraded = new Promise<[http.IncomingMessage, RawClient]>((resolve) => {
-    web.on("upgrade", (request: http.IncomingMessage, socket: net.Socket) => {
-      const accept = createHash("sha1")
-        .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
-        .digest("base64")
-      const lines = ["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket", "Connection: Upgrade"]
-      socket.write([...lines, ...headers(request, accept), "", ""].join("\r\n"))
-      resolve([request, new RawClient(socket)])
-    })
-  })
-  return { url: `ws://127.0.0.1:${portOf(web)}/`, upgraded }
-}
-
-const rawClient = async (resources: Resources, port: number, request = upgradeRequest()): Promise<RawClient> => {
-  const client = await RawClient.connect(resources, port)
-  client.write(request)
-  return client
 }
 
 const thrown = (run: () => unknown): unknown => {
@@ -133,7 +77,7 @@ const punish =
   }
 
 const status =
-  (request: string, options: ConstructorParameters<Library["Server"]>[0] = {}): Scenario =>
+  (request: string, options: ServerOptions = {}): Scenario =>
   async (library, log, resources) => {
     const { port } = await serve(library, resources, options)
     const raw = await rawClient(resources, port, request)

@@ -54,8 +54,7 @@ export declare namespace WebSocket {
   export type Flags = Types.Flags
   export type Data = Types.Data
   export type ClientInfo = Types.ClientInfo
-  export type VerifyClientSync = Types.VerifyClientSync
-  export type VerifyClientAsync = Types.VerifyClientAsync
+  export type VerifyClient = Types.VerifyClient
   export type HandleProtocols = Types.HandleProtocols
   export type Events = WebSocketEvents
   export type ServerEventMap = ServerEvents

@@ -108,14 +108,13 @@ export interface ClientInfo {
   readonly req: IncomingMessage
 }
 
-/** Decides at once; a refusal is 401. Also functions without a parameter. */
-export type VerifyClientSync = (info: ClientInfo) => unknown
-
-/** Decides later. `code` and `name` are the status of a refusal: default 401 and the phrase of the code. */
-export type VerifyClientAsync = (
-  info: ClientInfo,
-  callback: (result: unknown, code?: number, name?: string) => void
-) => void
+/**
+ * Says whether a client is welcome. With one parameter, or none, it answers at once, and a refusal is 401. With two it
+ * calls back, when it likes; `code` and `name` are the status of a refusal: default 401 and the phrase of the code.
+ */
+export type VerifyClient = {
+  call(info: ClientInfo, callback: (result: unknown, code?: number, name?: string) => void): unknown
+}["call"]
 
 /**
  * Chooses the subprotocol. It has to call back before it returns, otherwise the answer is 501; a refusal is 404. The list
@@ -136,7 +135,7 @@ export interface ServerOptions {
   /** The only path that is served. Default: every one. */
   readonly path?: string | null | undefined
   /** Called with one parameter or with two, as many as it names. Default: everybody is welcome. */
-  readonly verifyClient?: VerifyClientSync | VerifyClientAsync | null | undefined
+  readonly verifyClient?: VerifyClient | null | undefined
   /** Default: the first subprotocol that the client asks for. */
   readonly handleProtocols?: HandleProtocols | null | undefined
   /** Whether Hixie-76 is refused. Default `false`. */
@@ -156,7 +155,7 @@ export interface ResolvedServerOptions {
   readonly server: HttpServer | HttpsServer | null
   readonly noServer: boolean
   readonly path: string | null
-  readonly verifyClient: VerifyClientSync | VerifyClientAsync | null
+  readonly verifyClient: VerifyClient | null
   readonly handleProtocols: HandleProtocols | null
   readonly disableHixie: boolean
   readonly clientTracking: boolean

@@ -9,7 +9,7 @@ import type { ValidRequest } from "../../internal/handshake/model.ts"
 import { isFieldValue } from "../../internal/handshake/token.ts"
 import { gather } from "../../internal/socket/exchange.ts"
 import { systemTimers } from "../../internal/timers.ts"
-import type { ClientInfo, ResolvedServerOptions, VerifyClientAsync, VerifyClientSync } from "./types.ts"
+import type { ClientInfo, ResolvedServerOptions } from "./types.ts"
 
 /** What a request on its way asks of its server. */
 export interface Gate {
@@ -79,18 +79,16 @@ export class Upgrade {
     const { verifyClient } = this.gate.options
     if (typeof verifyClient !== "function") return this.welcome(draft, valid)
     const info: ClientInfo = { origin: valid.origin, secure: isSecure(this.socket), req: this.incoming }
-    if (verifyClient.length !== 2) {
-      if ((verifyClient as VerifyClientSync)(info)) this.welcome(draft, valid)
-      else this.refuse(401)
-      return
-    }
     let called = false
-    ;(verifyClient as VerifyClientAsync)(info, (result, code = 401, name) => {
+    const decide = (result: unknown, code = 401, name?: string): void => {
       if (called) return
       called = true
       if (result) this.welcome(draft, valid)
       else this.refuse(code, name)
-    })
+    }
+    // `ws` 0.4 told by the number of its parameters whether it calls back.
+    const answer = verifyClient(info, decide)
+    if (verifyClient.length !== 2) decide(answer)
   }
 
   private welcome(draft: Handshake.Draft, valid: ValidRequest): void {
