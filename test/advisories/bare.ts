@@ -1,0 +1,61 @@
+// A connection whose peer is the test, without any transport.
+import { Connection, type Face } from "../../src/internal/connection.ts"
+import { hybi } from "../../src/internal/hybi.ts"
+import { Inbox } from "../../src/internal/socket/inbox.ts"
+import type { Transport } from "../../src/internal/transport.ts"
+
+export const mib = 1024 * 1024
+
+/** Where the writes of a connection without a peer go. */
+export class Sink implements Transport {
+  congested = false
+  buffered = 0
+  written = 0
+  ended = false
+  attach(): void {}
+  write(bytes: Uint8Array): boolean {
+    this.written += bytes.length
+    return true
+  }
+  writeAll(pieces: ReadonlyArray<Uint8Array>): boolean {
+    for (const piece of pieces) this.write(piece)
+    return true
+  }
+  pause(): void {}
+  resume(): void {}
+  end(): void {
+    this.ended = true
+  }
+  destroy(): void {
+    this.ended = true
+  }
+}
+
+export const noTimers = { now: () => 0, after: () => ({ cancel: () => {} }) }
+
+/** A server's connection over a `Sink`. */
+export const bareConnection = (face: Face, sink: Sink, maxMessageSize = mib): Connection => {
+  const connection = new Connection(face, {
+    transport: sink,
+    codec: hybi,
+    role: "server",
+    timers: noTimers,
+    maxMessageSize,
+    writeHighWaterMark: 64 * 1024,
+    closeTimeout: 1000
+  })
+  if (face instanceof Inbox) face.attach(connection, { onPong: () => {}, onClosed: () => {} })
+  connection.start()
+  return connection
+}
+
+/** A face that reads, and keeps nothing. */
+export const forgetful: Face = {
+  wantsFragments: false,
+  message: () => undefined,
+  fragment: () => undefined,
+  control: () => {},
+  batchEnd: () => {},
+  ended: () => {},
+  closed: () => {}
+}
