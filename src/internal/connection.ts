@@ -2,7 +2,7 @@ import { Assembler } from "./assembler.ts"
 import type { CloseCause, Closed, CloseFrame } from "./closing.ts"
 import { decodeClose, encodeClose } from "./closing.ts"
 import type { Codec, Decoder, Encoder, FrameSink, Role } from "./codec.ts"
-import { flushSoon } from "./flush.ts"
+import { flushSoon, setBusy } from "./flush.ts"
 import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, referenceSize } from "./output.ts"
@@ -482,9 +482,7 @@ export class Connection implements FrameSink, Receiver {
   received(chunk: Buffer): void {
     if (this.inboundOver) return
     this.keepAlive?.noticed()
-    this.reading = true
-    this.decoder.feed(chunk)
-    this.face.batchEnd()
+    this.tell(chunk)
     this.finishReading()
   }
 
@@ -574,9 +572,33 @@ export class Connection implements FrameSink, Receiver {
   /** Goes on with what the face kept back, and with the transport; inside a batch, at its end. */
   private proceed(): void {
     this.resumed = true
-    if (this.reading) return
+    if (!this.reading) this.finishReading()
+  }
+
+  /**
+   * Tells a batch: what a chunk brings, what was kept before, or what the task tells. A face that throws loses what it
+   * threw at, and hears of the rest later.
+   */
+  private tell(source: Buffer | (() => void) | undefined): void {
     this.reading = true
-    this.finishReading()
+    setBusy(this)
+    let told = false
+    try {
+      if (source === undefined) this.decoder.resume()
+      else if (typeof source === "function") source()
+      else this.decoder.feed(source)
+      this.face.batchEnd()
+      told = true
+    } finally {
+      if (!told) this.interrupted()
+    }
+  }
+
+  private interrupted(): void {
+    this.reading = false
+    setBusy(undefined)
+    if (this.output.size > 0) this.flush()
+    process.nextTick(() => this.proceed())
   }
 
   /** The end of a batch: goes on while the face asks for more, acts on how the reading ended, and writes. */
@@ -586,13 +608,14 @@ export class Connection implements FrameSink, Receiver {
       this.resumed = false
       goOn = true
       if (!this.canReadOn) break
-      this.decoder.resume()
-      this.face.batchEnd()
+      this.tell(undefined)
     }
+    this.reading = true
     const { violation } = this.decoder
     if (violation !== undefined) this.fail(violation)
     else if (this.closeReceived !== undefined) this.answerClose()
     this.reading = false
+    setBusy(undefined)
     if (this.output.size > 0) this.flush()
     if (goOn) this.readFurther()
   }
@@ -617,10 +640,11 @@ export class Connection implements FrameSink, Receiver {
       this.suspended = false
       if (this.inboundOver) return
       if (!this.dropped) {
-        this.reading = true
-        const violation = this.inflated(opcode, later)
-        if (violation === undefined && this.canReadOn) this.decoder.resume()
-        this.face.batchEnd()
+        let violation: Violation.Violation | undefined
+        this.tell(() => {
+          violation = this.inflated(opcode, later)
+          if (violation === undefined && this.canReadOn) this.decoder.resume()
+        })
         if (violation !== undefined) this.fail(violation)
       }
       this.resumed = true

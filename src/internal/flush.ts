@@ -5,6 +5,14 @@ export interface Flushable {
 
 let waiting: Array<Flushable> = []
 
+/** What is being told a batch, and flushes at its end. */
+let busy: Flushable | undefined
+
+/** Says that a batch is being told, or, with `undefined`, that none is any more. */
+export const setBusy = (one: Flushable | undefined): void => {
+  busy = one
+}
+
 const flushAll = (): void => {
   const all = waiting
   waiting = []
@@ -25,3 +33,9 @@ export const flushSoon = (one: Flushable): void => {
   if (waiting.length === 0) process.nextTick(flushAll)
   waiting.push(one)
 }
+
+// A program may send and exit in the same breath: what the system takes at once still goes out.
+process.on("exit", () => {
+  busy?.flush()
+  flushAll()
+})

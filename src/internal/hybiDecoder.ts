@@ -52,6 +52,8 @@ export class HybiDecoder implements Decoder {
   private backlog: Array<Buffer> | undefined = undefined
   /** Whether a sink is being called, or may be: what it feeds or resumes waits for the bytes under way. */
   private parsing = false
+  /** How far the chunk under way is taken while a sink is being called. */
+  private taken = 0
 
   constructor(sink: FrameSink, options: DecoderOptions) {
     this.sink = sink
@@ -96,6 +98,21 @@ export class HybiDecoder implements Decoder {
 
   private parse(chunk: Buffer): void {
     this.parsing = true
+    try {
+      this.parseFrames(chunk)
+    } finally {
+      if (this.parsing) this.interrupted(chunk)
+    }
+  }
+
+  /** A sink has thrown: what follows its frame waits for `resume`. */
+  private interrupted(chunk: Buffer): void {
+    this.parsing = false
+    this.suspended = true
+    if (this.taken < chunk.length) (this.backlog ??= []).unshift(chunk.subarray(this.taken))
+  }
+
+  private parseFrames(chunk: Buffer): void {
     const end = chunk.length
     let pos = 0
     if (this.payload !== undefined) {
@@ -119,6 +136,7 @@ export class HybiDecoder implements Decoder {
       const after = pos + this.length
       if (after <= end) {
         if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
+        this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
@@ -218,6 +236,7 @@ export class HybiDecoder implements Decoder {
       if (size > 0) {
         this.headerSize = 0
         if (this.length === 0) {
+          this.taken = pos
           this.violation = this.deliver(empty, 0, 0)
           return pos
         }
@@ -255,6 +274,7 @@ export class HybiDecoder implements Decoder {
     this.filled = end
     if (end === this.length) {
       this.payload = undefined
+      this.taken = from + count
       this.violation = this.deliver(payload, 0, end, start)
     } else if (this.isPlainText() && !this.validate(payload, start, end)) {
       this.violation = Violation.invalidUtf8
