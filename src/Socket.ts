@@ -11,3 +11,14 @@ export type { Message } from "./internal/socket/inbox.ts"
 export type { KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
 export { run, runBatch } from "./internal/socket/run.ts"
+export {
+  type Malformed,
+  MessageError,
+  type MessageErrorReason,
+  type MessageFormat,
+  type SchemaOptions,
+  type TypedSocket,
+  withSchema,
+  type WrongShape,
+  type WrongType
+} from "./internal/socket/schema.ts"

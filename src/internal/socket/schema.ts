@@ -1,0 +1,291 @@
+import { Data, Effect, Schema, SchemaAST, SchemaIssue, Stream } from "effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Frame from "../../Frame.ts"
+import type { SocketError } from "./error.ts"
+import type { Message } from "./inbox.ts"
+import type { Socket } from "./model.ts"
+
+/** The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it. */
+export interface WrongType {
+  readonly _tag: "WrongType"
+  readonly message: string
+  readonly closeCode: 1003
+  readonly received: Message
+}
+
+/** The message can't be parsed: its text is no JSON, or the format's `decode` threw. */
+export interface Malformed {
+  readonly _tag: "Malformed"
+  readonly message: string
+  readonly closeCode: 1007
+  readonly received: Message
+  readonly cause: unknown
+}
+
+/** The message is well-formed, but no value of the schema. */
+export interface WrongShape {
+  readonly _tag: "WrongShape"
+  readonly message: string
+  readonly closeCode: 1008
+  readonly received: Message
+  /** What the schema says, or the `RangeError` of a message that is nested too deep for it. */
+  readonly cause: Schema.SchemaError | RangeError
+}
+
+export type MessageErrorReason = WrongType | Malformed | WrongShape
+
+/** A message arrived that is no value of the schema. Catch it once, then look at `reason._tag`. */
+export class MessageError extends Data.TaggedError("MessageError")<{ readonly reason: MessageErrorReason }> {
+  override get message(): string {
+    return this.reason.message
+  }
+
+  /** The close code that tells the peer. */
+  get closeCode(): MessageErrorReason["closeCode"] {
+    return this.reason.closeCode
+  }
+}
+
+/**
+ * How encoded values become messages: `JSON.parse` and `JSON.stringify` are one format, MessagePack another. Both
+ * functions may throw.
+ */
+export interface MessageFormat {
+  readonly decode: (message: Message) => unknown
+  readonly encode: (value: unknown) => Message
+}
+
+/** How messages become values. */
+export interface SchemaOptions {
+  /**
+   * What a message does that is no value of the schema.
+   *
+   * - `"close"`, the default: closes the connection, with 1003 for text in place of bytes or bytes in place of text, 1007
+   *   for what can't be parsed, 1008 for what the schema refuses; then `messages` fails with the `MessageError`.
+   * - `"fail"`: `messages` fails with the `MessageError`. The connection stays open, and whoever runs `messages` again
+   *   goes on behind that message.
+   * - `"skip"`: it is left out. Each batch that has such messages logs one warning.
+   */
+  readonly onInvalid?: "close" | "fail" | "skip" | undefined
+  /**
+   * Turns encoded values into messages and back. Default: a schema that encodes to strings or to `Uint8Array`s says the
+   * messages itself; every other travels as JSON text, in the schema's canonical JSON form (`Schema.toCodecJson`).
+   */
+  readonly format?: MessageFormat | undefined
+  /** How strictly the schema reads, see `Schema`. Default: properties that it doesn't know are dropped. */
+  readonly parseOptions?: SchemaAST.ParseOptions | undefined
+}
+
+/** A socket whose messages are values. Message edges are kept: one value is one message. */
+export interface TypedSocket<in out A, out RD = never, out RE = never> {
+  /** The values as they arrive. Ends and fails as the socket's own `messages`, or see `onInvalid`. */
+  readonly messages: Stream.Stream<A, SocketError | MessageError, RD>
+  /** Sends a value as one message; waits as the socket's own `send` does. What the schema refuses isn't sent. */
+  readonly send: (value: A) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
+  /** Sends several values in one write; none when the schema refuses one. */
+  readonly sendAll: (values: Iterable<A>) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
+}
+
+/**
+ * Reads and writes the messages of a socket as values of a schema: JSON text, unless the schema encodes to text or bytes
+ * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other.
+ */
+export const withSchema = <A, RD = never, RE = never>(
+  socket: Pick<Socket, "messages" | "send" | "sendAll">,
+  codec: Schema.Codec<A, unknown, RD, RE>,
+  options: SchemaOptions = {}
+): TypedSocket<A, RD, RE> => {
+  const wire = wireOf(codec, options)
+  const encode = (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
+    Effect.flatMap(wire.encode(value), wire.write)
+  return {
+    messages: messagesOf(socket, wire, options.onInvalid ?? "close"),
+    send: (value) => Effect.flatMap(encode(value), socket.send),
+    sendAll: (values) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll)
+  }
+}
+
+/** A schema and a format, joined. */
+interface Wire<A, RD, RE> {
+  readonly parse: (message: Message) => Effect.Effect<unknown, MessageError>
+  readonly decode: (value: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
+  readonly encode: (value: A) => Effect.Effect<unknown, Schema.SchemaError, RE>
+  readonly write: (value: unknown) => Effect.Effect<Message, Schema.SchemaError>
+}
+
+const wireOf = <A, RD, RE>(
+  codec: Schema.Codec<A, unknown, RD, RE>,
+  { format, parseOptions }: SchemaOptions
+): Wire<A, RD, RE> => {
+  const types = format === undefined ? messageTypes(SchemaAST.toEncoded(codec.ast)) : bothTypes
+  const via = format ?? (types === undefined ? json : asItIs)
+  const schema = format === undefined && types === undefined ? Schema.toCodecJson(codec) : codec
+  return {
+    parse: (message) => parse(message, via, types ?? textOnly),
+    decode: Schema.decodeUnknownEffect(schema, parseOptions),
+    encode: Schema.encodeEffect(schema, parseOptions),
+    write: (value) => write(value, via)
+  }
+}
+
+const json: MessageFormat = {
+  decode: (message) => JSON.parse(String(message)),
+  encode: (value) => JSON.stringify(value)
+}
+
+/** The encoded value is the message; the schema has checked that it is one. */
+const asItIs: MessageFormat = { decode: (message) => message, encode: (value) => value as Message }
+
+/** The types of messages that are expected. */
+interface MessageTypes {
+  readonly text: boolean
+  readonly bytes: boolean
+}
+
+const textOnly: MessageTypes = { text: true, bytes: false }
+const bytesOnly: MessageTypes = { text: false, bytes: true }
+const bothTypes: MessageTypes = { text: true, bytes: true }
+
+/** The messages that a schema's encoded side is itself; `undefined` when it has values that are none. */
+const messageTypes = (ast: SchemaAST.AST): MessageTypes | undefined => {
+  if (SchemaAST.isString(ast) || SchemaAST.isTemplateLiteral(ast)) return textOnly
+  if (SchemaAST.isLiteral(ast)) return typeof ast.literal === "string" ? textOnly : undefined
+  if (SchemaAST.isDeclaration(ast))
+    return representation(ast) === representation(Schema.Uint8Array.ast) ? bytesOnly : undefined
+  if (!SchemaAST.isUnion(ast) || ast.types.length === 0) return undefined
+  let all: MessageTypes = { text: false, bytes: false }
+  for (const member of ast.types) {
+    const types = messageTypes(member)
+    if (types === undefined) return undefined
+    all = { text: all.text || types.text, bytes: all.bytes || types.bytes }
+  }
+  return all
+}
+
+/** What a declared schema stands for, whatever was added to it. */
+const representation = ({ annotations }: SchemaAST.AST): unknown => {
+  const declared: unknown = annotations?.["representation"]
+  return typeof declared === "object" && declared !== null && "id" in declared ? declared.id : undefined
+}
+
+const parse = (message: Message, format: MessageFormat, types: MessageTypes): Effect.Effect<unknown, MessageError> => {
+  const isText = typeof message === "string"
+  if (isText ? !types.text : !types.bytes) {
+    const text = isText ? "a text message where bytes are expected" : "a binary message where text is expected"
+    return Effect.fail(
+      new MessageError({ reason: { _tag: "WrongType", message: text, closeCode: 1003, received: message } })
+    )
+  }
+  try {
+    return Effect.succeed(format.decode(message))
+  } catch (cause) {
+    const text = `a message that can't be parsed: ${cause instanceof Error ? cause.message : String(cause)}`
+    return Effect.fail(
+      new MessageError({ reason: { _tag: "Malformed", message: text, closeCode: 1007, received: message, cause } })
+    )
+  }
+}
+
+const wrongShape = (received: Message, cause: WrongShape["cause"]): MessageError =>
+  new MessageError({
+    reason: {
+      _tag: "WrongShape",
+      message: `a message that the schema refuses: ${cause.message}`,
+      closeCode: 1008,
+      received,
+      cause
+    }
+  })
+
+const write = (value: unknown, format: MessageFormat): Effect.Effect<Message, Schema.SchemaError> => {
+  let problem = "the format gives neither text nor bytes for it"
+  try {
+    const message: unknown = format.encode(value)
+    if (typeof message === "string" || message instanceof Uint8Array) return Effect.succeed(message)
+  } catch (cause) {
+    problem = `the format can't encode it: ${cause instanceof Error ? cause.message : String(cause)}`
+  }
+  return Effect.fail(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: problem }, value)))
+}
+
+/** What a close frame says to the peer: nothing of what is inside here. */
+const closeReasons = {
+  WrongType: "unexpected type of message",
+  Malformed: "malformed message",
+  WrongShape: "unexpected message"
+} as const
+
+const closeFor = (socket: Pick<Socket, "send">, { closeCode, reason }: MessageError): Effect.Effect<void> =>
+  Effect.ignore(
+    Effect.catchIf(
+      socket.send(Frame.close(closeCode, closeReasons[reason._tag])),
+      // A draft without close codes still has a close.
+      (error) => error.reason._tag === "Unsupported",
+      () => socket.send(Frame.close())
+    )
+  )
+
+const messagesOf = <A, RD, RE>(
+  socket: Pick<Socket, "messages" | "send">,
+  wire: Wire<A, RD, RE>,
+  onInvalid: "close" | "fail" | "skip"
+): TypedSocket<A, RD, RE>["messages"] => {
+  // What was read and not decoded yet is kept from one run to the next.
+  let batch: ReadonlyArray<Message> = []
+  let at = 0
+  let failure: MessageError | undefined
+
+  const decode = (message: Message): Effect.Effect<A, MessageError, RD> =>
+    Effect.flatMap(wire.parse(message), (value) =>
+      Effect.catchDefect(
+        Effect.mapError(wire.decode(value), (cause) => wrongShape(message, cause)),
+        // The stack's end, reached by a message and a schema that both nest.
+        (defect) => (defect instanceof RangeError ? Effect.fail(wrongShape(message, defect)) : Effect.die(defect))
+      )
+    )
+
+  const decodeBatch = Effect.suspend(() => {
+    const values: Array<A> = []
+    let skipped = 0
+    let first: MessageError | undefined
+    const loop = Effect.whileLoop({
+      while: () => at < batch.length && failure === undefined,
+      body: () => Effect.result(decode(batch[at++] as Message)),
+      step: (result) => {
+        if (result._tag === "Success") values.push(result.success)
+        else if (onInvalid !== "skip") failure = result.failure
+        else if (skipped++ === 0) first = result.failure
+      }
+    })
+    return Effect.flatMap(loop, () =>
+      first === undefined
+        ? Effect.succeed(values)
+        : Effect.as(Effect.logWarning(`${skipped} invalid messages skipped; the first was ${first.message}`), values)
+    )
+  })
+
+  return Stream.transformPull(socket.messages, (pull) => {
+    type Next = Effect.Effect<NonEmptyReadonlyArray<A>, Effect.Error<typeof pull> | MessageError, RD>
+    const next: Next = Effect.suspend((): Next => {
+      if (failure !== undefined) {
+        const error = failure
+        if (onInvalid === "close") return Effect.andThen(closeFor(socket, error), Effect.fail(error))
+        failure = undefined
+        return Effect.fail(error)
+      }
+      const ready = at < batch.length
+      const filled = ready
+        ? Effect.void
+        : Effect.map(pull, (messages) => {
+            batch = messages
+            at = 0
+          })
+      return Effect.flatMap(Effect.andThen(filled, decodeBatch), (values) =>
+        isNonEmpty(values) ? Effect.succeed(values) : next
+      )
+    })
+    return Effect.succeed(next)
+  })
+}
+
+const isNonEmpty = <A>(values: ReadonlyArray<A>): values is NonEmptyReadonlyArray<A> => values.length > 0
