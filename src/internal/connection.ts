@@ -36,6 +36,8 @@ export interface Face {
 export interface Compression {
   /** Messages shorter than this many bytes are better sent as they are. */
   readonly threshold: number
+  /** The same for all connections whose messages are compressed to the same bytes; `undefined` for those of its own. */
+  readonly shareKey?: string | undefined
   /** Answers `undefined` when the payload is too large for the event loop; the view is good until the next call. */
   compressSync(payload: Uint8Array): Uint8Array | undefined
   compress(payload: Uint8Array, done: (result: Uint8Array | Error) => void): void
@@ -327,6 +329,37 @@ export class Connection implements FrameSink, Receiver {
       this.compressAndWrite(opcode, fin, payload, compression, written)
     }
     return true
+  }
+
+  /**
+   * The same for all connections on which a message is the same bytes; `undefined` where each has its own, since it
+   * masks or keeps a window.
+   */
+  get shareKey(): string | undefined {
+    const { codec, compression } = this
+    if (this.role === "client" && codec.capabilities.masking) return undefined
+    const wire = codec.capabilities.binary ? "binary" : "text"
+    if (compression === undefined) return wire
+    return compression.shareKey === undefined ? undefined : `${wire} ${compression.shareKey}`
+  }
+
+  /** A message as bytes for `sendEncoded`; `undefined` when it is too large to be compressed at once. */
+  encode(message: string | Uint8Array): Uint8Array | undefined {
+    const { compression, encoder } = this
+    const kind = typeof message === "string" ? Opcode.text : Opcode.binary
+    const out = new Output()
+    if (compression !== undefined && message.length * 3 >= compression.threshold) {
+      const payload = typeof message === "string" ? Buffer.from(message) : message
+      if (payload.length >= compression.threshold) {
+        const compressed = compression.compressSync(payload)
+        if (compressed === undefined) return undefined
+        encoder.frame(out, kind, true, rsv1, compressed)
+        return out.take()
+      }
+    }
+    if (typeof message === "string") encoder.text(out, kind, true, message)
+    else encoder.frame(out, kind, true, 0, message)
+    return out.take()
   }
 
   /** A frame that was encoded before, for this role and draft. */

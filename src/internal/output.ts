@@ -121,6 +121,17 @@ export class Output {
     this.release(free)
   }
 
+  /** What gathered, in memory of its own, in place of a flush. */
+  take(): Buffer {
+    let taken: Buffer = Buffer.alloc(0)
+    const copy = (pieces: ReadonlyArray<Uint8Array>): boolean => {
+      taken = Buffer.concat(pieces)
+      return true
+    }
+    this.flush({ write: (bytes) => copy([bytes]), writeAll: copy })
+    return taken
+  }
+
   /** Forgets what was not written. */
   discard(): void {
     this.size = 0

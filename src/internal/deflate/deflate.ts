@@ -48,6 +48,11 @@ const expectInteger = (name: string, value: number, least: number, most: number)
 export class Deflate {
   /** Messages shorter than this many bytes are better sent as they are. */
   readonly threshold: number
+  /**
+   * The same for all connections whose messages are compressed to the same bytes; undefined where each message depends
+   * on those before it.
+   */
+  readonly shareKey: string | undefined
   private readonly settings: Settings
   private readonly driver: Driver
   private compressor: Compressor | undefined = undefined
@@ -60,7 +65,9 @@ export class Deflate {
     expectInteger("inflate.windowBits", settings.inflate.windowBits, 8, 15)
     expectInteger("level", settings.level, -1, 9)
     expectInteger("memLevel", settings.memLevel, 1, 9)
-    this.threshold = settings.threshold
+    const { deflate, level, memLevel, threshold } = settings
+    this.threshold = threshold
+    this.shareKey = deflate.takeover ? undefined : `${deflate.windowBits} ${level} ${memLevel} ${threshold}`
     this.settings = settings
     this.driver = driver
   }

@@ -121,6 +121,8 @@ export class Inbox implements Face {
   control(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === Opcode.pong) this.listener?.onPong(bytes.subarray(start, end))
     if (this.view === "messages") return
+    // Nobody may ever ask for frames: pings and pongs alone must not stop the reading.
+    if (this.view === "unclaimed" && this.size + end - start + overhead > this.limit) return
     const payload = bytes.subarray(start, end)
     this.add(
       opcode === Opcode.close

@@ -144,18 +144,7 @@ export class LiveSocket<
   }
 
   get sendAll(): Socket["sendAll"] {
-    return (messages) =>
-      Effect.suspend(() => {
-        const rest = messages[Symbol.iterator]()
-        const next = (): Effect.Effect<void, SocketError> => {
-          for (let step = rest.next(); step.done !== true; step = rest.next()) {
-            const sent = this.push(step.value)
-            if (sent !== Effect.void) return Effect.flatMap(sent, next)
-          }
-          return Effect.void
-        }
-        return next()
-      })
+    return (messages) => Effect.suspend(() => this.pushAll(messages))
   }
 
   get sendStream(): Socket["sendStream"] {
@@ -186,6 +175,28 @@ export class LiveSocket<
             })
         )
       })
+  }
+
+  /**
+   * Sends messages of which other sockets get the same bytes: `encodings` holds what was encoded so far, by what the
+   * connections have in common. Answers what to wait for, or `undefined` when the draft can't say them.
+   */
+  sendShared(
+    messages: ReadonlyArray<Message>,
+    encodings: Map<string, ReadonlyArray<Uint8Array> | undefined>
+  ): Effect.Effect<void, SocketError> | undefined {
+    const { connection } = this
+    const { shareKey } = connection
+    if (!this.draft.capabilities.binary && messages.some((message) => typeof message !== "string")) return undefined
+    if (shareKey === undefined || this.fragmenting) return this.pushAll(messages)
+    let frames = encodings.get(shareKey)
+    if (frames === undefined && !encodings.has(shareKey)) {
+      frames = allDefined(messages.map((message) => connection.encode(message)))
+      encodings.set(shareKey, frames)
+    }
+    if (frames === undefined) return this.pushAll(messages)
+    for (const frame of frames) connection.sendEncoded(frame)
+    return connection.full ? this.drained : Effect.void
   }
 
   get ping(): Socket["ping"] {
@@ -278,6 +289,18 @@ export class LiveSocket<
       return this.pushFrame(message)
     }
     return connection.full ? this.drained : Effect.void
+  }
+
+  private pushAll(messages: Iterable<Message | Frame>): Effect.Effect<void, SocketError> {
+    const rest = messages[Symbol.iterator]()
+    const next = (): Effect.Effect<void, SocketError> => {
+      for (let step = rest.next(); step.done !== true; step = rest.next()) {
+        const sent = this.push(step.value)
+        if (sent !== Effect.void) return Effect.flatMap(sent, next)
+      }
+      return Effect.void
+    }
+    return next()
   }
 
   private pushFrame(frame: Frame): Effect.Effect<void, SocketError> {
@@ -407,6 +430,11 @@ export class LiveSocket<
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 
 const nothing = new Uint8Array(0)
+
+const allDefined = <A>(all: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefined => {
+  const defined = all.filter((one) => one !== undefined)
+  return defined.length === all.length ? defined : undefined
+}
 
 export const alreadyReading = new SocketError({
   reason: {

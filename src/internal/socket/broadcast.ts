@@ -1,0 +1,67 @@
+import { Effect } from "effect"
+import type { Message } from "./inbox.ts"
+import { LiveSocket } from "./live.ts"
+import type { Socket } from "./model.ts"
+
+/** What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`. */
+export type SlowPolicy =
+  /** It gets the messages all the same, and the broadcast is done when there is room again. */
+  | "wait"
+  /** It misses these messages. */
+  | "drop"
+  /** It misses them, and is closed with 1013. */
+  | "close"
+
+export interface BroadcastOptions {
+  /** Default `"wait"`. */
+  readonly slow?: SlowPolicy | undefined
+}
+
+/** The frames of the messages for each kind of connection among the receivers. */
+type Encodings = Map<string, ReadonlyArray<Uint8Array> | undefined>
+
+/**
+ * Sends the same message, or several in one write, to many sockets. It is encoded and compressed once for all
+ * connections on which it is the same bytes. Succeeds with the number of sockets that took it; those that are closed, or
+ * whose draft can't say it, don't count.
+ */
+export const broadcast = (
+  sockets: Iterable<Socket>,
+  messages: Message | ReadonlyArray<Message>,
+  options?: BroadcastOptions
+): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    const all: ReadonlyArray<Message> =
+      typeof messages === "string" || messages instanceof Uint8Array ? [messages] : messages
+    const slow = options?.slow ?? "wait"
+    const encodings: Encodings = new Map()
+    const pending: Array<Effect.Effect<unknown>> = []
+    let taken = 0
+    for (const socket of sockets) {
+      if (!(socket instanceof LiveSocket)) {
+        pending.push(
+          Effect.andThen(
+            socket.sendAll(all),
+            Effect.sync(() => taken++)
+          )
+        )
+        continue
+      }
+      const { connection } = socket
+      if (!connection.isOpen) continue
+      if (connection.full && slow !== "wait") {
+        if (slow === "close") socket.beginClose(1013, "")
+        continue
+      }
+      const sent = socket.sendShared(all, encodings)
+      if (sent === undefined) continue
+      taken++
+      if (sent !== Effect.void && slow === "wait") pending.push(settled(sent))
+    }
+    if (pending.length === 0) return Effect.succeed(taken)
+    return Effect.map(Effect.all(pending, { concurrency: "unbounded", discard: true }), () => taken)
+  })
+
+/** Whether it was sent: a socket that is lost meanwhile is no failure of the broadcast. */
+const settled = <E>(sent: Effect.Effect<void, E>): Effect.Effect<boolean> =>
+  Effect.match(sent, { onFailure: () => false, onSuccess: () => true })
