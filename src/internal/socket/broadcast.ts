@@ -39,12 +39,7 @@ export const broadcast = (
     let taken = 0
     for (const socket of sockets) {
       if (!(socket instanceof LiveSocket)) {
-        pending.push(
-          Effect.andThen(
-            socket.sendAll(all),
-            Effect.sync(() => taken++)
-          )
-        )
+        pending.push(Effect.map(settled(socket.sendAll(all)), (sent) => (sent ? taken++ : 0)))
         continue
       }
       const { connection } = socket
