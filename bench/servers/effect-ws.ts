@@ -23,16 +23,13 @@ const echo = {
 
 const all = new Set<Connection>()
 
-const toAll = (message: Library.Socket.Message): Effect.Effect<void, Library.Socket.SocketError> =>
-  Effect.forEach(all, (socket) => socket.send(message), { discard: true })
-
-const allToAll = (messages: ReadonlyArray<Library.Socket.Message>): Effect.Effect<void, Library.Socket.SocketError> =>
-  Effect.forEach(all, (socket) => socket.sendAll(messages), { discard: true })
+const toAll = (messages: Library.Socket.Message | ReadonlyArray<Library.Socket.Message>): Effect.Effect<number> =>
+  Socket.broadcast(all, messages)
 
 const broadcast = {
   stream: (socket: Connection) => Stream.runForEach(socket.messages, toAll),
   run: (socket: Connection) => Socket.run(socket, toAll),
-  batch: (socket: Connection) => Socket.runBatch(socket, allToAll)
+  batch: (socket: Connection) => Socket.runBatch(socket, toAll)
 }
 
 const asHandler = (name: string | undefined): keyof typeof echo =>
