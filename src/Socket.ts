@@ -4,6 +4,7 @@
  * ends in memory.
  */
 export type { CloseCause, Closed, CloseFrame } from "./internal/closing.ts"
+export type { FrameObserver, WireFrame } from "./internal/observer.ts"
 export { broadcast, type BroadcastOptions, type SlowPolicy } from "./internal/socket/broadcast.ts"
 export { connect, type ConnectOptions } from "./internal/socket/connect.ts"
 export type { DialOptions } from "./internal/socket/dial.ts"

@@ -4,6 +4,7 @@ import { decodeClose, encodeClose } from "./closing.ts"
 import type { Codec, Decoder, Encoder, FrameSink, Role } from "./codec.ts"
 import { flushSoon, setBusy } from "./flush.ts"
 import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
+import { type FrameObserver, ObservedEncoder, ObservedSink } from "./observer.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, referenceSize } from "./output.ts"
 import type { Timer, Timers } from "./timers.ts"
@@ -64,6 +65,8 @@ export interface ConnectionOptions {
   readonly closeTimeout: number
   readonly keepAlive?: KeepAliveOptions | undefined
   readonly compression?: Compression | undefined
+  /** Hears of each frame, those aside that `sendEncoded` sends. Default: nobody, at no cost. */
+  readonly onFrame?: FrameObserver | undefined
   /** Whether pings are answered. Default `true`. */
   readonly autoPong?: boolean | undefined
   /** Whether a close frame is answered with its reason too, not with its code alone. Default `false`. */
@@ -190,8 +193,12 @@ export class Connection implements FrameSink, Receiver {
     this.autoPong = options.autoPong !== false
     this.echoReason = options.echoReason === true
     this.clientEnds = options.clientEnds === true
-    this.encoder = options.codec.encoder(options.role)
-    this.decoder = options.codec.decoder(this, {
+    const { codec, onFrame, role } = options
+    const encoder = codec.encoder(role)
+    const observed = onFrame !== undefined
+    this.encoder = observed ? new ObservedEncoder(encoder, role, codec.capabilities, onFrame) : encoder
+    const sink = observed ? new ObservedSink(this, role, codec.capabilities, onFrame) : this
+    this.decoder = codec.decoder(sink, {
       role: options.role,
       maxMessageSize: options.maxMessageSize,
       allowedRsv: options.compression === undefined ? 0 : rsv1,
@@ -333,10 +340,11 @@ export class Connection implements FrameSink, Receiver {
 
   /**
    * The same for all connections on which a message is the same bytes; `undefined` where each has its own, since it
-   * masks or keeps a window.
+   * masks or keeps a window, or somebody hears of its frames.
    */
   get shareKey(): string | undefined {
     const { codec, compression } = this
+    if (this.encoder instanceof ObservedEncoder) return undefined
     if (this.role === "client" && codec.capabilities.masking) return undefined
     const wire = codec.capabilities.binary ? "binary" : "text"
     if (compression === undefined) return wire

@@ -80,6 +80,7 @@ export class LiveSocket<
       writeHighWaterMark: settings.writeBufferSize,
       closeTimeout: settings.closeTimeout,
       keepAlive: settings.keepAlive,
+      onFrame: settings.onFrame,
       compression: options.compression
     })
     this.inbox.attach(this.connection, this)

@@ -2,6 +2,7 @@ import type { Duration, Effect, Scope, Stream } from "effect"
 import type { DeflateOptions, Negotiated } from "../../Extension.ts"
 import type { Frame } from "../../Frame.ts"
 import type { Closed } from "../closing.ts"
+import type { FrameObserver } from "../observer.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
@@ -78,6 +79,8 @@ export interface SocketOptions {
   readonly keepAlive?: boolean | KeepAliveOptions | undefined
   /** permessage-deflate (RFC 7692). Default: off; without context takeover when it is on. */
   readonly compression?: boolean | DeflateOptions | undefined
+  /** Hears of each frame on the wire, in both directions; for looking at a connection, not for working with it. */
+  readonly onFrame?: FrameObserver | undefined
 }
 
 /** Makes sockets end with their scope. */

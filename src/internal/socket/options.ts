@@ -1,5 +1,6 @@
 import { Duration } from "effect"
 import type { KeepAliveOptions } from "../keepAlive.ts"
+import type { FrameObserver } from "../observer.ts"
 import type { SocketOptions } from "./model.ts"
 
 /** Options with their defaults, in the engine's units. */
@@ -9,6 +10,7 @@ export interface Resolved {
   readonly writeBufferSize: number
   readonly closeTimeout: number
   readonly keepAlive: KeepAliveOptions | undefined
+  readonly onFrame: FrameObserver | undefined
 }
 
 export const defaults = {
@@ -32,6 +34,7 @@ export const resolve = (options: SocketOptions | undefined): Resolved => {
         : {
             interval: Duration.toMillis(times.interval ?? defaults.keepAlive),
             timeout: Duration.toMillis(times.timeout ?? defaults.keepAlive)
-          }
+          },
+    onFrame: options?.onFrame
   }
 }
