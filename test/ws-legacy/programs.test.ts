@@ -1,65 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import type * as http from "node:http"
-import { fileURLToPath } from "node:url"
 import * as Ws from "ws"
+import { Running } from "./running.ts"
 import { httpServer, portOf, type Resources, using } from "./support.ts"
-
-const root = fileURLToPath(new URL("../../", import.meta.url))
-const hooks = ["resolve-src.mjs", "announce-port.mjs"].map(
-  (name) => new URL(`../support/${name}`, import.meta.url).href
-)
 
 /** A program as the original's README has it, but for the name in `require`. */
 const program = (name: string): string => readFileSync(new URL(`programs/${name}.cjs`, import.meta.url), "utf8")
-
-/** What a program writes, and how it ends. */
-class Running {
-  readonly child: ChildProcess
-  private readonly output = { stdout: "", stderr: "" }
-  private wake: Array<() => void> = []
-
-  constructor(resources: Resources, code: string) {
-    const imports = hooks.flatMap((hook) => ["--import", hook])
-    this.child = spawn(process.execPath, [...imports, "--no-warnings", "--eval", code], { cwd: root })
-    resources.add(() => void this.child.kill())
-    for (const name of ["stdout", "stderr"] as const) {
-      this.child[name]?.setEncoding("utf8").on("data", (text: string) => {
-        this.output[name] += text
-        for (const wake of this.wake.splice(0)) wake()
-      })
-    }
-    this.child.on("exit", () => {
-      for (const wake of this.wake.splice(0)) wake()
-    })
-  }
-
-  get stderr(): string {
-    return this.output.stderr
-  }
-
-  /** Waits until something was written, and answers what the pattern found. */
-  async says(pattern: RegExp, where: "stdout" | "stderr" = "stdout"): Promise<ReadonlyArray<string>> {
-    for (;;) {
-      const found = pattern.exec(this.output[where])
-      if (found !== null) return found
-      assert.isNull(this.child.exitCode, `${this.output.stdout}${this.output.stderr}`)
-      await new Promise<void>((resolve) => this.wake.push(resolve))
-    }
-  }
-
-  async port(): Promise<number> {
-    const [, port] = await this.says(/listening on (\d+)/, "stderr")
-    return Number(port)
-  }
-
-  async ended(): Promise<number | null> {
-    if (this.child.exitCode === null) await once(this.child, "close")
-    return this.child.exitCode
-  }
-}
 
 interface Message {
   readonly data: Buffer
