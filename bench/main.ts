@@ -211,7 +211,7 @@ const run = async (): Promise<number> => {
     [
       "",
       `First column: ${unit}'s messages per CPU-second of the side measured (bytes per connection for memory). Others: × that, the median`,
-      `of ${rounds} interleaved rounds. ≈ a tie: the spreads overlap. * the load generator was the busier side. – not measured:`
+      `of ${rounds} interleaved rounds. ≈ a tie: not every round agrees on which is better. * the load generator was the busier side. – not measured:`
     ].join("\n")
   )
   console.log(renderReasons(results))

@@ -60,17 +60,18 @@ export class Program {
   /** The next JSON line. Fails when the program ends or says nothing in time. */
   async next(milliseconds: number): Promise<Readonly<Record<string, unknown>>> {
     const line = await within(milliseconds, "said nothing", this.#lines.next())
-    if (line.done === true) throw new Error(`ended early: ${this.#errors.trim().split("\n").slice(-3).join(" / ")}`)
+    if (line.done === true) throw new Error(`ended early: ${this.#why()}`)
     return JSON.parse(line.value)
+  }
+
+  /** The line of standard error that names the error, or the last one. */
+  #why(): string {
+    const lines = this.#errors.trim().split("\n")
+    return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ""
   }
 
   order(word: string): void {
     this.#child.stdin?.write(`${word}\n`)
-  }
-
-  /** What it wrote to standard error. */
-  get errors(): string {
-    return this.#errors.trim()
   }
 
   /** Closes its input, which ends it; one that does not end in time is killed. */

@@ -32,7 +32,7 @@ export interface Row {
   readonly rate?: Figure | undefined
   /** The rate against the unit's in the same round. */
   readonly ratio?: Figure | undefined
-  /** The two spreads overlap: no difference is claimed. */
+  /** Some rounds say more and some say less than the unit: no difference is claimed. */
   readonly tie?: boolean | undefined
   /** Units per second of wall time. */
   readonly throughput?: Figure | undefined
@@ -46,8 +46,6 @@ export interface Row {
 }
 
 const rateOf = (sample: Measurement): number => sample.count / sample.cpu
-
-const overlaps = (one: Figure, other: Figure): boolean => one.min <= other.max && other.min <= one.max
 
 const isGeneratorBound = (samples: ReadonlyArray<Measurement>): boolean =>
   median(samples.map((sample) => sample.generatorCpu / sample.seconds)) > 0.9 &&
@@ -66,13 +64,14 @@ export const summarise = (
   const units = unitSamples?.map(rateOf)
   const ratios =
     units === undefined ? [] : samples.map((sample, round) => rateOf(sample) / (units[round] ?? Number.NaN))
+  const ratio = figure(ratios)
   const base: Row = {
     peer,
     status: "measured",
     rate,
     ...(units === undefined || units.length !== samples.length
       ? {}
-      : { ratio: figure(ratios), tie: unitSamples !== samples && overlaps(rate, figure(units)) })
+      : { ratio, tie: unitSamples !== samples && ratio.min <= 1 && ratio.max >= 1 })
   }
   if (scenario.unit === "bytes") return base
   const latencies = samples.flatMap((sample) => (sample.latency === undefined ? [] : [sample.latency]))
