@@ -91,6 +91,9 @@ describe("Server", () => {
         101
       )
       assert.strictEqual((yield* statusOf(urlOf(same))).status, 101)
+      // As clients of 2012 write it, and no browser.
+      assert.strictEqual((yield* statusOf(urlOf(same), { origin: `127.0.0.1:${same.address.port}` })).status, 101)
+      assert.strictEqual((yield* statusOf(urlOf(same), { origin: "null", host: "null" })).status, 403)
       const any = yield* echoServer({ origins: "any" })
       assert.strictEqual((yield* statusOf(urlOf(any), { origin: "http://evil.example" })).status, 101)
       const list = yield* echoServer({ origins: ["https://good.example", /\.friends\.example$/] })

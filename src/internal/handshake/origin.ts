@@ -16,7 +16,8 @@ const withPort = (authority: string, secure: boolean): string => {
  */
 const isSame = (origin: string, host: string, secure: boolean): boolean => {
   const match = serialized.exec(origin)
-  if (match === null) return false
+  // No browser writes an origin without its scheme; clients of 2012 do. `null` is what a browser writes for none.
+  if (match === null) return origin !== "null" && origin.toLowerCase() === host.toLowerCase()
   const [, scheme = "", authority = ""] = match
   const originSecure = scheme.toLowerCase() === "https"
   return (originSecure || !secure) && withPort(authority, originSecure) === withPort(host, originSecure)
