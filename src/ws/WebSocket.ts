@@ -34,7 +34,7 @@ import type { Receiver } from "./Receiver.ts"
 import type { createWebSocketStream } from "./stream.ts"
 import type * as Subprotocol from "./subprotocol.ts"
 import type * as Types from "./types.ts"
-import type { WebSocketServer } from "./WebSocketServer.ts"
+import type { WebSocketServer as ServerClass } from "./WebSocketServer.ts"
 
 const CONNECTING = 0
 const OPEN = 1
@@ -138,10 +138,10 @@ export class WebSocket extends EventEmitter {
   declare static PerMessageDeflate: typeof PerMessageDeflate
   declare static Receiver: typeof Receiver
   declare static Sender: typeof Sender
-  declare static Server: typeof WebSocketServer
+  declare static Server: typeof ServerClass
   declare static subprotocol: typeof Subprotocol
   declare static WebSocket: typeof WebSocket
-  declare static WebSocketServer: typeof WebSocketServer
+  declare static WebSocketServer: typeof ServerClass
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
   declare readonly CLOSING: 2
@@ -623,33 +623,19 @@ export declare namespace WebSocket {
   export type VerifyClientCallbackSync<Request extends IncomingMessage = IncomingMessage> =
     Types.VerifyClientCallbackSync<Request>
 
-  /** What a listener of `open` gets. */
-  export interface Event {
-    readonly type: string
-    readonly target: WebSocket
-  }
-  export interface MessageEvent extends Event {
-    readonly data: Types.Data
-  }
-  export interface CloseEvent extends Event {
-    readonly code: number
-    readonly reason: string
-    readonly wasClean: boolean
-  }
-  export interface ErrorEvent extends Event {
-    // oxlint-disable-next-line typescript/no-explicit-any
-    readonly error: any
-    readonly message: string
-  }
-  /** The event objects by type. */
-  export interface WebSocketEventMap {
-    open: Event
-    message: MessageEvent
-    close: CloseEvent
-    error: ErrorEvent
-  }
-  export interface EventListenerOptions {
-    /** Whether the listener hears of one event only. */
-    readonly once?: boolean | undefined
-  }
+  export type Event = Types.Event
+  export type MessageEvent = Types.MessageEvent
+  export type CloseEvent = Types.CloseEvent
+  export type ErrorEvent = Types.ErrorEvent
+  export type WebSocketEventMap = Types.WebSocketEventMap
+  export type EventListenerOptions = Types.EventListenerOptions
+  /** The class of a server. */
+  export type Server<
+    T extends typeof WebSocket = typeof WebSocket,
+    U extends typeof IncomingMessage = typeof IncomingMessage
+  > = ServerClass<T, U>
+  export type WebSocketServer<
+    T extends typeof WebSocket = typeof WebSocket,
+    U extends typeof IncomingMessage = typeof IncomingMessage
+  > = ServerClass<T, U>
 }

@@ -65,6 +65,7 @@ interface Upgrade<Request> {
  * Accepts WebSocket connections, with the API of `ws` 8: on an HTTP server of its own, on one that is given, or by hand.
  * Emits `listening`, `connection`, `headers`, `wsClientError`, `error` and `close`.
  */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class WebSocketServer<
   T extends typeof WebSocket = typeof WebSocket,
   U extends typeof http.IncomingMessage = typeof http.IncomingMessage
@@ -328,3 +329,46 @@ const emitClose = (server: { _closed(): void }): void => server._closed()
 
 const isSecure = (socket: Duplex): boolean =>
   ("authorized" in socket && Boolean(socket.authorized)) || ("encrypted" in socket && Boolean(socket.encrypted))
+
+/** The events of a server, with their arguments. */
+interface Events<T extends typeof WebSocket, U extends typeof http.IncomingMessage> {
+  close: []
+  connection: [client: InstanceType<T>, request: InstanceType<U>]
+  error: [error: Error]
+  headers: [headers: Array<string>, request: InstanceType<U>]
+  listening: []
+  wsClientError: [error: Error, socket: Duplex, request: InstanceType<U>]
+}
+
+type Listener<
+  T extends typeof WebSocket,
+  U extends typeof http.IncomingMessage,
+  K extends keyof Events<typeof WebSocket, typeof http.IncomingMessage>
+> = (this: WebSocketServer<T, U>, ...args: Events<T, U>[K]) => void
+
+/** Of other events than those above nothing is known. */
+type AnyListener<T extends typeof WebSocket, U extends typeof http.IncomingMessage> = (
+  this: WebSocketServer<T, U>,
+  // oxlint-disable-next-line typescript/no-explicit-any
+  ...args: Array<any>
+) => void
+
+type EventName = keyof Events<typeof WebSocket, typeof http.IncomingMessage>
+
+/** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
+export interface WebSocketServer<T extends typeof WebSocket, U extends typeof http.IncomingMessage> {
+  on<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  on(event: string | symbol, listener: AnyListener<T, U>): this
+  once<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  once(event: string | symbol, listener: AnyListener<T, U>): this
+  off<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  off(event: string | symbol, listener: AnyListener<T, U>): this
+  addListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  addListener(event: string | symbol, listener: AnyListener<T, U>): this
+  removeListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  removeListener(event: string | symbol, listener: AnyListener<T, U>): this
+  prependListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  prependListener(event: string | symbol, listener: AnyListener<T, U>): this
+  prependOnceListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
+  prependOnceListener(event: string | symbol, listener: AnyListener<T, U>): this
+}

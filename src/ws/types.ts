@@ -22,7 +22,7 @@ export type BufferLike =
   | SharedArrayBuffer
   | Blob
   | globalThis.Blob
-  | ReadonlyArray<number>
+  | ReadonlyArray<unknown>
   | { valueOf(): ArrayBuffer }
   | { valueOf(): SharedArrayBuffer }
   | { valueOf(): Uint8Array }
@@ -144,3 +144,43 @@ export interface ServerOptions<
 
 /** Where a server listens. */
 export type AddressInfo = net.AddressInfo
+
+/** What a listener of `open` gets that was added as in a browser. */
+export interface Event {
+  readonly type: string
+  readonly target: WebSocket
+}
+
+/** What such a listener of `message` gets. */
+export interface MessageEvent extends Event {
+  readonly data: Data
+}
+
+/** What such a listener of `close` gets. */
+export interface CloseEvent extends Event {
+  /** The peer's close code; 1005 when its close frame had none, 1006 when none came. */
+  readonly code: number
+  readonly reason: string
+  /** Whether both close frames travelled. */
+  readonly wasClean: boolean
+}
+
+/** What such a listener of `error` gets. */
+export interface ErrorEvent extends Event {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly error: any
+  readonly message: string
+}
+
+/** The event objects by type. */
+export interface WebSocketEventMap {
+  open: Event
+  message: MessageEvent
+  close: CloseEvent
+  error: ErrorEvent
+}
+
+export interface EventListenerOptions {
+  /** Whether the listener hears of one event only. */
+  readonly once?: boolean | undefined
+}

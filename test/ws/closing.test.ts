@@ -3,7 +3,7 @@ import { describe } from "@effect/vitest"
 import { once } from "node:events"
 import { Duplex } from "node:stream"
 import type { WebSocket } from "ws"
-import { attempt, closed, frame, same, sameEach, settled } from "./lab.ts"
+import { attempt, closed, frame, type Lab, same, sameEach, settled } from "./lab.ts"
 
 const both = (client: WebSocket, remote: WebSocket): Promise<unknown> => Promise.all([closed(client), closed(remote)])
 
@@ -52,8 +52,7 @@ describe("the closing handshake [method:close] [event:close] [property:readyStat
     )
   }
   for (const role of ["server", "client"] as const) {
-    const open = (lab: import("./lab.ts").Lab): ReturnType<typeof lab.rawPair> =>
-      role === "server" ? lab.rawPair() : lab.rawAccepted()
+    const open = (lab: Lab): ReturnType<typeof lab.rawPair> => (role === "server" ? lab.rawPair() : lab.rawAccepted())
     const mask = role === "server"
     same(`${role}: the peer answers, and the transport ends`, async (lab) => {
       const { raw, socket } = await open(lab)

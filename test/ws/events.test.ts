@@ -1,4 +1,5 @@
 // Event objects and listeners; the shape of the classes.
+/* oxlint-disable unicorn/prefer-add-event-listener, unicorn/no-invalid-remove-event-listener -- they are what is tested */
 import { describe } from "@effect/vitest"
 import { EventEmitter, once } from "node:events"
 import { attempt, closed, frame, same, settled } from "./lab.ts"
@@ -157,24 +158,27 @@ describe("properties for listeners [property:onopen] [property:onmessage] [prope
   })
 })
 
-describe("the shape [exports]", () => {
-  same("of the module", (lab) => {
-    const { lib } = lab
-    for (const name of [
-      "WebSocket",
-      "WebSocketServer",
-      "createWebSocketStream",
-      "PerMessageDeflate",
-      "extension",
-      "subprotocol",
-      "Receiver",
-      "Sender"
-    ]) {
-      const value: unknown = Reflect.get(lib, name)
-      lab.note(name, typeof value, typeof value === "function" ? value.name : Object.keys(value as object).sort())
+describe("the shape ", () => {
+  same(
+    "of the module [export:WebSocket] [export:WebSocketServer] [export:createWebSocketStream] [export:PerMessageDeflate] [export:extension] [export:subprotocol] [export:Receiver] [export:Sender] [export:default]",
+    (lab) => {
+      const { lib } = lab
+      for (const name of [
+        "WebSocket",
+        "WebSocketServer",
+        "createWebSocketStream",
+        "PerMessageDeflate",
+        "extension",
+        "subprotocol",
+        "Receiver",
+        "Sender"
+      ]) {
+        const value: unknown = Reflect.get(lib, name)
+        lab.note(name, typeof value, typeof value === "function" ? value.name : Object.keys(value as object).sort())
+      }
+      lab.note(Reflect.get(lib, "default") === lib.WebSocket)
     }
-    lab.note(Reflect.get(lib, "default") === lib.WebSocket)
-  })
+  )
   same("of WebSocket [property:CONNECTING]", (lab) => {
     const { WebSocket } = lab.lib
     lab.note(ownNames(WebSocket.prototype).filter((name) => name !== "setSocket" && name !== "emitClose"))

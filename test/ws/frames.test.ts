@@ -1,4 +1,5 @@
 // Frames of a hostile or clumsy peer: which events they cause, and what goes back over the wire.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { describe } from "@effect/vitest"
 import { deflateRawSync } from "node:zlib"
 import type { ClientOptions, ServerOptions } from "ws"
@@ -134,13 +135,14 @@ describe("frames", () => {
   })
   table("cut anywhere", {
     "byte by byte": (mask) =>
-      [
-        ...Buffer.concat([
+      Array.from(
+        Buffer.concat([
           frame(0x81, "hello", { mask }),
           frame(0x89, "p", { mask }),
           frame(0x88, "\x03\xe8ok", { mask })
-        ])
-      ].map((byte) => Buffer.from([byte])),
+        ]),
+        (byte) => Buffer.from([byte])
+      ),
     "inside a payload": (mask) => {
       const bytes = frame(0x82, Buffer.alloc(1000, 7), { mask })
       return [bytes.subarray(0, 500), bytes.subarray(500)]

@@ -101,8 +101,8 @@ export class Raw {
   constructor(socket: net.Socket, log: Log) {
     this.socket = socket
     this.log = log
-    let open = (): void => {}
-    this.opened = new Promise((resolve) => (open = resolve))
+    const { promise, resolve: open } = Promise.withResolvers<void>()
+    this.opened = promise
     socket.on("error", () => {})
     socket.on("data", (chunk) => {
       this.bytes = Buffer.concat([this.bytes, chunk])
@@ -162,7 +162,7 @@ export class Lab {
   }
 
   end(): void {
-    for (const cleanup of this.cleanups.reverse()) cleanup()
+    for (const cleanup of this.cleanups.toReversed()) cleanup()
   }
 
   /** Logs every event of a socket, with the state at that moment. */
@@ -255,8 +255,7 @@ export class Lab {
     options: peer.ClientOptions = {},
     headers: ReadonlyArray<string> = []
   ): Promise<{ readonly socket: peer.WebSocket; readonly raw: Raw }> {
-    let accepted = (_: Raw): void => {}
-    const peerRaw = new Promise<Raw>((resolve) => (accepted = resolve))
+    const { promise: peerRaw, resolve: accepted } = Promise.withResolvers<Raw>()
     const port = await this.rawServer((raw) => {
       raw.socket.write(acceptance(raw.head, headers))
       accepted(raw)

@@ -1,4 +1,5 @@
 // Messages on an open connection: what is sent, what arrives, and when callers hear of it.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { describe } from "@effect/vitest"
 import { once } from "node:events"
 import type { WebSocket } from "ws"
@@ -77,7 +78,7 @@ describe("what can be sent [method:send]", () => {
       )
     )
   )
-  sameEach("lengths [option:mask]", [
+  sameEach("lengths [send:mask]", [
     ...[125, 126, 65_535, 65_536, 200_000].map(
       (length) => [`${length} bytes`, sent((socket) => socket.send(Buffer.alloc(length, 1)))] as const
     ),
@@ -87,7 +88,7 @@ describe("what can be sent [method:send]", () => {
     ["masked bytes", sent((socket) => socket.send(Buffer.alloc(300, 1), { mask: true }))],
     ["masked text", sent((socket) => socket.send("häßlich", { mask: true }))]
   ])
-  sameEach("parts of messages [option:fin] [option:binary]", [
+  sameEach("parts of messages [send:fin] [send:binary]", [
     [
       "three",
       sent((socket) => {
@@ -406,7 +407,7 @@ describe("several events in one read [option:allowSynchronousEvents]", () => {
     })
     for (const verb of ["pause", "close", "terminate"] as const) {
       same(
-        `allowSynchronousEvents ${allowSynchronousEvents}: ${verb} at the second message [method:${verb}] [property:isPaused]`,
+        `allowSynchronousEvents ${allowSynchronousEvents}: ${verb} at the second message  [property:isPaused]`,
         async (lab) => {
           const { raw, socket } = await lab.rawPair({ allowSynchronousEvents })
           lab.observe(socket, "server")
@@ -482,7 +483,7 @@ describe("pausing [method:pause] [method:resume] [property:isPaused]", () => {
   })
 })
 
-describe("compression [option:compress] [option:threshold] [extension:permessage-deflate]", () => {
+describe("compression [send:compress] [deflate:threshold]", () => {
   const text = JSON.stringify(Array.from({ length: 200 }, (_, id) => ({ id, name: `name ${id}` })))
   const takeovers = [
     true,
@@ -539,7 +540,7 @@ describe("compression [option:compress] [option:threshold] [extension:permessage
     ["without, threshold 0", firstBytes(offer("; server_no_context_takeover"), { threshold: 0 })],
     ["not negotiated", firstBytes(requestHead(), true)]
   ])
-  same("many at once, in order [option:concurrencyLimit]", async (lab) => {
+  same("many at once, in order [deflate:concurrencyLimit]", async (lab) => {
     const { client, remote } = await lab.pair({ perMessageDeflate: { concurrencyLimit: 2 } })
     const all = messages(remote, 60)
     for (let count = 0; count < 20; count++) {
@@ -605,5 +606,24 @@ describe("masking keys [option:generateMask]", () => {
     socket.ping("p", false)
     await settled(10)
     raw.socket.destroy()
+  })
+})
+
+describe("options of zlib [deflate:zlibDeflateOptions] [deflate:zlibInflateOptions]", () => {
+  same("the level counts", async (lab) => {
+    const sizes: Array<number> = []
+    for (const level of [0, 9]) {
+      const options = { zlibDeflateOptions: { level, memLevel: 9 }, zlibInflateOptions: { chunkSize: 1024 } }
+      const head = requestHead(["Sec-WebSocket-Extensions: permessage-deflate"])
+      const { raw, socket } = await lab.rawPair({ perMessageDeflate: options }, head)
+      let size = 0
+      raw.socket.on("data", (chunk) => (size += chunk.length))
+      socket.send("a".repeat(5000))
+      while (lab.wire.length === 0) await settled(1)
+      sizes.push(size)
+      lab.wire.length = 0
+      raw.socket.destroy()
+    }
+    lab.note(sizes)
   })
 })

@@ -1,4 +1,5 @@
 // The opening handshake, both sides, over requests and responses that are right and wrong.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { describe } from "@effect/vitest"
 import { once } from "node:events"
 import * as http from "node:http"
@@ -7,7 +8,7 @@ import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { makeCertificate } from "../support/certificate.ts"
-import type { ClientOptions, ServerOptions, WebSocket } from "ws"
+import type { ClientOptions, ServerOptions, WebSocket, WebSocketServer } from "ws"
 import {
   acceptance,
   attempt,
@@ -26,7 +27,7 @@ const ask =
   (
     head: string,
     options: ServerOptions = {},
-    prepare: (lab: Lab, server: import("ws").WebSocketServer) => void = () => {}
+    prepare: (lab: Lab, server: WebSocketServer) => void = () => {}
   ): Script =>
   async (lab) => {
     const { port, server } = await lab.server(options)
@@ -47,7 +48,7 @@ const withField = (name: string, value: string): string =>
   requestHead().replace(new RegExp(`^${name}:.*$`, "im"), `${name}: ${value}`)
 
 describe("a server's answer", () => {
-  sameEach("to requests that are right, or nearly [event:connection] [event:headers]", [
+  sameEach("to requests that are right, or nearly [option:path] [server-event:connection] [server-event:headers]", [
     ["plain", ask(requestHead())],
     ["version 8", ask(withField("Sec-WebSocket-Version", "8"))],
     ["version 7", ask(withField("Sec-WebSocket-Version", "7"))],
@@ -112,7 +113,7 @@ describe("a server's answer", () => {
     "a window of 9 bits": { clientMaxWindowBits: 9 }
   }
   sameEach(
-    "to extensions [option:perMessageDeflate] [property:extensions]",
+    "to extensions [option:perMessageDeflate] [property:extensions] [deflate:serverNoContextTakeover] [deflate:serverMaxWindowBits]",
     Object.entries(settings).flatMap(([name, perMessageDeflate]) =>
       offers.map(
         (offer) =>
@@ -159,7 +160,7 @@ describe("a server's answer", () => {
     ],
     ["with an odd status", ask(requestHead(), { verifyClient: (_, done) => done(false, 599, "so") })]
   ])
-  sameEach("as listeners shape it [event:wsClientError] [event:headers]", [
+  sameEach("as listeners shape it [server-event:wsClientError] [server-event:headers]", [
     [
       "headers added",
       ask(requestHead(), {}, (_, server) => server.on("headers", (headers) => headers.push("X-More: 1")))
@@ -237,7 +238,7 @@ describe("a client, by the response [event:open] [event:upgrade]", () => {
     "a window of 9 bits": { clientMaxWindowBits: 9 }
   }
   sameEach(
-    "with extensions",
+    "with extensions [deflate:clientNoContextTakeover] [deflate:clientMaxWindowBits]",
     Object.entries(settings).flatMap(([name, perMessageDeflate]) =>
       answers.map(
         (answer) =>
@@ -334,7 +335,7 @@ describe("a client's request", () => {
     )
     await once(client, "open")
   })
-  same("addresses and credentials in the URL [property:url] [constructor]", async (lab) => {
+  same("addresses and credentials in the URL [property:url] [client:address]", async (lab) => {
     const { port, server } = await lab.server()
     server.on("connection", (socket, request) => {
       lab.note("server", request.url, request.headers.authorization, socket.url)
@@ -353,7 +354,7 @@ describe("a client's request", () => {
       await closed(client)
     }
   })
-  same("a Unix socket", async (lab) => {
+  same("a Unix socket [client:unix]", async (lab) => {
     const path = join(
       tmpdir(),
       `effect-ws-${process.pid}-${lab.lib === undefined ? 0 : Math.random().toString(36).slice(2)}.sock`
@@ -373,7 +374,7 @@ describe("a client's request", () => {
     }
     server.close()
   })
-  same("what the constructor throws [constructor]", (lab) => {
+  same("what the constructor throws [client:SyntaxError] [client:RangeError]", (lab) => {
     const { WebSocket } = lab.lib
     const made: Array<WebSocket> = []
     const make = (...args: ReadonlyArray<unknown>): unknown =>
@@ -400,7 +401,7 @@ describe("a client's request", () => {
       lab.note(protocolVersion, make("ws://127.0.0.1:9", { protocolVersion }))
     for (const socket of made) socket.on("error", () => {})
   })
-  same("protocols among the options [option:protocols]", async (lab) => {
+  same("protocols among the options [option:protocols] [client:protocols] [client:options-second]", async (lab) => {
     const { port, server } = await lab.server()
     server.on("connection", (_, request) => lab.note(request.headers["sec-websocket-protocol"]))
     for (const args of [
@@ -435,7 +436,7 @@ describe("a handshake that is given up", () => {
     await closed(client)
   })
   for (const verb of ["close", "terminate"] as const) {
-    same(`${verb} while connecting [method:${verb}]`, async (lab) => {
+    same(`${verb} while connecting `, async (lab) => {
       const port = await lab.rawServer(() => {})
       const client = lab.observe(lab.client(port), "client")
       lab.note(client.readyState)
@@ -464,7 +465,7 @@ describe("a handshake that is given up", () => {
       await closed(client)
     })
   }
-  same("sending while connecting [method:send]", async (lab) => {
+  same("sending while connecting [method:not-open]", async (lab) => {
     const port = await lab.rawServer(() => {})
     const client = lab.observe(lab.client(port), "client")
     for (const verb of ["send", "ping", "pong"] as const)
@@ -539,7 +540,7 @@ describe("redirects [option:followRedirects] [option:maxRedirects] [event:redire
     await closed(client)
     lab.note(client.url.replace(/:\d+/, ":port"))
   }
-  sameEach("followed, or not", [
+  sameEach("followed, or not [client:redirects-drop]", [
     ["one", (lab) => redirecting(lab, { followRedirects: true }, 1)],
     ["ten", (lab) => redirecting(lab, { followRedirects: true }, 10)],
     ["eleven", (lab) => redirecting(lab, { followRedirects: true }, 11)],

@@ -1,7 +1,8 @@
 // The classes beneath that programs reach for: Sender, Receiver, PerMessageDeflate, and the parsers of headers.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Duplex } from "node:stream"
+import { Duplex, type Writable } from "node:stream"
 import { attempt, frame, type Lab, libraries, plain, same, sameEach, settled, takeFrames } from "./lab.ts"
 
 const classOf = (lab: Lab, name: string): new (...args: Array<unknown>) => never => Reflect.get(lab.lib, name)
@@ -11,8 +12,7 @@ const make = (
   lab: Lab,
   name: string,
   ...args: Array<unknown>
-): { readonly [name: string]: (...args: Array<unknown>) => unknown } & import("node:stream").Writable =>
-  new (classOf(lab, name))(...args)
+): { readonly [name: string]: (...args: Array<unknown>) => unknown } & Writable => new (classOf(lab, name))(...args)
 
 const sink = (chunks: Array<Buffer>): Duplex =>
   new Duplex({
@@ -89,7 +89,7 @@ describe("Sender [class:Sender]", () => {
     while (lab.log.length < 3) await settled(1)
     frames(lab, chunks)
   })
-  same("frames of a socket that were made before [property:_sender]", async (lab) => {
+  same("frames of a socket that were made before ", async (lab) => {
     const { raw, socket } = await lab.rawPair()
     const { Sender } = lab.lib as unknown as {
       readonly Sender: { frame(data: unknown, options: object): ReadonlyArray<Buffer> }

@@ -1,4 +1,5 @@
 // What becomes of a connection when a listener throws, or the process exits.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import { once } from "node:events"

@@ -24,7 +24,7 @@ describe("the constructor [server:constructor]", () => {
     "noServer false": { noServer: false }
   }
   sameEach(
-    "which options go together [option:port] [option:server] [option:noServer]",
+    "which options go together [server:options] [option:port] [option:server] [option:noServer]",
     Object.entries(given).map(
       ([name, options]) =>
         [
@@ -46,25 +46,28 @@ describe("the constructor [server:constructor]", () => {
         ] as const
     )
   )
-  same("listens, and calls back [option:host] [option:backlog] [event:listening] [method:address]", async (lab) => {
-    const server = new lab.lib.WebSocketServer({ port: 0, host: "127.0.0.1", backlog: 5 }, () => lab.note("callback"))
-    observe(lab, server)
-    lab.note(server.address())
-    await once(server, "listening")
-    const address = server.address()
-    lab.note(typeof address === "object" && address !== null && [address.address, address.family, address.port > 0])
-    server.close(() => lab.note("closed"))
-    lab.note(server.address())
-    await once(server, "close")
-    lab.note(attempt(() => server.address()))
-  })
-  same("an address in use [server:error]", async (lab) => {
+  same(
+    "listens, and calls back [option:host] [option:backlog] [server-event:listening] [server:address]",
+    async (lab) => {
+      const server = new lab.lib.WebSocketServer({ port: 0, host: "127.0.0.1", backlog: 5 }, () => lab.note("callback"))
+      observe(lab, server)
+      lab.note(server.address())
+      await once(server, "listening")
+      const address = server.address()
+      lab.note(typeof address === "object" && address !== null && [address.address, address.family, address.port > 0])
+      server.close(() => lab.note("closed"))
+      lab.note(server.address())
+      await once(server, "close")
+      lab.note(attempt(() => server.address()))
+    }
+  )
+  same("an address in use [server-event:error]", async (lab) => {
     const { port } = await lab.server()
     const server = new lab.lib.WebSocketServer({ port, host: "127.0.0.1" })
     const [error] = await once(server, "error")
     lab.note(error.code, error.syscall)
   })
-  same("a plain request gets 426", async (lab) => {
+  same("a plain request gets 426 [server:426]", async (lab) => {
     const { port } = await lab.server()
     const response = await fetch(`http://127.0.0.1:${port}/`)
     lab.note(
@@ -76,7 +79,7 @@ describe("the constructor [server:constructor]", () => {
   })
 })
 
-describe("the end [server:close] [event:close of a server]", () => {
+describe("the end [server:close] [server-event:close]", () => {
   same("waits for the clients", async (lab) => {
     const { client, remote, server } = await lab.pair()
     observe(lab, server)
@@ -99,7 +102,7 @@ describe("the end [server:close] [event:close of a server]", () => {
   })
   for (const clientTracking of [true, false]) {
     same(
-      `on a server of somebody's, clientTracking ${clientTracking} [option:clientTracking] [property:clients]`,
+      `on a server of somebody's, clientTracking ${clientTracking} [option:clientTracking] [server:clients]`,
       async (lab) => {
         const { port, server: outer } = await lab.http((_, response) => response.end("plain"))
         const server = new lab.lib.WebSocketServer({ server: outer, clientTracking })
@@ -122,7 +125,7 @@ describe("the end [server:close] [event:close of a server]", () => {
       }
     )
   }
-  same("without a server [method:address]", async (lab) => {
+  same("without a server [server:address]", async (lab) => {
     const server = new lab.lib.WebSocketServer({ noServer: true })
     observe(lab, server)
     lab.note(attempt(() => server.address()))
@@ -155,7 +158,7 @@ describe("the end [server:close] [event:close of a server]", () => {
   })
 })
 
-describe("by hand [method:handleUpgrade] [method:shouldHandle]", () => {
+describe("by hand [server:handleUpgrade] [server:shouldHandle]", () => {
   same("twice for one socket", async (lab) => {
     const { port, server: outer } = await lab.http()
     const server = new lab.lib.WebSocketServer({ noServer: true })
@@ -252,7 +255,7 @@ describe("sockets of another class [option:WebSocket]", () => {
 })
 
 describe("many clients", () => {
-  same("a broadcast, and who is left [property:clients]", async (lab) => {
+  same("a broadcast, and who is left [server:clients]", async (lab) => {
     const { port, server } = await lab.server()
     server.on("connection", (socket) => {
       socket.on("message", (data, isBinary) => {
