@@ -75,7 +75,7 @@ class Reading implements FrameSink {
   feed(chunk: Buffer): void {
     if (this.over) return
     const violation = this.decoder.feed(chunk)
-    if (violation === undefined || this.over) return
+    if (violation === undefined || this.over || this.receiver.dead) return
     this.over = true
     this.receiver.onerror(reasonOf(violation), violation.closeCode)
   }
