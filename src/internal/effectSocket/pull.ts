@@ -1,0 +1,87 @@
+import { Deferred, Effect, Exit, Pull, type Scope, Stream } from "effect"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type * as EffectSocket from "effect/socket/Socket"
+import type { Message } from "../socket/inbox.ts"
+import { alreadyReading, LiveSocket } from "../socket/live.ts"
+import type { Socket } from "../socket/model.ts"
+import { closeError, effectError } from "./error.ts"
+
+type Batch = Effect.Effect<NonEmptyReadonlyArray<Message>, EffectSocket.SocketError>
+
+/** Reads a socket batch by batch, until it is released: that fails a pull that waits, and every later one. */
+export interface Puller {
+  readonly pull: Batch
+  readonly release: () => void
+}
+
+/** What a pull fails with once its reader's scope is closed: nobody waits for a close frame there. */
+const released = Effect.fail(closeError(1006))
+
+/** Takes a socket's messages. Fails when somebody reads frames. */
+export const pullerOf = (socket: Socket): Effect.Effect<Puller, EffectSocket.SocketError, Scope.Scope> =>
+  socket instanceof LiveSocket ? Effect.suspend(() => ofLive(socket)) : ofStream(socket)
+
+/** Straight out of the inbox: a pull resumes in the read that brought its batch, and costs no fiber. */
+const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket.SocketError> => {
+  const { inbox } = socket
+  if (!inbox.claimMessages()) return Effect.fail(effectError(alreadyReading, "read"))
+  let over = false
+  let waiting: ((batch: Batch) => void) | undefined
+  const taken = (): Batch => {
+    if (over) return released
+    if (inbox.isEmpty) return Effect.fail(endOf(socket))
+    // Messages were claimed, and the inbox isn't empty.
+    return Effect.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
+  }
+  const settle = (): void => {
+    const resume = waiting
+    waiting = undefined
+    resume?.(taken())
+  }
+  const stop = Effect.sync(() => {
+    inbox.waiter = waiting = undefined
+  })
+  const wait: Batch = Effect.callback((resume) => {
+    if (inbox.waiter !== undefined) {
+      resume(Effect.fail(effectError(alreadyReading, "read")))
+      return undefined
+    }
+    inbox.waiter = settle
+    waiting = resume
+    return stop
+  })
+  return Effect.succeed({
+    pull: Effect.suspend(() => (inbox.isEmpty && !inbox.over && !over ? wait : taken())),
+    release: () => {
+      over = true
+      if (waiting === undefined) return
+      inbox.waiter = undefined
+      settle()
+    }
+  })
+}
+
+/** How a live socket ended, once nothing more will come: a normal close is an error too, as Effect has it. */
+const endOf = (socket: LiveSocket<unknown>): EffectSocket.SocketError => {
+  const end = socket.messagesEnd()
+  const reason = Exit.isFailure(end) ? end.cause.reasons[0] : undefined
+  if (reason?._tag === "Fail" && reason.error._tag === "SocketError") return effectError(reason.error, "read")
+  const { closeReceived } = socket.connection
+  return closeError(closeReceived?.code ?? 1005, closeReceived?.reason)
+}
+
+const ofStream = (socket: Socket): Effect.Effect<Puller, never, Scope.Scope> =>
+  Effect.map(Stream.toPull(socket.messages), (next) => {
+    const whenReleased = Deferred.makeUnsafe<never, EffectSocket.SocketError>()
+    const ended = Effect.flatMap(socket.closed, ({ received }) =>
+      Effect.fail(closeError(received === undefined ? 1006 : (received.code ?? 1005), received?.reason))
+    )
+    const pull = Pull.catchDone(
+      Effect.mapError(next, (error) => (error._tag === "SocketError" ? effectError(error, "read") : error)),
+      () => ended
+    )
+    return {
+      pull: Effect.raceFirst(pull, Deferred.await(whenReleased)),
+      release: () => Deferred.doneUnsafe(whenReleased, released)
+    }
+  })
