@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { WebSocket } from "effect-ws/ws/legacy"
 import * as http from "node:http"
 import * as https from "node:https"
-import { mkdtempSync, rmSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import type * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -141,6 +142,23 @@ describe("new WebSocket", () => {
       socket.terminate()
       const refused = new WebSocket(`wss://localhost:${port}/`, { ca: cert })
       assert.instanceOf(await errorOf(refused), Error)
+    })
+  )
+
+  it(
+    "shows a certificate out of an archive with a passphrase",
+    using(async (resources) => {
+      const folder = mkdtempSync(join(tmpdir(), "effect-ws-"))
+      resources.add(() => rmSync(folder, { recursive: true }))
+      const { cert, key } = makeCertificate()
+      writeFileSync(join(folder, "all.pem"), key + cert)
+      const [input, output] = [join(folder, "all.pem"), join(folder, "all.p12")]
+      execFileSync("openssl", ["pkcs12", "-export", "-in", input, "-out", output, "-passout", "pass:secret"])
+      const server = await secure(resources, { requestCert: true, rejectUnauthorized: true, ca: cert })
+      const options = { ca: server.cert, pfx: readFileSync(output), passphrase: "secret" }
+      const socket = new WebSocket(`wss://localhost:${server.port}/`, options)
+      assert.strictEqual((await once(socket, "message"))[0], "/")
+      socket.terminate()
     })
   )
 

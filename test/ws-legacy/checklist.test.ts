@@ -1,0 +1,28 @@
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import { rows } from "./rows.ts"
+import { scenarios } from "./scenarios.ts"
+
+const folder = new URL("./", import.meta.url)
+
+/** The titles of the tests in this folder, as they stand in the sources. */
+const titles = new Set(Object.keys(scenarios))
+for (const file of readdirSync(folder).filter((file) => file.endsWith(".test.ts"))) {
+  const source = readFileSync(new URL(file, folder), "utf8")
+  for (const [, title = ""] of source.matchAll(/\bit(?:\.\w+)?\(\s*"([^"]+)"/g)) titles.add(title)
+}
+
+describe("every row of the API", () => {
+  for (const [name, { says, tests }] of Object.entries(rows)) {
+    it(`${name}: ${says}`, () => {
+      assert.isAbove(tests.length, 0, "no test")
+      for (const test of tests) assert.isTrue(titles.has(test), `no such test: ${test}`)
+    })
+  }
+
+  it("has no scenario that holds nothing", () => {
+    const held = new Set(Object.values(rows).flatMap(({ tests }) => tests))
+    const idle = Object.keys(scenarios).filter((name) => !held.has(name))
+    assert.deepStrictEqual(idle, [])
+  })
+})
