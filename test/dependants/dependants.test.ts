@@ -1,0 +1,43 @@
+/**
+ * Programs on real dependants of `ws`, with this package in its place. Each makes its own assertions, and has to end by
+ * itself, without a word: a connection, a timer or a listener that is left behind keeps it running, or warns.
+ */
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { build } from "./build.ts"
+import { run } from "./run.ts"
+
+/** Milliseconds that a program may take: many times what it does on a machine that has other things to do. */
+const limit = 30_000
+
+/** The programs, and the files of the dependants which ask for `ws`. */
+const programs = {
+  "effect-http-server": ["@effect/platform-node-shared/dist/NodeWS.js"],
+  "effect-socket-server": ["@effect/platform-node-shared/dist/NodeWS.js"],
+  "engine.io": ["engine.io-client/build/esm-debug/transports/websocket.node.js", "engine.io/build/server.js"],
+  // Its server and its client are given what they use
+  "graphql-ws": [],
+  jsdom: ["jsdom/lib/jsdom/living/websockets/WebSocket-impl.js"],
+  "socket.io": [
+    "engine.io-client/build/esm-debug/transports/websocket.node.js",
+    "engine.io/build/server.js",
+    "socket.io-adapter/dist/in-memory-adapter.js"
+  ],
+  wscat: ["wscat/bin/wscat"],
+  // Its provider is given what it uses
+  "y-websocket": []
+} as const
+
+describe("dependants of ws", () => {
+  beforeAll(build, 60_000)
+
+  for (const [name, files] of Object.entries(programs)) {
+    it(name, { timeout: limit + 5000 }, async () => {
+      const { output, status, substituted } = await run(new URL(`programs/${name}.ts`, import.meta.url), limit)
+      assert.deepStrictEqual([status, output], [0, ""])
+      assert.deepStrictEqual(
+        [...new Set(substituted)],
+        files.map((file) => `node_modules/${file}`)
+      )
+    })
+  }
+})
