@@ -5,12 +5,17 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
 import { SocketError } from "./error.ts"
+import { Socks5Client } from "./socks5.ts"
 
 /** How a client reaches the server. */
 export interface DialOptions {
   /** TLS options, for `wss:`: `ca`, `cert`, `key`, `passphrase`, `rejectUnauthorized`, `servername`, … as `node:tls` has them. */
   readonly tls?: tls.ConnectionOptions | undefined
-  /** An HTTP proxy to connect through (CONNECT, RFC 9110 §9.3.6): `http://user:password@host:port`, or `https:`. */
+  /**
+   * A proxy to connect through: `http://user:password@host:port` or `https:` for one that knows CONNECT (RFC 9110
+   * §9.3.6), `socks5:` for SOCKS 5 (RFC 1928, RFC 1929), which resolves the name of the server too. Default ports: 80,
+   * 443, 1080.
+   */
   readonly proxy?: string | URL | undefined
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
@@ -34,7 +39,7 @@ export const dial = (request: ClientRequest, options: DialOptions): Effect.Effec
   const tcp =
     options.proxy === undefined
       ? established(() => net.connect({ ...options.net, host: request.host, port: request.port }), "connect", place)
-      : tunnel(new URL(options.proxy), request)
+      : proxied(String(options.proxy), request)
   return request.secure ? Effect.flatMap(tcp, (socket) => secure(socket, request, options.tls)) : tcp
 }
 
@@ -80,14 +85,35 @@ const secure = (
     `${request.host}:${request.port}`
   )
 
+const proxied = (proxy: string, request: ClientRequest): Effect.Effect<net.Socket, SocketError> => {
+  const url = URL.parse(proxy)
+  if (url?.protocol === "http:" || url?.protocol === "https:") return tunnel(url, request)
+  if (url?.protocol === "socks5:" || url?.protocol === "socks5h:") return socks(url, request)
+  return Effect.fail(openFailed("cannot use the proxy", "its URL must begin with http:, https: or socks5:"))
+}
+
+const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1")
+
+const decode = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+const noWay = (proxy: URL, request: ClientRequest): string =>
+  `the proxy ${proxy.host} gives no way to ${authority(request)}`
+
+const authority = ({ host, port }: ClientRequest): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
+
 const tunnel = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, SocketError> =>
   Effect.callback((resume) => {
-    const host = request.host.includes(":") ? `[${request.host}]` : request.host
-    const target = `${host}:${request.port}`
-    const what = `the proxy ${proxy.host} gives no way to ${target}`
-    const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
+    const target = authority(request)
+    const what = noWay(proxy, request)
+    const credentials = `${decode(proxy.username)}:${decode(proxy.password)}`
     const connect = (proxy.protocol === "https:" ? https : http).request({
-      host: proxy.hostname,
+      host: hostOf(proxy),
       ...(proxy.port === "" ? {} : { port: proxy.port }),
       method: "CONNECT",
       path: target,
@@ -99,12 +125,70 @@ const tunnel = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, S
           : { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` })
       }
     })
-    connect.once("connect", (response, socket) => {
-      if (response.statusCode === 200) return resume(Effect.succeed(socket as net.Socket))
-      socket.destroy()
-      resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
+    connect.once("connect", (response, socket, head) => {
+      if (response.statusCode !== 200) {
+        socket.destroy()
+        return resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
+      }
+      if (head.length > 0) socket.unshift(head)
+      resume(Effect.succeed(socket as net.Socket))
     })
     connect.on("error", (cause) => resume(Effect.fail(openFailed(what, cause))))
     connect.end()
     return Effect.sync(() => connect.destroy())
+  })
+
+const defaultSocksPort = 1080
+
+const socks = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, SocketError> => {
+  const credentials =
+    proxy.username === "" && proxy.password === ""
+      ? undefined
+      : { user: decode(proxy.username), password: decode(proxy.password) }
+  const client = new Socks5Client({ host: request.host, port: request.port, credentials })
+  const what = noWay(proxy, request)
+  if (client.invalid !== undefined) return Effect.fail(openFailed(what, client.invalid))
+  const port = proxy.port === "" ? defaultSocksPort : Number(proxy.port)
+  return Effect.flatMap(
+    established(() => net.connect({ host: hostOf(proxy), port }), "connect", `the proxy ${proxy.host}`),
+    (socket) => negotiate(socket, client, what)
+  )
+}
+
+/** Has a SOCKS proxy open the way; what comes from beyond it stays in the socket, for whoever reads next. */
+const negotiate = (socket: net.Socket, client: Socks5Client, what: string): Effect.Effect<net.Socket, SocketError> =>
+  Effect.callback((resume) => {
+    const stop = (): void => {
+      socket.off("readable", onReadable)
+      socket.off("error", onError)
+      socket.off("close", onClose)
+    }
+    const give = (cause: unknown): void => {
+      stop()
+      socket.on("error", () => {})
+      socket.destroy()
+      resume(Effect.fail(openFailed(what, cause)))
+    }
+    const onError = (cause: Error): void => give(cause)
+    const onClose = (): void => give("it ended the connection")
+    const onReadable = (): void => {
+      const chunk: unknown = socket.read()
+      if (!(chunk instanceof Buffer)) return
+      const step = client.receive(chunk)
+      if (step._tag === "Send") socket.write(step.bytes)
+      if (step._tag === "Refused") give(step.message)
+      if (step._tag !== "Open") return
+      stop()
+      if (step.rest.length > 0) socket.unshift(step.rest)
+      resume(Effect.succeed(socket))
+    }
+    socket.on("readable", onReadable)
+    socket.on("error", onError)
+    socket.on("close", onClose)
+    socket.write(client.greeting)
+    return Effect.sync(() => {
+      stop()
+      socket.on("error", () => {})
+      socket.destroy()
+    })
   })
