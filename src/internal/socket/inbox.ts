@@ -124,12 +124,12 @@ export class Inbox implements Face {
     // Nobody may ever ask for frames: pings and pongs alone must not stop the reading.
     if (this.view === "unclaimed" && this.size + end - start + overhead > this.limit) return
     const payload = bytes.subarray(start, end)
-    this.add(
-      opcode === Opcode.close
-        ? { _tag: "Close", fin: true, rsv: 0, ...decodeClose(bytes, start, end), payload }
-        : { _tag: opcode === Opcode.ping ? "Ping" : "Pong", fin: true, rsv: 0, payload },
-      end - start
-    )
+    if (opcode === Opcode.close) {
+      // The last frame there is; it is kept however much waits before it.
+      this.keep({ _tag: "Close", fin: true, rsv: 0, ...decodeClose(bytes, start, end), payload }, end - start)
+    } else {
+      this.add({ _tag: opcode === Opcode.ping ? "Ping" : "Pong", fin: true, rsv: 0, payload }, end - start)
+    }
   }
 
   batchEnd(): void {
