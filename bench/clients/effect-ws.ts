@@ -8,10 +8,11 @@ import { begin, Conversation, fail, forEachConnection, mode, urlFor } from "./pr
 type Connection = Library.Socket.Socket
 type Talk = Effect.Effect<void, Library.Socket.SocketError>
 
+// zlib's own level, which the others use: our default is quicker, and it would be no fair race.
 const compression = {
   off: false,
-  reset: true,
-  kept: { serverNoContextTakeover: false, clientNoContextTakeover: false }
+  reset: { level: -1 },
+  kept: { level: -1, serverNoContextTakeover: false, clientNoContextTakeover: false }
 } as const
 
 const options = { compression: compression[mode.compression] }
