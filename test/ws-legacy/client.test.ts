@@ -35,6 +35,15 @@ const secure = async (
   return { port: portOf(web), ...certificate }
 }
 
+/** The head with which a Hixie-76 server agrees. */
+const hixieLines = (request: http.IncomingMessage): Array<string> => [
+  "HTTP/1.1 101 WebSocket Protocol Handshake",
+  "Upgrade: WebSocket",
+  "Connection: Upgrade",
+  `Sec-WebSocket-Origin: ${request.headers.origin}`,
+  `Sec-WebSocket-Location: ws://${request.headers.host}/`
+]
+
 describe("new WebSocket", () => {
   it(
     "takes its options in the second place or the third",
@@ -244,6 +253,33 @@ describe("new WebSocket", () => {
       await peer.rest()
       assert.strictEqual(socket.readyState, WebSocket.CLOSED)
       assert.strictEqual(socket.listenerCount("error"), 0)
+    })
+  )
+
+  it(
+    "checks the answer of a Hixie-76 server, wherever it is cut",
+    using(async (resources) => {
+      const web = await httpServer(resources)
+      const gone = new Promise<void>((resolve) => {
+        web.once("upgrade", async (request: http.IncomingMessage, socket: net.Socket) => {
+          socket.on("end", resolve)
+          socket.resume()
+          socket.write(`${hixieLines(request).join("\r\n")}\r\n\r\n12345678`)
+          await turn()
+          await turn()
+          socket.write("90123456")
+        })
+      })
+      const socket = new WebSocket(`ws://127.0.0.1:${portOf(web)}/`, { protocolVersion: "hixie-76" })
+      assert.strictEqual(await errorOf(socket), "invalid server key")
+      await gone
+
+      web.once("upgrade", (request: http.IncomingMessage, socket: net.Socket) => {
+        socket.resume()
+        socket.end(`${hixieLines(request).join("\r\n")}\r\n\r\n12345678`)
+      })
+      const cut = new WebSocket(`ws://127.0.0.1:${portOf(web)}/`, { protocolVersion: "hixie-76" })
+      assert.match(String(await errorOf(cut)), /socket hang up/)
     })
   )
 

@@ -1,7 +1,8 @@
 import { afterAll, assert, beforeAll, describe, it, vi } from "@effect/vitest"
 import { WebSocket } from "effect-ws/ws/legacy"
-import { connectionOf, once, pair, rawClient, serve, type ServerOptions, type Socket } from "./peers.ts"
+import { connectionOf, once, pair, rawClient, rawServer, serve, type ServerOptions, type Socket } from "./peers.ts"
 import {
+  bare,
   hixieExample,
   hixieRequest,
   masked,
@@ -50,6 +51,21 @@ describe("close", () => {
       raw.socket.end()
       await closed
       assert.deepStrictEqual(events, ["still talking", [4000, "why"]])
+    })
+  )
+
+  it(
+    "ends the transport as a client too, once both close frames are on their way",
+    using(async (resources) => {
+      const { upgraded, url } = await rawServer(resources)
+      const socket = new WebSocket(url)
+      const [, peer] = await upgraded
+      await once(socket, "open")
+      socket.close(1000)
+      const frame = await peer.frame()
+      assert.deepStrictEqual([frame?.opcode, frame?.masked], [8, true])
+      peer.write(bare(8, Buffer.from([0x03, 0xe8])))
+      assert.strictEqual((await peer.rest()).length, 0)
     })
   )
 

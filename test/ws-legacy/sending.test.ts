@@ -79,6 +79,27 @@ describe("send", () => {
   )
 
   it(
+    "is done with bytes that are no Buffer even when the peer doesn't read",
+    using(async (resources) => {
+      const { raw, theirs } = await rawPair(resources)
+      raw.socket.pause()
+      const filler = Buffer.alloc(1024 * 1024)
+      let sent = 0
+      while (theirs.bufferedAmount === 0) {
+        theirs.send(filler)
+        sent++
+        await turn()
+      }
+      const bytes = new Uint8Array(20_000).fill(1)
+      theirs.send(bytes)
+      bytes.fill(2)
+      raw.socket.resume()
+      for (let count = 0; count < sent; count++) await raw.frame()
+      assert.strictEqual((await raw.frame())?.payload.indexOf(2), -1)
+    })
+  )
+
+  it(
     "writes numbers as text, never memory",
     using(async (resources) => {
       const { raw, theirs } = await rawPair(resources)

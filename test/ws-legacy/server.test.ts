@@ -276,12 +276,14 @@ describe("the handshake of a server", () => {
     "takes the first word of verifyClient and of handleProtocols",
     using(async (resources) => {
       const later: Array<() => void> = []
-      const { port } = await serve(WebSocket, resources, {
+      const { port, server } = await serve(WebSocket, resources, {
         verifyClient: (_info, cb) => {
+          cb(true)
           cb(true)
           cb(false)
         },
         handleProtocols: (_list, cb) => {
+          cb(true)
           cb(true)
           cb(false)
           later.push(() => cb(true))
@@ -290,6 +292,7 @@ describe("the handshake of a server", () => {
       const raw = await rawClient(resources, port)
       assert.match(String((await raw.head())[0]), / 101 /)
       later[0]?.()
+      assert.lengthOf(server.clients, 1)
       const late = await serve(WebSocket, resources, {
         handleProtocols: (_list, cb) => void later.push(() => cb(true))
       })

@@ -161,15 +161,11 @@ export const pipeMessage = (link: Link, source: Readable, options: SendOptions, 
   const pieces = piecesOf(link, options)
   link.queue = [{ run: () => {}, cancel: () => stop(notOpened()) }]
 
-  const resume = (): void => {
-    source.resume()
-  }
   const stop = (error: Error | undefined): void => {
     source.off("data", onData)
     source.off("end", onEnd)
     source.off("error", onError)
     source.off("close", onClose)
-    connection.forget(resume)
     if (error === undefined) return
     source.pause()
     if (connection.isOpen) {
@@ -188,7 +184,7 @@ export const pipeMessage = (link: Link, source: Readable, options: SendOptions, 
       process.nextTick(runQueue, link)
     } else if (connection.full) {
       source.pause()
-      connection.whenDrained(resume)
+      connection.whenDrained(() => void source.resume())
     }
   }
   const onData = (data: unknown): void => push(data, false)
