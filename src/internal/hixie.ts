@@ -1,8 +1,9 @@
 import { Assembler } from "./assembler.ts"
-import type { Capabilities, Codec, Decoder, DecoderOptions, Encoder, FrameSink } from "./codec.ts"
+import type { Capabilities, Codec, DecoderOptions, Encoder, FrameSink } from "./codec.ts"
 import { Opcode } from "./opcode.ts"
 import type { Output } from "./output.ts"
 import { referenceSize } from "./output.ts"
+import { PausableDecoder } from "./pausableDecoder.ts"
 import { Utf8Validator } from "./utf8.ts"
 import * as Violation from "./violation.ts"
 
@@ -39,14 +40,11 @@ type State =
  * to 7F, read and discarded. Whatever is read is bounded by the size of a message, discarded or not. The draft puts
  * U+FFFD where text isn't UTF-8; here that ends the connection, as RFC 6455 §8.1 has it.
  */
-export class HixieDecoder implements Decoder {
-  suspended = false
-  violation: Violation.Violation | undefined = undefined
+export class HixieDecoder extends PausableDecoder {
   private readonly sink: FrameSink
   private readonly maxMessageSize: number
   private readonly validateText: boolean
   private state: State = "type"
-  private parsing = false
 
   // A frame that ends with a terminator: its size so far, and its text when an earlier chunk began it.
   private size = 0
@@ -58,58 +56,28 @@ export class HixieDecoder implements Decoder {
   private length = 0
   private digits = 0
 
-  /** What came while suspended. */
-  private backlog: Array<Buffer> | undefined = undefined
-
   constructor(sink: FrameSink, options: DecoderOptions) {
+    super()
     this.sink = sink
     this.maxMessageSize = options.maxMessageSize
     this.validateText = options.skipUtf8Validation !== true
-  }
-
-  feed(chunk: Buffer): Violation.Violation | undefined {
-    if (this.violation === undefined && chunk.length > 0) {
-      if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
-      else this.parse(chunk)
-    }
-    return this.proceed()
-  }
-
-  suspend(): void {
-    this.suspended = true
-  }
-
-  resume(): Violation.Violation | undefined {
-    this.suspended = false
-    return this.proceed()
   }
 
   get partial(): boolean {
     return this.state !== "type"
   }
 
-  /** Parses what was kept. Inside a sink it does nothing: the bytes under way go first. */
-  private proceed(): Violation.Violation | undefined {
-    while (!this.suspended && !this.parsing && this.violation === undefined) {
-      const chunk = this.backlog?.shift()
-      if (chunk === undefined) break
-      this.parse(chunk)
-    }
-    return this.violation
-  }
-
-  private parse(chunk: Buffer): void {
-    this.parsing = true
+  protected parse(chunk: Buffer): number {
     let pos = 0
     while (pos < chunk.length && this.violation === undefined) {
-      if (this.suspended) {
-        ;(this.backlog ??= []).unshift(chunk.subarray(pos))
-        break
-      }
+      if (this.suspended) return pos
       pos = this.step(chunk, pos)
     }
-    if (this.violation !== undefined) this.backlog = this.text = this.utf8 = undefined
-    this.parsing = false
+    return chunk.length
+  }
+
+  protected release(): void {
+    this.text = this.utf8 = undefined
   }
 
   /** Reads on within one state, and answers how far it came. */
@@ -124,6 +92,7 @@ export class HixieDecoder implements Decoder {
         return this.readDelimited(chunk, pos)
       }
       case "length": {
+        this.taken = pos + 1
         this.readDigit(chunk[pos])
         return pos + 1
       }
@@ -178,6 +147,7 @@ export class HixieDecoder implements Decoder {
       if (!this.isValid(chunk, pos, end)) this.violation = Violation.invalidUtf8
       else if (this.state === "text") (this.text ??= new Assembler(Opcode.text, 0, size)).append(chunk, pos, end)
     } else {
+      this.taken = found + 1
       this.deliver(chunk, pos, end)
       return found + 1
     }

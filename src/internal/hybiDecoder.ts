@@ -1,8 +1,9 @@
 import { isUtf8 } from "node:buffer"
 import { isWireCloseCode } from "./closeCode.ts"
-import type { Decoder, DecoderOptions, FrameSink } from "./codec.ts"
+import type { DecoderOptions, FrameSink } from "./codec.ts"
 import { applyMask } from "./mask.ts"
 import { Opcode } from "./opcode.ts"
+import { PausableDecoder } from "./pausableDecoder.ts"
 import { Utf8Validator } from "./utf8.ts"
 import * as Violation from "./violation.ts"
 
@@ -16,8 +17,7 @@ const empty = Buffer.alloc(0)
  * cut is gathered in a buffer of its own, after its length was checked. Every check is made at the first byte that
  * settles it, so that the same bytes, however they are cut, end in the same frames and the same violation.
  */
-export class HybiDecoder implements Decoder {
-  suspended = false
+export class HybiDecoder extends PausableDecoder {
   private readonly sink: FrameSink
   private readonly server: boolean
   private readonly maxMessageSize: number
@@ -25,7 +25,6 @@ export class HybiDecoder implements Decoder {
   private readonly validateText: boolean
   private readonly minimalLength: boolean
   private readonly maxChunks: number
-  violation: Violation.Violation | undefined = undefined
 
   // The frame under way.
   private opcode = 0
@@ -48,14 +47,8 @@ export class HybiDecoder implements Decoder {
   private compressed = false
   private utf8: Utf8Validator | undefined = undefined
 
-  /** What came while suspended. */
-  private backlog: Array<Buffer> | undefined = undefined
-  /** Whether a sink is being called, or may be: what it feeds or resumes waits for the bytes under way. */
-  private parsing = false
-  /** How far the chunk under way is taken while a sink is being called. */
-  private taken = 0
-
   constructor(sink: FrameSink, options: DecoderOptions) {
+    super()
     this.sink = sink
     this.server = options.role === "server"
     this.maxMessageSize = options.maxMessageSize
@@ -65,54 +58,11 @@ export class HybiDecoder implements Decoder {
     this.maxChunks = options.maxChunks ?? Infinity
   }
 
-  feed(chunk: Buffer): Violation.Violation | undefined {
-    if (this.violation === undefined && chunk.length > 0) {
-      if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
-      else this.parse(chunk)
-    }
-    return this.proceed()
-  }
-
-  suspend(): void {
-    this.suspended = true
-  }
-
-  resume(): Violation.Violation | undefined {
-    this.suspended = false
-    return this.proceed()
-  }
-
   get partial(): boolean {
     return this.headerSize > 0 || this.payload !== undefined || this.messageOpcode !== 0
   }
 
-  /** Parses what was kept. */
-  private proceed(): Violation.Violation | undefined {
-    while (!this.suspended && !this.parsing && this.violation === undefined) {
-      const chunk = this.backlog?.shift()
-      if (chunk === undefined) break
-      this.parse(chunk)
-    }
-    return this.violation
-  }
-
-  private parse(chunk: Buffer): void {
-    this.parsing = true
-    try {
-      this.parseFrames(chunk)
-    } finally {
-      if (this.parsing) this.interrupted(chunk)
-    }
-  }
-
-  /** A sink has thrown: what follows its frame waits for `resume`. */
-  private interrupted(chunk: Buffer): void {
-    this.parsing = false
-    this.suspended = true
-    if (this.taken < chunk.length) (this.backlog ??= []).unshift(chunk.subarray(this.taken))
-  }
-
-  private parseFrames(chunk: Buffer): void {
+  protected parse(chunk: Buffer): number {
     const end = chunk.length
     let pos = 0
     if (this.payload !== undefined) {
@@ -122,10 +72,7 @@ export class HybiDecoder implements Decoder {
       pos = this.gatherHeader(chunk, pos)
     }
     while (pos < end && this.violation === undefined) {
-      if (this.suspended) {
-        ;(this.backlog ??= []).unshift(chunk.subarray(pos))
-        break
-      }
+      if (this.suspended) return pos
       const size = this.parseHeader(chunk, pos, end - pos)
       if (size === 0) {
         this.keepHeader(chunk, pos)
@@ -144,10 +91,11 @@ export class HybiDecoder implements Decoder {
         pos = this.fill((this.payload = roomIn(chunk, pos - size, this.length) ?? this.makeRoom(end - pos)), chunk, pos)
       }
     }
-    if (this.violation !== undefined) {
-      this.payload = this.backlog = this.utf8 = undefined
-    }
-    this.parsing = false
+    return end
+  }
+
+  protected release(): void {
+    this.payload = this.utf8 = undefined
   }
 
   /** Parses the header at `at`, RFC 6455 §5.2. Answers its size, 0 when bytes are missing, -1 on a violation. */

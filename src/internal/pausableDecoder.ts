@@ -1,0 +1,71 @@
+import type { Decoder } from "./codec.ts"
+import type { Violation } from "./violation.ts"
+
+/**
+ * What the decoders of all drafts have in common: pausing in the middle of what was read, and going on from there, also
+ * when the sink itself feeds, suspends, resumes or throws.
+ */
+export abstract class PausableDecoder implements Decoder {
+  suspended = false
+  violation: Violation | undefined = undefined
+  /** How far the chunk under way is taken. Kept by `parse` for each call of a sink, which may throw. */
+  protected taken = 0
+  /** Whether a sink is being called, or may be: what it feeds or resumes waits for the bytes under way. */
+  private parsing = false
+  /** What came while suspended. */
+  private backlog: Array<Buffer> | undefined = undefined
+
+  abstract readonly partial: boolean
+
+  /** Parses a chunk until its end, a violation or a suspension, and answers how far it came. */
+  protected abstract parse(chunk: Buffer): number
+
+  /** Gives up what is of no use after a violation. */
+  protected abstract release(): void
+
+  feed(chunk: Buffer): Violation | undefined {
+    if (this.violation === undefined && chunk.length > 0) {
+      if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
+      else this.read(chunk)
+    }
+    return this.proceed()
+  }
+
+  suspend(): void {
+    this.suspended = true
+  }
+
+  resume(): Violation | undefined {
+    this.suspended = false
+    return this.proceed()
+  }
+
+  private proceed(): Violation | undefined {
+    while (!this.suspended && !this.parsing && this.violation === undefined) {
+      const chunk = this.backlog?.shift()
+      if (chunk === undefined) break
+      this.read(chunk)
+    }
+    return this.violation
+  }
+
+  private read(chunk: Buffer): void {
+    let thrown = true
+    this.parsing = true
+    this.taken = 0
+    try {
+      this.taken = this.parse(chunk)
+      thrown = false
+    } finally {
+      this.parsing = false
+      // A sink has thrown: what follows its frame waits for `resume`.
+      if (thrown) this.suspended = true
+      if (this.violation !== undefined) {
+        this.backlog = undefined
+        this.release()
+      } else if (this.taken < chunk.length) {
+        ;(this.backlog ??= []).unshift(chunk.subarray(this.taken))
+      }
+    }
+  }
+}
