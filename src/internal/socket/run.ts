@@ -1,8 +1,8 @@
-import { type Cause, Effect, Exit, Fiber, Pull, Stream } from "effect"
+import { type Cause, type Context, Effect, Exit, Fiber, Pull, Stream } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
-import { alreadyReading, LiveSocket } from "./live.ts"
 import type { Message } from "./inbox.ts"
+import { alreadyReading, LiveSocket } from "./live.ts"
 import type { Socket } from "./model.ts"
 
 type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
@@ -12,51 +12,11 @@ type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect
  * ends before the read that brought the batch does, and everything it sent leaves in one write.
  */
 export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof LiveSocket ? runLive(socket, handle) : Stream.runForEachArray(socket.messages, handle)
-
-const runLive = <Context, X, E, R>(
-  socket: LiveSocket<Context>,
-  handle: Handler<X, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
-  Effect.contextWith((context) =>
-    Pull.catchDone(
-      Effect.callback<void, SocketError | E | Cause.Done>((resume) => {
-        const { inbox } = socket
-        if (inbox.waiter !== undefined || !inbox.claimMessages()) return resume(Effect.fail(alreadyReading))
-        const fork = Effect.runForkWith(context)
-        let running: Fiber.Fiber<unknown, E> | undefined
-        const next = (): void => {
-          while (true) {
-            if (inbox.isEmpty) {
-              if (inbox.over) resume(socket.messagesEnd())
-              else inbox.waiter = next
-              return
-            }
-            // Messages were claimed, and the inbox isn't empty.
-            const batch = inbox.take() as unknown as NonEmptyReadonlyArray<Message>
-            const fiber = fork(Effect.suspend(() => handle(batch)))
-            const exit = fiber.pollUnsafe()
-            if (exit === undefined) {
-              running = fiber
-              fiber.addObserver((later) => {
-                running = undefined
-                if (Exit.isSuccess(later)) next()
-                else resume(later)
-              })
-              return
-            }
-            if (Exit.isFailure(exit)) return resume(exit)
-          }
-        }
-        next()
-        return Effect.suspend(() => {
-          inbox.waiter = undefined
-          return running === undefined ? Effect.void : Fiber.interrupt(running)
-        })
-      }),
-      () => Effect.void
-    )
-  )
+  socket instanceof LiveSocket
+    ? Effect.contextWith((context) =>
+        Effect.callback<void, SocketError | E>((resume) => new Runner(socket, handle, context, resume).start())
+      )
+    : Stream.runForEachArray(socket.messages, handle)
 
 /** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
 export const run = <X, E, R>(
@@ -73,3 +33,62 @@ export const run = <X, E, R>(
   })
 
 const ignore = (): void => {}
+
+/** Takes batches from an inbox, and has one fiber at a time. */
+class Runner<X, E, R> {
+  private readonly socket: LiveSocket<unknown>
+  private readonly handle: Handler<X, E, R>
+  private readonly context: Context.Context<R>
+  private readonly resume: (exit: Exit.Exit<void, SocketError | E>) => void
+  private running: Fiber.Fiber<X, E> | undefined = undefined
+
+  constructor(
+    socket: LiveSocket<unknown>,
+    handle: Handler<X, E, R>,
+    context: Context.Context<R>,
+    resume: (exit: Exit.Exit<void, SocketError | E>) => void
+  ) {
+    this.socket = socket
+    this.handle = handle
+    this.context = context
+    this.resume = resume
+  }
+
+  /** Answers how to stop. */
+  start(): Effect.Effect<void> {
+    const { inbox } = this.socket
+    if (inbox.waiter !== undefined || !inbox.claimMessages()) this.resume(Exit.fail(alreadyReading))
+    else this.takeAll()
+    return Effect.suspend(() => {
+      inbox.waiter = undefined
+      return this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
+    })
+  }
+
+  private readonly takeAll = (): void => {
+    const { inbox } = this.socket
+    while (!inbox.isEmpty) {
+      // Messages were claimed, and the inbox isn't empty.
+      const batch = inbox.take() as unknown as NonEmptyReadonlyArray<Message>
+      const fiber = Effect.runForkWith(this.context)(Effect.suspend(() => this.handle(batch)))
+      const exit = fiber.pollUnsafe()
+      if (exit === undefined) return this.await(fiber)
+      if (Exit.isFailure(exit)) return this.resume(exit)
+    }
+    if (inbox.over) this.resume(withoutDone(this.socket.messagesEnd()))
+    else inbox.waiter = this.takeAll
+  }
+
+  private await(fiber: Fiber.Fiber<X, E>): void {
+    this.running = fiber
+    fiber.addObserver((exit) => {
+      this.running = undefined
+      if (Exit.isFailure(exit)) this.resume(exit)
+      else this.takeAll()
+    })
+  }
+}
+
+/** The end of a pull as the end of an effect. */
+const withoutDone = (end: Exit.Exit<never, SocketError | Cause.Done>): Exit.Exit<void, SocketError> =>
+  Exit.isFailure(end) ? Pull.doneExitFromCause(end.cause) : Exit.void
