@@ -1,0 +1,149 @@
+// The frame parser and the Hixie codec: one verdict whatever the split, and what is accepted encodes to itself.
+import { isUtf8 } from "node:buffer"
+import { hash } from "node:crypto"
+import * as fc from "fast-check"
+import type { Codec, DecoderOptions, FrameSink } from "../../src/internal/codec.ts"
+import { hixie76 } from "../../src/internal/hixie.ts"
+import { hybi } from "../../src/internal/hybi.ts"
+import { encodeFrame } from "../../src/internal/hybiEncoder.ts"
+import { Opcode } from "../../src/internal/opcode.ts"
+import { Output } from "../../src/internal/output.ts"
+import * as Violation from "../../src/internal/violation.ts"
+import { cutAt, cuts, frameBytes, mutated } from "./arbitraries.ts"
+import { frameSeeds, hixieSeeds } from "./seeds.ts"
+import { expect, expectSame, type Target } from "./target.ts"
+
+interface Found {
+  readonly opcode: number
+  readonly fin: boolean
+  readonly rsv: number
+  readonly payload: Buffer
+}
+
+interface Reading {
+  readonly frames: ReadonlyArray<Found>
+  readonly violation: string | undefined
+  readonly partial: boolean
+}
+
+const read = (codec: Codec, pieces: ReadonlyArray<Buffer>, options: DecoderOptions, suspends = false): Reading => {
+  const frames: Array<Found> = []
+  const note = (opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number) => {
+    const payload = Buffer.from(bytes.subarray(start, end))
+    if (suspends) decoder.suspend()
+    if (opcode === Opcode.text && fin && rsv === 0 && options.skipUtf8Validation !== true && !isUtf8(payload)) {
+      return Violation.invalidUtf8
+    }
+    frames.push({ opcode, fin, rsv, payload })
+    return undefined
+  }
+  const sink: FrameSink = {
+    message: (opcode, rsv, bytes, start, end) => note(opcode, true, rsv, bytes, start, end),
+    fragment: (opcode, fin, rsv, bytes, start, end) =>
+      opcode === Opcode.text && fin
+        ? note(opcode, fin, 1, bytes, start, end)
+        : note(opcode, fin, rsv, bytes, start, end),
+    control: (opcode, bytes, start, end) => note(opcode, true, 0, bytes, start, end)
+  }
+  const decoder = codec.decoder(sink, options)
+  for (const piece of pieces) {
+    decoder.feed(piece)
+    while (decoder.suspended) decoder.resume()
+  }
+  return {
+    frames,
+    violation: decoder.violation === undefined ? undefined : `${decoder.violation._tag} ${decoder.violation.message}`,
+    partial: decoder.partial
+  }
+}
+
+/** Bytes as they are compared. */
+const digest = (bytes: Buffer): string =>
+  bytes.length < 200 ? bytes.toString("hex") : `${bytes.length} ${hash("md5", bytes)}`
+
+const shown = ({ frames, partial, violation }: Reading): unknown => ({
+  frames: frames.map(({ fin, opcode, payload, rsv }) => [opcode, fin, rsv, digest(payload)]),
+  violation,
+  // After a violation nothing is said about the rest.
+  partial: violation === undefined ? partial : undefined
+})
+
+const limits = fc.constantFrom(0, 1, 125, 126, 1000, 70_000, 2 ** 40)
+
+const hybiProperty = (role: "server" | "client") =>
+  fc.property(
+    frameBytes(frameSeeds, role === "server"),
+    cuts,
+    fc.record({
+      role: fc.constant(role),
+      maxMessageSize: limits,
+      allowedRsv: fc.constantFrom(0, 4, 7),
+      skipUtf8Validation: fc.boolean(),
+      minimalLength: fc.boolean()
+    }),
+    (bytes, cuts, options) => {
+      const whole = read(hybi, [Buffer.from(bytes)], options)
+      expectSame(shown(read(hybi, cutAt(bytes, cuts), options)), shown(whole), "split")
+      expectSame(shown(read(hybi, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+      if (bytes.length < 300) {
+        const single = Array.from(bytes, (byte) => Buffer.from([byte]))
+        expectSame(shown(read(hybi, single, options)), shown(whole), "byte by byte")
+      }
+      const size = whole.frames.reduce((sum, { payload }) => sum + payload.length, 0)
+      expect(size <= bytes.length, () => `${size} bytes of payload out of ${bytes.length}`)
+      if (whole.violation !== undefined || whole.partial || !options.minimalLength) return
+      expectSame(digest(reencoded(bytes, whole.frames, role === "server")), digest(bytes), "encoded again")
+    }
+  )
+
+/** The frames, encoded again with the masking keys that stand in the bytes. */
+const reencoded = (bytes: Buffer, frames: ReadonlyArray<Found>, mask: boolean): Buffer => {
+  let at = 0
+  const parts = frames.map(({ fin, opcode, payload, rsv }) => {
+    const header = payload.length < 126 ? 2 : payload.length < 65_536 ? 4 : 10
+    const key = mask ? bytes.readInt32LE(at + header) : undefined
+    const frame = encodeFrame(opcode, fin, rsv, payload, key)
+    at += frame.length
+    return frame
+  })
+  return Buffer.concat(parts)
+}
+
+const hixieProperty = fc.property(
+  mutated(hixieSeeds),
+  cuts,
+  fc.record({
+    role: fc.constantFrom("server" as const, "client" as const),
+    maxMessageSize: limits,
+    allowedRsv: fc.constant(0),
+    skipUtf8Validation: fc.boolean()
+  }),
+  (bytes, cuts, options) => {
+    const whole = read(hixie76, [Buffer.from(bytes)], options)
+    expectSame(shown(read(hixie76, cutAt(bytes, cuts), options)), shown(whole), "split")
+    expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+    const single = Array.from(bytes, (byte) => Buffer.from([byte]))
+    expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
+    if (whole.violation !== undefined || options.skipUtf8Validation) return
+    // What the draft has discarded is gone; what was told encodes to itself.
+    const written: Array<Buffer> = []
+    const output = new Output()
+    const encoder = hixie76.encoder(options.role)
+    for (const { opcode, payload } of whole.frames) {
+      if (opcode === Opcode.close) encoder.close(output, payload)
+      else encoder.text(output, Opcode.text, true, payload.toString())
+    }
+    output.flush({
+      write: (piece) => written.push(Buffer.from(piece)) > 0,
+      writeAll: (pieces) => written.push(Buffer.concat(pieces)) > 0
+    })
+    const again = read(hixie76, [Buffer.concat(written)], { ...options, maxMessageSize: 2 ** 40 })
+    expectSame(shown(again), shown({ ...whole, partial: false }), "encoded again")
+  }
+)
+
+export const targets: ReadonlyArray<Target> = [
+  { name: "frames-server", property: hybiProperty("server") },
+  { name: "frames-client", property: hybiProperty("client") },
+  { name: "hixie", property: hixieProperty }
+]

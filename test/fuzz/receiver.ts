@@ -1,0 +1,106 @@
+// The receiver of `ws` and that of the `ws` face, on the same bytes: the same events, the same error.
+import * as fc from "fast-check"
+import type { EventEmitter } from "node:events"
+import { createRequire } from "node:module"
+import { PerMessageDeflate as OurDeflate } from "../../src/ws/PerMessageDeflate.ts"
+import { Receiver as OurReceiver } from "../../src/ws/Receiver.ts"
+import { cutAt, cuts, frameBytes } from "./arbitraries.ts"
+import { frameSeeds } from "./seeds.ts"
+import { expectSame, type Target } from "./target.ts"
+
+interface Receiver extends EventEmitter {
+  readonly writableEnded: boolean
+  write(chunk: Uint8Array, done: () => void): boolean
+}
+
+interface Options {
+  readonly isServer: boolean
+  readonly maxPayload: number
+  readonly maxFragments: number
+  readonly skipUTF8Validation: boolean
+  readonly extensions: { readonly [name: string]: unknown }
+}
+
+interface Deflate {
+  accept(offers: ReadonlyArray<object>): object
+}
+
+interface Library {
+  readonly Receiver: new (options: Options) => Receiver
+  readonly PerMessageDeflate: new (options: { readonly isServer: boolean; readonly maxPayload: number }) => Deflate
+}
+
+const theirs = createRequire(import.meta.url)("ws") as Library
+const ours = { Receiver: OurReceiver, PerMessageDeflate: OurDeflate } as unknown as Library
+
+const hear = async (
+  library: Library,
+  pieces: ReadonlyArray<Buffer>,
+  { compressed, ...options }: Omit<Options, "extensions"> & { readonly compressed: boolean }
+): Promise<ReadonlyArray<string>> => {
+  const deflate = new library.PerMessageDeflate({ isServer: options.isServer, maxPayload: options.maxPayload })
+  if (compressed) deflate.accept([{}])
+  const receiver = new library.Receiver({ ...options, extensions: compressed ? { "permessage-deflate": deflate } : {} })
+  const told: Array<string> = []
+  let failed = false
+  receiver.on("message", (data: Buffer, isBinary: boolean) => told.push(`message ${isBinary} ${data.toString("hex")}`))
+  receiver.on("ping", (data: Buffer) => told.push(`ping ${data.toString("hex")}`))
+  receiver.on("pong", (data: Buffer) => told.push(`pong ${data.toString("hex")}`))
+  receiver.on("conclude", (code: number, reason: Buffer) => told.push(`conclude ${code} ${reason.toString("hex")}`))
+  const failure = new Promise<void>((resolve) => {
+    receiver.on("error", (error: Error & { readonly code?: string }) => {
+      failed = true
+      // What zlib itself says of bad data isn't ours to repeat.
+      const message = error.code?.startsWith("Z_") === true ? "" : error.message
+      told.push(`error ${error.constructor.name} ${error.code} ${message}`)
+      resolve()
+    })
+  })
+  for (const piece of pieces) {
+    if (failed || receiver.writableEnded) break
+    await Promise.race([failure, new Promise<void>((resolve) => receiver.write(piece, resolve))])
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  return told
+}
+
+/**
+ * Errors that we find where `ws` finds none yet: text that can't become UTF-8 any more is refused at once, and so is a
+ * final block of deflate that the end of the message cuts (RFC 7692 §7.2.3.4).
+ */
+const early = /WS_ERR_INVALID_UTF8|Z_DATA_ERROR/
+
+/** Errors that `ws` finds first: it inflates fragment by fragment, where we wait for the end of the message. */
+const late = /Z_DATA_ERROR|WS_ERR_UNSUPPORTED_MESSAGE_LENGTH/
+
+/** Whether two logs differ in nothing but when the error is found that ends them. */
+const differInTime = (told: ReadonlyArray<string>, expected: ReadonlyArray<string>, compressed: boolean): boolean => {
+  const same = told.findIndex((event, at) => event !== expected[at])
+  const common = same < 0 ? told.length : same
+  const [ourRest, theirRest] = [told.slice(common), expected.slice(common)]
+  return (
+    (ourRest.length === 1 && early.test(ourRest[0] ?? "") && (compressed || theirRest.length <= 1)) ||
+    (compressed && theirRest.length === 1 && late.test(theirRest[0] ?? ""))
+  )
+}
+
+const property = fc.asyncProperty(
+  fc.boolean().chain((isServer) => fc.tuple(fc.constant(isServer), frameBytes(frameSeeds, isServer))),
+  cuts,
+  fc.record({
+    maxPayload: fc.constantFrom(0, 125, 1000, 70_000),
+    maxFragments: fc.constantFrom(0, 2, 100),
+    skipUTF8Validation: fc.boolean(),
+    compressed: fc.boolean()
+  }),
+  async ([isServer, bytes], cuts, options) => {
+    // `ws` unmasks in place, as we do.
+    const given = { isServer, ...options }
+    const expected = await hear(theirs, [Buffer.from(bytes)], given)
+    const told = await hear(ours, [Buffer.from(bytes)], given)
+    if (!differInTime(told, expected, options.compressed)) expectSame(told, expected, "ws says otherwise")
+    expectSame(await hear(ours, cutAt(bytes, cuts), given), told, "split")
+  }
+)
+
+export const targets: ReadonlyArray<Target> = [{ name: "receiver-like-ws", property }]
