@@ -5,11 +5,27 @@
  * The one module that stands on Effect's unstable modules, `Cli` aside; that is why `effect-ws` doesn't export it along
  * with the others: import `effect-ws/EffectSocket`.
  */
-import { Layer } from "effect"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as NodeServices from "@effect/platform-node/NodeServices"
+import { Layer, type Scope } from "effect"
+import type { LazyArg } from "effect/Function"
+import type * as Etag from "effect/http/Etag"
+import type * as HttpPlatform from "effect/http/HttpPlatform"
+import * as HttpServer from "effect/http/HttpServer"
+import type { ServeError } from "effect/http/HttpServerError"
 import * as EffectSocket from "effect/socket/Socket"
+import * as SocketServer from "effect/socket/SocketServer"
+import type * as http from "node:http"
+import type * as https from "node:https"
 import { ofConnect, ofOpen } from "./internal/effectSocket/adapter.ts"
+import { type HttpServerOptions, makeHttpServer } from "./internal/effectSocket/httpServer.ts"
+import { makeSocketServer } from "./internal/effectSocket/socketServer.ts"
+import type * as Server from "./Server.ts"
 import * as Socket from "./Socket.ts"
 import { WebSocket } from "./ws/WebSocket.ts"
+
+export { type HttpServerOptions, makeHttpServer, type WebSocketOptions } from "./internal/effectSocket/httpServer.ts"
+export { Connection, makeSocketServer } from "./internal/effectSocket/socketServer.ts"
 
 /**
  * A connection as one of Effect's sockets.
@@ -27,7 +43,7 @@ export const toSocket: (socket: Socket.Socket) => EffectSocket.Socket = ofOpen
  * whose connection is lost while it waits for room fails with a `SocketWriteError`.
  */
 export const makeSocket = (url: string | URL, options?: Socket.ConnectOptions): EffectSocket.Socket =>
-  ofConnect(Socket.connect(url, options))
+  ofConnect(Socket.connect(url, options), "often")
 
 /** `makeSocket` as a layer. */
 export const layerSocket = (url: string | URL, options?: Socket.ConnectOptions): Layer.Layer<EffectSocket.Socket> =>
@@ -44,3 +60,31 @@ export const layerWebSocketConstructor: Layer.Layer<EffectSocket.WebSocketConstr
       ? new WebSocket(url, options)
       : new WebSocket(url, options.protocols, { headers: { ...options.headers } })
 )
+
+/**
+ * A server of this library as Effect's `SocketServer`, for RPC and the developer tools. Each handler's socket is one of
+ * `toSocket`, and beneath it is the `Connection`. The end of a connection ends its handler quietly; a handler that fails
+ * otherwise is logged, and closes its connection with 1011. Interrupting `run` closes every connection with 1001.
+ */
+export const layerSocketServer = <A = undefined, R = never>(
+  options: Server.ServeOptions<A, R>
+): Layer.Layer<SocketServer.SocketServer, SocketServer.SocketServerError, Exclude<R, Scope.Scope>> =>
+  Layer.effect(SocketServer.SocketServer, makeSocketServer(options))
+
+/**
+ * Effect's HTTP server for Node with this library's WebSockets, in place of `NodeHttpServer.layer`. `request.upgrade`
+ * gives a socket whose handshake is answered when its reader is acquired; `request.upgradeWith` adds header fields to the
+ * 101. Until then a route may answer as usual. An origin other than the server's own is refused with 403, unless
+ * `websocket.origins` says otherwise. Shutting down closes every connection with 1001.
+ */
+export const layerHttpServer = (
+  evaluate: LazyArg<http.Server | https.Server>,
+  options: HttpServerOptions
+): Layer.Layer<
+  HttpServer.HttpServer | NodeServices.NodeServices | HttpPlatform.HttpPlatform | Etag.Generator,
+  ServeError
+> =>
+  Layer.mergeAll(
+    Layer.effect(HttpServer.HttpServer, makeHttpServer(evaluate, options)),
+    NodeHttpServer.layerHttpServices
+  )

@@ -22,12 +22,18 @@ export const ofOpen = (socket: Socket): EffectSocket.Socket =>
     })
   })
 
-/** One of Effect's sockets that connects whenever its reader is acquired. */
-export const ofConnect = (connect: Effect.Effect<Socket, SocketError, Scope.Scope>): EffectSocket.Socket => {
+/**
+ * One of Effect's sockets that connects whenever its reader is acquired, or when it is acquired for the first time: then
+ * no write waits for another connection.
+ */
+export const ofConnect = (
+  connect: Effect.Effect<Socket, SocketError, Scope.Scope>,
+  times: "once" | "often"
+): EffectSocket.Socket => {
   const connected = Latch.makeUnsafe(false)
   let current: Socket | undefined
   const lost = (socket: Socket): void => {
-    if (current !== socket) return
+    if (current !== socket || times === "once") return
     current = undefined
     connected.closeUnsafe()
   }

@@ -1,0 +1,175 @@
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import { Effect, Result, Scope } from "effect"
+import type { LazyArg } from "effect/Function"
+import * as Headers from "effect/http/Headers"
+import * as HttpServer from "effect/http/HttpServer"
+import * as HttpServerError from "effect/http/HttpServerError"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as http from "node:http"
+import type * as https from "node:https"
+import type { Duplex } from "node:stream"
+import type * as Handshake from "../../Handshake.ts"
+import * as Server from "../../Server.ts"
+import { safeHeaders } from "../handshake/http.ts"
+import { SocketError } from "../socket/error.ts"
+import { ofConnect } from "./adapter.ts"
+
+/** What connections agree to, and their limits. Who may connect, and where, is the routes' to say. */
+export interface WebSocketOptions extends Omit<
+  Server.Options,
+  "authorize" | "headers" | "maxConnections" | "maxHandshakes" | "path" | "shutdownTimeout"
+> {}
+
+/** Where the server listens, how it shuts down, and how it speaks WebSocket. */
+export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websocket"> {
+  readonly websocket?: WebSocketOptions | undefined
+}
+
+type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest | Scope.Scope>
+
+/** An upgrade request that waits for its answer: a response, or the handshake. */
+interface Pending {
+  readonly request: http.IncomingMessage
+  readonly response: http.ServerResponse
+  readonly socket: Duplex
+  readonly head: Buffer
+  /** Whether the handshake has the socket now, so that no response may be written to it. */
+  taken: boolean
+}
+
+/**
+ * Effect's HTTP server for Node, whose requests upgrade to this library's sockets. Everything but the upgrades to
+ * WebSocket is Effect's own.
+ */
+export const makeHttpServer = (
+  evaluate: LazyArg<http.Server | https.Server>,
+  { websocket = {}, ...options }: HttpServerOptions
+): Effect.Effect<HttpServer.HttpServer["Service"], HttpServerError.ServeError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = evaluate()
+    const inner = yield* NodeHttpServer.make(() => server, options)
+    return HttpServer.make({
+      address: inner.address,
+      serve: (app, middleware) =>
+        Effect.gen(function* () {
+          const earlier = new Set(server.listeners("upgrade"))
+          yield* middleware === undefined ? inner.serve(app) : inner.serve(app, middleware)
+          const theirs = server.listeners("upgrade").filter((listener) => !earlier.has(listener))
+          const upgrades = new Upgrades(websocket)
+          const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
+          const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
+          const listener = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
+            if (request.headers.upgrade?.toLowerCase() === "websocket") {
+              handle(request, upgrades.add(request, socket, head))
+            } else {
+              for (const other of theirs) Reflect.apply(other, server, [request, socket, head])
+            }
+          }
+          for (const other of theirs) server.off("upgrade", other as typeof listener)
+          server.on("upgrade", listener)
+          yield* Effect.addFinalizer(() => {
+            server.off("upgrade", listener)
+            return upgrades.close
+          })
+        })
+    })
+  })
+
+/** The upgrade requests of one application, and the connections that came of them. */
+class Upgrades {
+  private readonly options: WebSocketOptions
+  private readonly pending = new WeakMap<object, Pending>()
+  private readonly live = new Set<Server.Connection>()
+
+  constructor(options: WebSocketOptions) {
+    this.options = options
+  }
+
+  /** Takes an upgrade request; answers the response that says something else to it. */
+  add(request: http.IncomingMessage, socket: Duplex, head: Buffer): http.ServerResponse {
+    const response = new http.ServerResponse(request)
+    response.shouldKeepAlive = false
+    // `assignSocket` writes to it and listens for its end; any duplex stream does for that.
+    response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
+    response.once("finish", () => socket.end())
+    socket.on("error", () => {})
+    this.pending.set(request, { request, response, socket, head, taken: false })
+    return response
+  }
+
+  /** Gives the requests that were added their `upgrade`. */
+  offer(app: App): App {
+    return Effect.flatMap(HttpServerRequest, (request) => {
+      const pending = this.pending.get(request.source)
+      if (pending === undefined) return app
+      return Effect.map(Effect.provideService(app, HttpServerRequest, this.upgradable(request, pending)), (response) =>
+        pending.taken ? HttpServerResponse.empty({ status: 101 }) : response
+      )
+    })
+  }
+
+  /** Closes every connection with 1001, and waits. */
+  get close(): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.forEach(this.live, (connection) => Effect.ignore(this.closeOne(connection)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+  }
+
+  private closeOne(connection: Server.Connection): Effect.Effect<unknown, SocketError> {
+    return connection.draft.capabilities.closeCode ? connection.close(1001) : connection.close()
+  }
+
+  private upgradable(request: HttpServerRequest, pending: Pending): HttpServerRequest {
+    const upgradeWith: HttpServerRequest["upgradeWith"] = (options) =>
+      Effect.suspend(() => {
+        const headers = safeHeaders(Object.entries(Headers.fromInput(options.headers)))
+        if (Result.isSuccess(headers)) return Effect.succeed(ofConnect(this.connect(pending, headers.success), "once"))
+        const { message } = headers.failure
+        return Effect.fail(
+          new HttpServerError.HttpServerError({
+            reason: new HttpServerError.InternalError({ request, description: message, cause: headers.failure })
+          })
+        )
+      })
+    return Object.create(request, {
+      upgrade: { value: upgradeWith({}) },
+      upgradeWith: { value: upgradeWith },
+      modify: {
+        value: (changes: Parameters<HttpServerRequest["modify"]>[0]) =>
+          this.upgradable(request.modify(changes), pending)
+      }
+    })
+  }
+
+  private connect(
+    pending: Pending,
+    headers: Handshake.HeadersInput
+  ): Effect.Effect<Server.Connection, SocketError, Scope.Scope> {
+    return Effect.suspend(() => {
+      const { head, request, response, socket } = pending
+      if (pending.taken || socket.destroyed) return Effect.fail(gone)
+      pending.taken = true
+      response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
+      // Says to whoever would answer the request that it has its answer.
+      response.end()
+      return Effect.tap(
+        Effect.mapError(Server.upgrade(request, socket, head, { ...this.options, headers }), handshakeFailed),
+        (connection) => {
+          this.live.add(connection)
+          return Effect.addFinalizer(() => Effect.sync(() => this.live.delete(connection)))
+        }
+      )
+    })
+  }
+}
+
+const gone = new SocketError({
+  reason: { _tag: "OpenFailed", message: "the request was upgraded before, or its client is gone", cause: undefined }
+})
+
+const handshakeFailed = (error: Handshake.HandshakeError): SocketError =>
+  new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })

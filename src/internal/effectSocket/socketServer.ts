@@ -1,0 +1,45 @@
+import { Context, Effect, type Scope } from "effect"
+import * as NetAddress from "effect/net/NetAddress"
+import * as EffectSocket from "effect/socket/Socket"
+import * as SocketServer from "effect/socket/SocketServer"
+import * as Server from "../../Server.ts"
+import { SocketError } from "../socket/error.ts"
+import { ofOpen } from "./adapter.ts"
+
+/**
+ * The connection beneath the socket that a handler of `layerSocketServer` has: its request, subprotocol and context, its
+ * pings. Handlers find it with `Effect.serviceOption`, since the type of `SocketServer.run` doesn't say that it is there.
+ */
+export class Connection extends Context.Service<Connection, Server.Connection<unknown>>()(
+  "effect-ws/EffectSocket/Connection"
+) {}
+
+/** Listens, as one of Effect's socket servers. */
+export const makeSocketServer = <A = undefined, R = never>(
+  options: Server.ServeOptions<A, R>
+): Effect.Effect<SocketServer.SocketServer["Service"], SocketServer.SocketServerError, R | Scope.Scope> =>
+  Effect.gen(function* () {
+    const server = yield* Effect.mapError(Server.make(options), openFailed)
+    const { host, port } = server.address
+    const address =
+      options.socketPath === undefined
+        ? yield* Effect.mapError(Effect.fromResult(NetAddress.inetAddressFromIpString(host, port)), openFailed)
+        : NetAddress.unixPathAddress(host)
+    return SocketServer.SocketServer.of({
+      address,
+      run: (handler) =>
+        server.run((connection) => Effect.provideService(ended(handler(ofOpen(connection))), Connection, connection))
+    })
+  })
+
+const openFailed = (cause: unknown): SocketServer.SocketServerError =>
+  new SocketServer.SocketServerError({ reason: new SocketServer.SocketServerOpenError({ cause }) })
+
+/** A handler ends when its connection does, and that is no failure; what our side says of others is said by us. */
+const ended = <A, E, R>(handler: Effect.Effect<A, E, R>): Effect.Effect<unknown, E | SocketError, R> =>
+  Effect.catch(handler, (error): Effect.Effect<void, E | SocketError> => {
+    if (!EffectSocket.isSocketError(error)) return Effect.fail(error)
+    const { reason } = error
+    if (reason._tag === "SocketCloseError") return Effect.void
+    return Effect.fail("cause" in reason && reason.cause instanceof SocketError ? reason.cause : error)
+  })
