@@ -47,6 +47,9 @@ export interface Row {
 
 const rateOf = (sample: Measurement): number => sample.count / sample.cpu
 
+/** The rate of each round. */
+export const ratesOf = (samples: ReadonlyArray<Measurement>): ReadonlyArray<number> => samples.map(rateOf)
+
 const isGeneratorBound = (samples: ReadonlyArray<Measurement>): boolean =>
   median(samples.map((sample) => sample.generatorCpu / sample.seconds)) > 0.9 &&
   median(samples.map((sample) => sample.cpu / sample.seconds)) < 0.9
@@ -60,15 +63,14 @@ export const summarise = (
 ): Row => {
   if (outcome.status !== "measured") return { peer, status: outcome.status, reason: outcome.reason }
   const { samples } = outcome
-  const rate = figure(samples.map(rateOf))
-  const units = unitSamples?.map(rateOf)
-  const ratios =
-    units === undefined ? [] : samples.map((sample, round) => rateOf(sample) / (units[round] ?? Number.NaN))
+  const rates = ratesOf(samples)
+  const units = unitSamples === undefined ? undefined : ratesOf(unitSamples)
+  const ratios = units === undefined ? [] : rates.map((rate, round) => rate / (units[round] ?? Number.NaN))
   const ratio = figure(ratios)
   const base: Row = {
     peer,
     status: "measured",
-    rate,
+    rate: figure(rates),
     ...(units === undefined || units.length !== samples.length
       ? {}
       : { ratio, tie: unitSamples !== samples && ratio.min <= 1 && ratio.max >= 1 })
