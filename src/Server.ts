@@ -14,13 +14,17 @@ import { Gate } from "./internal/server/gate.ts"
 import type { Acceptor, Address, Connection, ListenOptions, Options, Server } from "./internal/server/model.ts"
 
 export * from "./internal/server/error.ts"
+export { evictions, refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,
   Address,
+  AdmissionOptions,
   Connection,
+  ConnectionRate,
   ListenOptions,
   Options,
   Server,
+  TrustedProxies,
   UpgradeRequest
 } from "./internal/server/model.ts"
 

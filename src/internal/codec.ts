@@ -51,6 +51,8 @@ export interface Decoder {
   readonly violation: Violation | undefined
   /** Whether the bytes so far end inside a frame or a message. */
   readonly partial: boolean
+  /** Bytes that are kept of the frame under way. */
+  readonly partialSize: number
 }
 
 /** Frames to bytes. Each call appends one whole frame to the output. */

@@ -261,6 +261,11 @@ export class Connection implements FrameSink, Receiver {
     return this.output.size + this.backlogSize + this.transport.buffered
   }
 
+  /** Bytes that are kept of a message whose end hasn't come. */
+  get partialSize(): number {
+    return this.decoder.partialSize + (this.assembler?.size ?? 0)
+  }
+
   /** Bytes that wait for a message that is compressed or read elsewhere, its own included. */
   get deferred(): number {
     return this.backlogSize

@@ -67,6 +67,10 @@ export class HixieDecoder extends PausableDecoder {
     return this.state !== "type"
   }
 
+  get partialSize(): number {
+    return this.text?.size ?? 0
+  }
+
   protected parse(chunk: Buffer): number {
     let pos = 0
     while (pos < chunk.length && this.violation === undefined) {

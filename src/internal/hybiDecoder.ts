@@ -62,6 +62,10 @@ export class HybiDecoder extends PausableDecoder {
     return this.headerSize > 0 || this.payload !== undefined || this.messageOpcode !== 0
   }
 
+  get partialSize(): number {
+    return this.payload === undefined ? 0 : this.filled
+  }
+
   protected parse(chunk: Buffer): number {
     const end = chunk.length
     let pos = 0

@@ -16,6 +16,7 @@ export abstract class PausableDecoder implements Decoder {
   private backlog: Array<Buffer> | undefined = undefined
 
   abstract readonly partial: boolean
+  abstract readonly partialSize: number
 
   /** Parses a chunk until its end, a violation or a suspension, and answers how far it came. */
   protected abstract parse(chunk: Buffer): number

@@ -11,7 +11,11 @@ import { gather } from "../socket/exchange.ts"
 import { LiveSocket } from "../socket/live.ts"
 import { defaults, type Resolved, resolve } from "../socket/options.ts"
 import type { Timers } from "../timers.ts"
+import { Admission, type Ticket } from "./admission.ts"
+import { Budget } from "./budget.ts"
+import { evictions, refusals } from "./metrics.ts"
 import type { Options, UpgradeRequest } from "./model.ts"
+import { type Ages, supervise } from "./supervision.ts"
 
 /** A live socket that a server accepted. */
 export type Accepted<A> = LiveSocket<A, UpgradeRequest>
@@ -37,6 +41,10 @@ export class Gate<A, R> {
   private readonly accept: Handshake.AcceptOptions
   private readonly settings: Resolved
   private readonly fork: <X, E>(effect: Effect.Effect<X, E, R>) => { readonly addObserver: Observe<X, E> }
+  private readonly context: Context.Context<R>
+  private readonly admission: Admission
+  private readonly ages: Ages
+  private readonly budget: Budget | undefined
   private handshakes = 0
   private onConnection: ((socket: Accepted<A>) => void) | undefined = undefined
   private waiting: Array<Accepted<A>> = []
@@ -49,6 +57,13 @@ export class Gate<A, R> {
     this.shutdownTimeout = Duration.toMillis(options.shutdownTimeout ?? defaults.timeout)
     this.timers = clockTimers(context)
     this.fork = Effect.runForkWith(context)
+    this.context = context
+    this.admission = new Admission(options, this.timers)
+    this.ages = { idle: millis(options.idleTimeout), lifetime: millis(options.maxLifetime) }
+    this.budget =
+      options.maxMemory === undefined
+        ? undefined
+        : new Budget(options.maxMemory, this.timers, this.live, () => this.evicted("memory"))
   }
 
   /** Takes every connection from now on, those that wait first. Answers how to stop. */
@@ -78,23 +93,34 @@ export class Gate<A, R> {
     done: (result: Result.Result<Accepted<A>, Handshake.HandshakeError>) => void
   ): void {
     socket.on("error", ignore)
+    let ticket: Ticket | undefined
     const refuse = (error: Handshake.HandshakeError): void => {
+      ticket?.leave()
       this.refuse(socket, error)
       done(Result.fail(error))
     }
     const { maxConnections = Infinity, maxHandshakes = defaultMaxHandshakes } = this.options
+    const { admission, budget } = this
     if (this.draining) return refuse(Handshake.shuttingDown())
-    if (this.live.size + this.handshakes >= maxConnections) return refuse(Handshake.tooManyConnections(maxConnections))
-    if (this.handshakes >= maxHandshakes) return refuse(Handshake.tooManyConnections(maxHandshakes))
-    const request = requestOf(incoming, socket as NetSocket)
+    const full = (limit: number): void => refuse(Handshake.tooManyConnections(limit, admission.retryAfter))
+    if (this.live.size + this.handshakes >= maxConnections) return full(maxConnections)
+    if (this.handshakes >= maxHandshakes) return full(maxHandshakes)
+    if (budget?.exhausted === true) return full(this.live.size)
+    const request = requestOf(incoming, socket as NetSocket, admission)
+    const entered = admission.enter(request.clientAddress)
+    if (entered instanceof Handshake.HandshakeError) return refuse(entered)
+    ticket = entered
     const decide = (whole: UpgradeRequest, rest: Buffer): void => {
       const accepted = Handshake.acceptResult(whole, this.accept)
       if (Result.isFailure(accepted)) return refuse(accepted.failure)
       this.authorize(whole, socket, (context) => {
         if (Result.isFailure(context)) return refuse(context.failure)
         if (this.draining) return refuse(Handshake.shuttingDown())
-        if (socket.destroyed) return done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
-        done(Result.succeed(this.open(whole, socket, rest, accepted.success, context.success)))
+        if (socket.destroyed) {
+          entered.leave()
+          return done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
+        }
+        done(Result.succeed(this.open(whole, socket, rest, accepted.success, context.success, entered)))
       })
     }
     const draft = Handshake.selectDraft(request, this.options.drafts)
@@ -153,7 +179,8 @@ export class Gate<A, R> {
     socket: Duplex,
     head: Buffer,
     accepted: Handshake.Accepted,
-    context: A
+    context: A,
+    ticket: Ticket
   ): Accepted<A> {
     const { draft, extensions, protocol } = accepted
     quiet(socket)
@@ -171,8 +198,12 @@ export class Gate<A, R> {
       context
     })
     this.live.add(live)
+    this.budget?.watch()
+    const release = this.watch(live)
     live.onGone = () => {
       this.live.delete(live)
+      ticket.leave()
+      release?.()
       if (this.live.size === 0) this.onEmpty?.()
     }
     socket.off("error", ignore)
@@ -182,8 +213,20 @@ export class Gate<A, R> {
     return live
   }
 
+  /** Ends it when it is idle or lives too long, where there are such limits. */
+  private watch(live: Accepted<A>): (() => void) | undefined {
+    const { ages } = this
+    if (ages.idle === undefined && ages.lifetime === undefined) return undefined
+    return supervise(live, ages, this.timers, (why) => this.evicted(why))
+  }
+
+  private evicted(why: "idle" | "lifetime" | "memory"): void {
+    evictions.updateUnsafe(why, this.context)
+  }
+
   /** Answers, and sees to it that a peer that never goes away is dropped. */
   private refuse(socket: Duplex, error: Handshake.HandshakeError): void {
+    refusals.updateUnsafe(error.reason._tag, this.context)
     if (socket.destroyed || !socket.writable) {
       socket.destroy()
       return
@@ -204,12 +247,16 @@ const quiet = (socket: Duplex): void => {
   if ("setTimeout" in socket) (socket as NetSocket).setTimeout(0)
 }
 
-const requestOf = (incoming: IncomingMessage, socket: NetSocket): UpgradeRequest => ({
+const millis = (duration: Duration.Input | undefined): number | undefined =>
+  duration === undefined ? undefined : Duration.toMillis(duration)
+
+const requestOf = (incoming: IncomingMessage, socket: NetSocket, admission: Admission): UpgradeRequest => ({
   method: incoming.method ?? "",
   url: incoming.url ?? "",
   httpVersion: incoming.httpVersion,
   headers: incoming.headers,
   secure: (socket as TLSSocket).encrypted === true,
   remoteAddress: socket.remoteAddress,
-  remotePort: socket.remotePort
+  remotePort: socket.remotePort,
+  clientAddress: admission.clientAddress(socket.remoteAddress, incoming.headers)
 })

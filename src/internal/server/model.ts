@@ -11,6 +11,47 @@ export interface UpgradeRequest extends Request {
   /** The peer's address, as the transport knows it; absent on a Unix socket. */
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
+  /** The client's address: `remoteAddress`, or what trusted proxies say it is. */
+  readonly clientAddress: string | undefined
+}
+
+/** How often connections may be opened: so many at once, and as many again spread over `per`. */
+export interface ConnectionRate {
+  readonly connections: number
+  /** Default 1 second. */
+  readonly per?: Duration.Input | undefined
+}
+
+/** The proxies before the server, and where they note the address of a client. */
+export interface TrustedProxies {
+  /** IP addresses, and blocks of them such as `10.0.0.0/8`. Peers of a Unix socket count as trusted. */
+  readonly addresses: ReadonlyArray<string>
+  /**
+   * The header that they set. Name the one that yours sets: the other is the client's to write. Default
+   * `x-forwarded-for`; `forwarded` is RFC 7239.
+   */
+  readonly header?: "x-forwarded-for" | "forwarded" | undefined
+}
+
+/** Who may connect, how often and for how long; what is over a limit is refused before anything else is looked at. */
+export interface AdmissionOptions {
+  /** Most connections of one client at once, handshakes included; more are refused with 429. IPv6 counts by /64. Default: no limit. */
+  readonly maxConnectionsPerAddress?: number | undefined
+  /** How often one client may connect; more often is refused with 429. Default: no limit. */
+  readonly maxRatePerAddress?: ConnectionRate | undefined
+  /** How often all clients together may connect; more often is refused with 503. Default: no limit. */
+  readonly maxRate?: ConnectionRate | undefined
+  /** Whose word counts for the address of a client. Default: nobody's, the client is who opened the transport. */
+  readonly trustedProxies?: TrustedProxies | undefined
+  /** What `Retry-After` says where nothing better is known, in whole seconds. Default 10 seconds. */
+  readonly retryAfter?: Duration.Input | undefined
+  /**
+   * How long a peer may send no message, whatever its pongs; then the connection is closed with 1001. It is noticed within
+   * a quarter of this time. Default: for ever.
+   */
+  readonly idleTimeout?: Duration.Input | undefined
+  /** How long a connection may live; then it is closed with 1001. Default: for ever. */
+  readonly maxLifetime?: Duration.Input | undefined
 }
 
 /** A connection that a server accepted. */
@@ -19,7 +60,7 @@ export interface Connection<out Context = undefined> extends Socket<Context> {
 }
 
 /** What a server agrees to, and its limits. */
-export interface Options<A = undefined, R = never> extends AcceptOptions, SocketOptions {
+export interface Options<A = undefined, R = never> extends AcceptOptions, SocketOptions, AdmissionOptions {
   /**
    * Decides whether a valid request may connect; its result is the connection's `context`. Fail with a
    * `Server.reject(status)` to refuse it. Runs once for each request, before the answer is written, and counts against
@@ -32,6 +73,12 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
   readonly maxConnections?: number | undefined
   /** Most handshakes under way at once; more are refused with 503. Default 1024. */
   readonly maxHandshakes?: number | undefined
+  /**
+   * Bytes that all connections together may make the server keep: what waits to be read or written, and messages whose end
+   * hasn't come. Beyond it new ones are refused with 503, and those that hold most are closed with 1013. It is looked at ten
+   * times a second; what one connection may hold meanwhile, its own limits say. Default: no limit.
+   */
+  readonly maxMemory?: number | undefined
   /** How long connections may take to end when the server shuts down; what is left then is dropped. Default 10 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
 }

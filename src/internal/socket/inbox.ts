@@ -40,6 +40,7 @@ export class Inbox implements Face {
   private view: View = "unclaimed"
   private items: Array<Frame | Message> = []
   private size = 0
+  private heard = false
 
   /** `limit` is how many bytes may wait before the transport is paused. */
   constructor(limit: number) {
@@ -73,6 +74,18 @@ export class Inbox implements Face {
     return this.view === "frames"
   }
 
+  /** Bytes that wait, overhead included, those of fragments among them. */
+  get held(): number {
+    return this.size + (this.partial?.size ?? 0)
+  }
+
+  /** Whether a message, or a part of one, came since the last call. */
+  takeHeard(): boolean {
+    const { heard } = this
+    this.heard = false
+    return heard
+  }
+
   get isEmpty(): boolean {
     return this.items.length === 0
   }
@@ -97,6 +110,7 @@ export class Inbox implements Face {
   }
 
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
+    this.heard = true
     if (this.view === "messages") {
       if (opcode === Opcode.text) {
         const text = decodeUtf8(bytes, start, end)
@@ -114,6 +128,7 @@ export class Inbox implements Face {
   }
 
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): undefined {
+    this.heard = true
     const _tag = opcode === Opcode.continuation ? "Continuation" : opcode === Opcode.text ? "Text" : "Binary"
     this.add({ _tag, fin, rsv: 0, payload: bytes.subarray(start, end) }, end - start)
   }

@@ -1,0 +1,11 @@
+import { Metric } from "effect"
+
+/** Handshakes that servers refused, by the tag of the `HandshakeError`'s reason. */
+export const refusals = Metric.frequency("effect_ws_refusals", {
+  description: "Handshakes that servers refused, by reason"
+})
+
+/** Connections that servers ended for reasons of their own: `idle`, `lifetime`, `memory`. */
+export const evictions = Metric.frequency("effect_ws_evictions", {
+  description: "Connections that servers ended, by reason"
+})

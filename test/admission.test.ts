@@ -1,0 +1,423 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Metric, Result } from "effect"
+import { TestClock } from "effect/testing"
+import { Handshake, Server } from "effect-ws"
+import type { IncomingMessage } from "node:http"
+import { type Duplex, duplexPair } from "node:stream"
+import * as fc from "fast-check"
+import { addressList, countingKey, readAddress } from "../src/internal/server/address.ts"
+import { Admission } from "../src/internal/server/admission.ts"
+import { type Accepted, Gate } from "../src/internal/server/gate.ts"
+import type { AdmissionOptions, Options } from "../src/internal/server/model.ts"
+import { frame, takeFrames } from "./ws/lab.ts"
+
+describe("addresses", () => {
+  it("are read as proxies write them", () => {
+    for (const [text, address] of [
+      ["192.0.2.1", "192.0.2.1"],
+      [" 192.0.2.1 ", "192.0.2.1"],
+      ["192.0.2.1:4711", "192.0.2.1"],
+      ["2001:db8::1", "2001:db8::1"],
+      ["[2001:db8::1]", "2001:db8::1"],
+      ['"[2001:db8::1]:4711"', "2001:db8::1"],
+      ["fe80::1%eth0", "fe80::1"],
+      ["::ffff:192.0.2.1", "192.0.2.1"]
+    ] as const) {
+      assert.strictEqual(readAddress(text), address)
+    }
+    for (const text of ["", "unknown", "_hidden", "192.0.2", "1.2.3.4.5", "example.com", "1.2.3.4:x", "::g"]) {
+      assert.isUndefined(readAddress(text), text)
+    }
+  })
+
+  it("of IPv6 are counted by their first 64 bits", () => {
+    assert.strictEqual(countingKey("192.0.2.1"), "192.0.2.1")
+    assert.strictEqual(countingKey("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64")
+    assert.strictEqual(countingKey("2001:0db8:0001:2::"), "2001:db8:1:2::/64")
+    assert.strictEqual(countingKey("2001:db8::1"), "2001:db8:0:0::/64")
+    assert.strictEqual(countingKey("::1"), "0:0:0:0::/64")
+    assert.strictEqual(countingKey("fe80::1%eth0"), "fe80:0:0:0::/64")
+    assert.strictEqual(countingKey("64:ff9b::192.0.2.1"), "64:ff9b:0:0::/64")
+    assert.notStrictEqual(countingKey("2001:db8:1:2::1"), countingKey("2001:db8:1:3::1"))
+  })
+
+  it("stand in lists alone and in blocks", () => {
+    const listed = addressList(["10.0.0.0/8", "192.0.2.1", "2001:db8::/32", "::1"])
+    for (const address of ["10.255.0.1", "192.0.2.1", "2001:db8:ffff::1", "::1"])
+      assert.isTrue(listed(address), address)
+    for (const address of ["11.0.0.1", "192.0.2.2", "2001:db9::1", "::2", "", "x"])
+      assert.isFalse(listed(address), address)
+    for (const entry of ["10.0.0.0/33", "10.0.0.0/x", "::/129", "example.com", ""]) {
+      assert.throws(() => addressList([entry]), RangeError)
+    }
+  })
+})
+
+const admission = (options: AdmissionOptions): Admission =>
+  new Admission(options, { now: () => 0, after: () => ({ cancel: () => {} }) })
+
+/** Asks at the given times, and says what came: let in, or when to try again. */
+const ask = (options: AdmissionOptions, asked: ReadonlyArray<readonly [time: number, address: string]>) => {
+  let now = 0
+  const admission = new Admission(options, { now: () => now, after: () => ({ cancel: () => {} }) })
+  return asked.map(([time, address]) => {
+    now = time
+    const entered = admission.enter(address)
+    if (!(entered instanceof Handshake.HandshakeError)) return "in"
+    const { reason } = entered
+    return "retryAfter" in reason ? `${reason.status} ${reason.retryAfter}` : reason.status
+  })
+}
+
+describe("the client's address", () => {
+  const trusting = (header?: "x-forwarded-for" | "forwarded"): Admission =>
+    admission({ trustedProxies: { addresses: ["10.0.0.0/8", "2001:db8::/32"], header } })
+
+  it("is the transport's when nobody is trusted", () => {
+    const headers = { "x-forwarded-for": "192.0.2.9", forwarded: "for=192.0.2.8" }
+    assert.strictEqual(admission({}).clientAddress("198.51.100.1", headers), "198.51.100.1")
+    assert.strictEqual(admission({}).clientAddress("::ffff:198.51.100.1", headers), "198.51.100.1")
+    assert.isUndefined(admission({}).clientAddress(undefined, headers))
+  })
+
+  it("is what a trusted proxy says, and what an untrusted one says isn't believed", () => {
+    const headers = { "x-forwarded-for": "203.0.113.7, 192.0.2.9, 10.1.1.1" }
+    // The client wrote the first address itself.
+    assert.strictEqual(trusting().clientAddress("10.0.0.1", headers), "192.0.2.9")
+    assert.strictEqual(trusting().clientAddress("198.51.100.1", headers), "198.51.100.1")
+    assert.strictEqual(trusting().clientAddress(undefined, headers), "192.0.2.9")
+    assert.strictEqual(trusting().clientAddress("10.0.0.1", {}), "10.0.0.1")
+    assert.strictEqual(trusting().clientAddress("10.0.0.1", { "x-forwarded-for": "unknown" }), "10.0.0.1")
+    assert.strictEqual(trusting().clientAddress("10.0.0.1", { "x-forwarded-for": "unknown, 10.0.0.2" }), "10.0.0.2")
+    assert.strictEqual(
+      trusting().clientAddress("10.0.0.1", { "x-forwarded-for": ["192.0.2.1", "192.0.2.2"] }),
+      "192.0.2.2"
+    )
+  })
+
+  it("comes from the header that was named alone", () => {
+    const headers = {
+      "x-forwarded-for": "203.0.113.7",
+      forwarded: 'for=203.0.113.9, for="[2001:db9::17]:4711";proto=https;by=10.0.0.3'
+    }
+    assert.strictEqual(trusting("forwarded").clientAddress("10.0.0.1", headers), "2001:db9::17")
+    assert.strictEqual(trusting("x-forwarded-for").clientAddress("10.0.0.1", headers), "203.0.113.7")
+    assert.strictEqual(
+      trusting("forwarded").clientAddress("10.0.0.1", { forwarded: "proto=http; For=192.0.2.1" }),
+      "192.0.2.1"
+    )
+    assert.strictEqual(trusting("forwarded").clientAddress("10.0.0.1", { forwarded: "for=_hidden" }), "10.0.0.1")
+  })
+})
+
+describe("rates", () => {
+  it("allow a burst, and then one at a time", () => {
+    const options: AdmissionOptions = { maxRatePerAddress: { connections: 2, per: "10 seconds" } }
+    assert.deepStrictEqual(
+      ask(options, [
+        [0, "a"],
+        [0, "a"],
+        [0, "a"],
+        [0, "b"],
+        [4999, "a"],
+        [5000, "a"],
+        [5000, "a"],
+        [30_000, "a"],
+        [30_000, "a"],
+        [30_000, "a"]
+      ]),
+      ["in", "in", "429 5", "in", "429 1", "in", "429 5", "in", "in", "429 5"]
+    )
+  })
+
+  it("of all together answer 503", () => {
+    assert.deepStrictEqual(
+      ask({ maxRate: { connections: 1 } }, [
+        [0, "a"],
+        [0, "b"],
+        [1000, "b"]
+      ]),
+      ["in", "503 1", "in"]
+    )
+  })
+
+  it("never let in more than the burst and its refill, whatever the times", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 200 }),
+        (connections, gaps) => {
+          let time = 0
+          const times = gaps.map((gap) => [(time += gap), "a"] as const)
+          const answers = ask({ maxRatePerAddress: { connections, per: 1000 } }, times)
+          const entered = times.filter((_, at) => answers[at] === "in").map(([time]) => time)
+          for (const [at, start] of entered.entries()) {
+            const within = entered.slice(at).filter((time) => time < start + 1000).length
+            assert.isAtMost(within, 2 * connections)
+          }
+          // Whoever waits for a whole window gets in.
+          for (const [at, gap] of gaps.entries()) if (gap >= 1000) assert.strictEqual(answers[at], "in")
+        }
+      )
+    )
+  })
+})
+
+/** A gate without a network: what a peer writes goes into the other end of a pair in memory. */
+const gateOf = (options: Options) =>
+  Effect.map(Effect.context<never>(), (context) => new Gate<undefined, never>(options, context))
+
+interface Visitor {
+  readonly result: () => Result.Result<Accepted<undefined>, Handshake.HandshakeError> | undefined
+  readonly peer: Duplex
+  readonly received: () => Buffer
+}
+
+const visit = (gate: Gate<undefined, never>, address: string, headers: Record<string, string> = {}): Visitor => {
+  const [near, peer] = duplexPair()
+  const chunks: Array<Buffer> = []
+  peer.on("data", (chunk: Buffer) => chunks.push(chunk))
+  peer.on("error", () => {})
+  Object.defineProperty(near, "remoteAddress", { value: address })
+  const incoming = {
+    method: "GET",
+    url: "/",
+    httpVersion: "1.1",
+    headers: {
+      host: "localhost",
+      upgrade: "websocket",
+      connection: "Upgrade",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+      ...headers
+    }
+  } as unknown as IncomingMessage
+  let result: Result.Result<Accepted<undefined>, Handshake.HandshakeError> | undefined
+  gate.negotiate(incoming, near, Buffer.alloc(0), (settled) => {
+    result = settled
+  })
+  return { result: () => result, peer, received: () => Buffer.concat(chunks) }
+}
+
+const statusOf = ({ result }: Visitor): number | undefined => {
+  const settled = result()
+  return settled === undefined ? undefined : Result.isSuccess(settled) ? 101 : settled.failure.reason.status
+}
+
+const accepted = (visitor: Visitor): Accepted<undefined> => {
+  const settled = visitor.result()
+  if (settled === undefined) throw new Error("nothing was decided")
+  return Result.getOrThrow(settled)
+}
+
+/** The events that are under way. */
+const settled = Effect.promise(async () => {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+})
+
+const closeFrameOf = ({ received }: Visitor): string => {
+  const bytes = received()
+  const { frames } = takeFrames(bytes.subarray(bytes.indexOf("\r\n\r\n") + 4))
+  const close = frames.find(({ first }) => first === 0x88)
+  return close === undefined ? "none" : `${close.payload.readUInt16BE(0)} ${close.payload.toString("utf8", 2)}`
+}
+
+describe("admission", () => {
+  it.effect("limits the connections of an address, and counts them down", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxConnectionsPerAddress: 2, retryAfter: "30 seconds", keepAlive: false })
+      const [first, second, third] = [1, 2, 3].map(() => visit(gate, "192.0.2.1"))
+      if (first === undefined || second === undefined || third === undefined) return
+      assert.deepStrictEqual([first, second, third].map(statusOf), [101, 101, 429])
+      yield* settled
+      assert.match(third.received().toString(), /^HTTP\/1\.1 429 [\s\S]*\r\nRetry-After: 30\r\n/)
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.2")), 101)
+      accepted(first).connection.terminate()
+      yield* settled
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 101)
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 429)
+      // What is refused for another reason doesn't stay counted.
+      for (let round = 0; round < 5; round++) {
+        assert.strictEqual(statusOf(visit(gate, "192.0.2.3", { origin: "http://evil.example" })), 403)
+      }
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.3")), 101)
+    })
+  )
+
+  it.effect("counts IPv6 by its network", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxConnectionsPerAddress: 1, keepAlive: false })
+      assert.strictEqual(statusOf(visit(gate, "2001:db8:0:1::1")), 101)
+      assert.strictEqual(statusOf(visit(gate, "2001:db8:0:1:ffff::2")), 429)
+      assert.strictEqual(statusOf(visit(gate, "2001:db8:0:2::1")), 101)
+    })
+  )
+
+  it.effect("counts the clients behind a trusted proxy, not the proxy", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({
+        maxConnectionsPerAddress: 1,
+        trustedProxies: { addresses: ["10.0.0.1"] },
+        keepAlive: false
+      })
+      const first = visit(gate, "10.0.0.1", { "x-forwarded-for": "192.0.2.1" })
+      assert.strictEqual(statusOf(first), 101)
+      assert.strictEqual(accepted(first).request.clientAddress, "192.0.2.1")
+      assert.strictEqual(accepted(first).request.remoteAddress, "10.0.0.1")
+      assert.strictEqual(statusOf(visit(gate, "10.0.0.1", { "x-forwarded-for": "192.0.2.1" })), 429)
+      assert.strictEqual(statusOf(visit(gate, "10.0.0.1", { "x-forwarded-for": "192.0.2.2" })), 101)
+      // An address of its own invention doesn't help the first client.
+      assert.strictEqual(statusOf(visit(gate, "10.0.0.1", { "x-forwarded-for": "1.1.1.1, 192.0.2.1" })), 429)
+    })
+  )
+
+  it.effect("goes by Effect's clock", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxRatePerAddress: { connections: 1, per: "1 minute" }, keepAlive: false })
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 101)
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 429)
+      yield* TestClock.adjust("59 seconds")
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 429)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.1")), 101)
+    })
+  )
+
+  it.effect("counts what it refuses, by reason", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxConnectionsPerAddress: 1, maxConnections: 1, keepAlive: false })
+      const occurrences = Effect.map(Metric.value(Server.refusals), ({ occurrences }) => new Map(occurrences))
+      const before = yield* occurrences
+      visit(gate, "192.0.2.1", { origin: "http://evil.example" })
+      visit(gate, "192.0.2.1")
+      const full = visit(gate, "192.0.2.2")
+      yield* settled
+      assert.match(full.received().toString(), /^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 10\r\n/)
+      const after = yield* occurrences
+      const counted = (reason: string) => (after.get(reason) ?? 0) - (before.get(reason) ?? 0)
+      assert.strictEqual(counted("OriginRefused"), 1)
+      assert.strictEqual(counted("TooManyConnections"), 1)
+    })
+  )
+})
+
+const message = (text: string): Buffer => frame(0x81, text, { mask: true })
+
+const pong = frame(0x8a, "", { mask: true })
+
+describe("idle and lifetime limits", () => {
+  it.effect("an idle connection is closed with 1001, a talking one isn't", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ idleTimeout: "40 seconds", keepAlive: false })
+      const [quiet, talking, ponging] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => visit(gate, address))
+      if (quiet === undefined || talking === undefined || ponging === undefined) return
+      for (const visitor of [quiet, talking, ponging]) accepted(visitor).inbox.claimMessages()
+      for (let time = 0; time < 39; time += 13) {
+        yield* TestClock.adjust("13 seconds")
+        talking.peer.write(message("here"))
+        ponging.peer.write(pong)
+        yield* settled
+        accepted(talking).inbox.take()
+        for (const visitor of [quiet, talking, ponging]) assert.strictEqual(closeFrameOf(visitor), "none")
+      }
+      yield* TestClock.adjust("1 second")
+      yield* settled
+      assert.strictEqual(closeFrameOf(quiet), "1001 idle")
+      assert.strictEqual(closeFrameOf(ponging), "1001 idle")
+      assert.strictEqual(closeFrameOf(talking), "none")
+      yield* TestClock.adjust("50 seconds")
+      yield* settled
+      assert.strictEqual(closeFrameOf(talking), "1001 idle")
+    })
+  )
+
+  it.effect("what waits for a slow reader isn't idle", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ idleTimeout: "40 seconds", keepAlive: false })
+      const visitor = visit(gate, "192.0.2.1")
+      accepted(visitor).inbox.claimMessages()
+      visitor.peer.write(message("unread"))
+      yield* settled
+      yield* TestClock.adjust("5 minutes")
+      yield* settled
+      assert.strictEqual(closeFrameOf(visitor), "none")
+    })
+  )
+
+  it.effect("a lifetime ends with 1001, and a connection that is gone leaves no timer", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxLifetime: "1 hour", idleTimeout: "3 hours", keepAlive: false })
+      const [old, gone] = [visit(gate, "192.0.2.1"), visit(gate, "192.0.2.2")]
+      const evicted = Effect.map(Metric.value(Server.evictions), ({ occurrences }) => occurrences.get("lifetime") ?? 0)
+      const before = yield* evicted
+      accepted(gone).connection.terminate()
+      yield* settled
+      yield* TestClock.adjust("59 minutes")
+      yield* settled
+      assert.strictEqual(closeFrameOf(old), "none")
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.strictEqual(closeFrameOf(old), "1001 lifetime")
+      assert.strictEqual((yield* evicted) - before, 1)
+    })
+  )
+})
+
+/** A message of so many bytes, which nobody reads. */
+const unread = (bytes: number): Buffer => frame(0x82, Buffer.alloc(bytes), { mask: true })
+
+describe("the budget of memory", () => {
+  it.effect("closes the greediest with 1013, refuses new ones, and recovers", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxMemory: 100_000, keepAlive: false, readBufferSize: 1_000_000 })
+      const [small, large, largest] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => visit(gate, address))
+      if (small === undefined || large === undefined || largest === undefined) return
+      for (const visitor of [small, large, largest]) accepted(visitor).inbox.claimMessages()
+      small.peer.write(unread(20_000))
+      large.peer.write(unread(40_000))
+      yield* settled
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.4")), 101)
+      // A message whose end doesn't come counts as well.
+      largest.peer.write(unread(60_000).subarray(0, 50_000))
+      yield* settled
+      yield* TestClock.adjust("100 millis")
+      yield* settled
+      assert.strictEqual(closeFrameOf(largest), "1013 out of memory")
+      assert.deepStrictEqual([closeFrameOf(small), closeFrameOf(large)], ["none", "none"])
+      const refused = visit(gate, "192.0.2.5")
+      assert.strictEqual(statusOf(refused), 503)
+      // It stays, and is dropped at the next look.
+      yield* TestClock.adjust("100 millis")
+      yield* settled
+      assert.isDefined(accepted(largest).connection.closedAs)
+      yield* TestClock.adjust("100 millis")
+      assert.strictEqual(statusOf(visit(gate, "192.0.2.5")), 101)
+      assert.isTrue(accepted(small).connection.isOpen && accepted(large).connection.isOpen)
+    })
+  )
+
+  it.effect("counts what a peer doesn't read", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ maxMemory: 100_000, keepAlive: false })
+      const [slow, other] = [visit(gate, "192.0.2.1"), visit(gate, "192.0.2.2")]
+      slow.peer.pause()
+      for (let sent = 0; sent < 40; sent++) accepted(slow).connection.sendBinary(Buffer.alloc(10_000))
+      yield* settled
+      yield* TestClock.adjust("100 millis")
+      assert.isFalse(accepted(slow).connection.isOpen)
+      assert.isTrue(accepted(other).connection.isOpen)
+    })
+  )
+
+  it.effect("without a limit nobody looks", () =>
+    Effect.gen(function* () {
+      const gate = yield* gateOf({ keepAlive: false })
+      const visitor = visit(gate, "192.0.2.1")
+      visitor.peer.write(unread(60_000))
+      yield* settled
+      yield* TestClock.adjust(Duration.hours(1))
+      assert.isTrue(accepted(visitor).connection.isOpen)
+    })
+  )
+})
