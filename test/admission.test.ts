@@ -56,6 +56,9 @@ describe("addresses", () => {
 const admission = (options: AdmissionOptions): Admission =>
   new Admission(options, { now: () => 0, after: () => ({ cancel: () => {} }) })
 
+const trusting = (header?: "x-forwarded-for" | "forwarded"): Admission =>
+  admission({ trustedProxies: { addresses: ["10.0.0.0/8", "2001:db8::/32"], header } })
+
 /** Asks at the given times, and says what came: let in, or when to try again. */
 const ask = (options: AdmissionOptions, asked: ReadonlyArray<readonly [time: number, address: string]>) => {
   let now = 0
@@ -70,9 +73,6 @@ const ask = (options: AdmissionOptions, asked: ReadonlyArray<readonly [time: num
 }
 
 describe("the client's address", () => {
-  const trusting = (header?: "x-forwarded-for" | "forwarded"): Admission =>
-    admission({ trustedProxies: { addresses: ["10.0.0.0/8", "2001:db8::/32"], header } })
-
   it("is the transport's when nobody is trusted", () => {
     const headers = { "x-forwarded-for": "192.0.2.9", forwarded: "for=192.0.2.8" }
     assert.strictEqual(admission({}).clientAddress("198.51.100.1", headers), "198.51.100.1")
