@@ -1,8 +1,11 @@
 // Heads of requests and responses.
 import { assert, describe } from "@effect/vitest"
-import { Result } from "effect"
-import { Extension, Handshake } from "effect-ws"
+import { Effect, Result } from "effect"
+import { Extension, Handshake, Server } from "effect-ws"
 import * as ws from "effect-ws/ws"
+import * as legacy from "effect-ws/ws/legacy"
+import type { IncomingMessage } from "node:http"
+import { duplexPair } from "node:stream"
 import { acceptance, frame, requestHead } from "../ws/lab.ts"
 import {
   accepted,
@@ -16,6 +19,33 @@ import {
   withServer
 } from "./faces.ts"
 import { every, hold, holdAll } from "./hold.ts"
+
+/** Gives a request to a face as Node's server would, and answers with the status. */
+const upgradeByHand = async (face: FaceName, headers: Record<string, string>): Promise<number> => {
+  const [near, peer] = duplexPair()
+  const chunks: Array<Buffer> = []
+  peer.on("data", (chunk: Buffer) => chunks.push(chunk))
+  const incoming = { method: "GET", url: "/", httpVersion: "1.1", headers, socket: near } as unknown as IncomingMessage
+  const nothing = Buffer.alloc(0)
+  if (face === "Effect") {
+    await Effect.runPromise(
+      Effect.exit(
+        Effect.scoped(
+          Effect.andThen(
+            Server.upgrade(incoming, near, nothing, { closeTimeout: 10 }),
+            Effect.sync(() => near.destroy())
+          )
+        )
+      )
+    )
+  } else if (face === "ws") {
+    new ws.WebSocketServer({ noServer: true }).handleUpgrade(incoming, near, nothing, () => {})
+  } else {
+    new legacy.Server({ noServer: true }).handleUpgrade(incoming, near, nothing, () => {})
+  }
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve))
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(Buffer.concat(chunks).toString("latin1"))?.[1] ?? 0)
+}
 
 /** A request with as many more lines. */
 const flood = (count: number, line: string): string => requestHead(Array.from({ length: count }, () => line))
@@ -166,16 +196,31 @@ describe("CVE-2024-37890", () => {
     withServer(face, {}, async (port) => {
       const filler = Array.from({ length: 2000 }, () => "a:b")
       const [line = "", ...fields] = requestHead().split("\r\n").slice(0, -2)
-      for (const lost of [/^Upgrade/, /^Connection/, /^(?:Upgrade|Connection)/, /^Sec-WebSocket-Key/, /^Host/, /^/]) {
+      for (const lost of [/^Upgrade/, /^Sec-WebSocket-Key/, /^/]) {
         const kept = fields.filter((field) => !lost.test(field))
         const last = fields.filter((field) => lost.test(field))
-        const { status } = await attack(port, [[line, ...kept, ...filler, ...last, "", ""].join("\r\n")], {
-          until: accepted
-        })
+        const { status } = await attack(port, [[line, ...kept, ...filler, ...last, "", ""].join("\r\n")])
         assert.oneOf(status, [400, 426, 431], String(lost))
       }
     })
   )
+
+  // Some releases of Node drop what is beyond their count, others refuse the request: this is what the former hand on.
+  holdAll(id, every, "an upgrade without the headers that Node dropped is refused", async (face) => {
+    const headers: Record<string, string> = {
+      host: "localhost",
+      upgrade: "websocket",
+      connection: "Upgrade",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="
+    }
+    assert.strictEqual(await upgradeByHand(face, headers), 101)
+    for (const name of ["upgrade", "sec-websocket-key", "sec-websocket-version"]) {
+      const { [name]: _, ...rest } = headers
+      assert.oneOf(await upgradeByHand(face, rest), [400, 426], name)
+    }
+    assert.oneOf(await upgradeByHand(face, {}), [400, 426])
+  })
 })
 
 describe("CVE-2026-54467", () => {
