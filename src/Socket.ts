@@ -4,13 +4,13 @@
  * ends in memory.
  */
 export type { CloseCause, Closed, CloseFrame } from "./internal/closing.ts"
-export type { FrameObserver, WireFrame } from "./internal/observer.ts"
+export type { WireFrame } from "./internal/observer.ts"
 export { broadcast, type BroadcastOptions, type SlowPolicy } from "./internal/socket/broadcast.ts"
 export { connect, type ConnectOptions } from "./internal/socket/connect.ts"
 export type { DialOptions } from "./internal/socket/dial.ts"
 export * from "./internal/socket/error.ts"
 export type { Message } from "./internal/socket/inbox.ts"
-export type { KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
+export type { FrameObserver, KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
 export { run, runBatch } from "./internal/socket/run.ts"
 export {

@@ -4,7 +4,7 @@ import { Frame, Handshake, Socket } from "effect-ws"
 
 interface Seen {
   readonly frames: Array<string>
-  readonly observe: Socket.FrameObserver
+  readonly observe: (frame: Socket.WireFrame) => void
 }
 
 /** Writes each frame as a line. */
@@ -106,6 +106,17 @@ describe("the observer of frames", () => {
         "received 8 fin=true rsv=0 masked=false 0 ",
         "sent 8 fin=true rsv=0 masked=false 0 "
       ])
+    })
+  )
+
+  it.effect("is told which socket it is", () =>
+    Effect.gen(function* () {
+      const sockets: Array<Socket.Socket> = []
+      const [client, server] = yield* Socket.makePair({ onFrame: (_, socket) => sockets.push(socket) })
+      yield* client.send("hello")
+      assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(server.messages, 1)), ["hello"])
+      assert.strictEqual(sockets[0], client)
+      assert.strictEqual(sockets[1], server)
     })
   )
 

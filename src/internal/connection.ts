@@ -4,7 +4,7 @@ import { decodeClose, encodeClose } from "./closing.ts"
 import type { Codec, Decoder, Encoder, FrameSink, Role } from "./codec.ts"
 import { flushSoon, setBusy } from "./flush.ts"
 import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
-import { type FrameObserver, ObservedEncoder, ObservedSink } from "./observer.ts"
+import { ObservedEncoder, ObservedSink, type OnFrame } from "./observer.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, referenceSize } from "./output.ts"
 import type { Timer, Timers } from "./timers.ts"
@@ -66,7 +66,7 @@ export interface ConnectionOptions {
   readonly keepAlive?: KeepAliveOptions | undefined
   readonly compression?: Compression | undefined
   /** Hears of each frame, those aside that `sendEncoded` sends. Default: nobody, at no cost. */
-  readonly onFrame?: FrameObserver | undefined
+  readonly onFrame?: OnFrame | undefined
   /** Whether pings are answered. Default `true`. */
   readonly autoPong?: boolean | undefined
   /** Whether a close frame is answered with its reason too, not with its code alone. Default `false`. */

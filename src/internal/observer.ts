@@ -16,16 +16,16 @@ export interface WireFrame {
   readonly payload: Uint8Array
 }
 
-/** Hears of each frame, in the order of its direction: when it was read whole, and when it is put in line to be written. Must not throw. */
-export type FrameObserver = (frame: WireFrame) => void
+/** Hears of each frame: when it was read whole, and when it is put in line to be written. Must not throw. */
+export type OnFrame = (frame: WireFrame) => void
 
 /** Tells an observer of what a decoder finds, before the sink hears of it. */
 export class ObservedSink implements FrameSink {
   private readonly sink: FrameSink
-  private readonly observe: FrameObserver
+  private readonly observe: OnFrame
   private readonly masked: boolean
 
-  constructor(sink: FrameSink, role: Role, capabilities: Capabilities, observe: FrameObserver) {
+  constructor(sink: FrameSink, role: Role, capabilities: Capabilities, observe: OnFrame) {
     this.sink = sink
     this.observe = observe
     this.masked = role === "server" && capabilities.masking
@@ -62,10 +62,10 @@ export class ObservedSink implements FrameSink {
 /** Tells an observer of what is encoded. */
 export class ObservedEncoder implements Encoder {
   private readonly encoder: Encoder
-  private readonly observe: FrameObserver
+  private readonly observe: OnFrame
   private readonly masked: boolean
 
-  constructor(encoder: Encoder, role: Role, capabilities: Capabilities, observe: FrameObserver) {
+  constructor(encoder: Encoder, role: Role, capabilities: Capabilities, observe: OnFrame) {
     this.encoder = encoder
     this.observe = observe
     this.masked = role === "client" && capabilities.masking

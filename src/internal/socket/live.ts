@@ -65,6 +65,7 @@ export class LiveSocket<
 
   constructor(options: LiveOptions<Context, Opening>) {
     const { draft, settings } = options
+    const { onFrame } = settings
     this.draft = draft
     this.protocol = options.protocol
     this.extensions = options.extensions
@@ -80,7 +81,7 @@ export class LiveSocket<
       writeHighWaterMark: settings.writeBufferSize,
       closeTimeout: settings.closeTimeout,
       keepAlive: settings.keepAlive,
-      onFrame: settings.onFrame,
+      onFrame: onFrame && ((frame) => onFrame(frame, this)),
       compression: options.compression
     })
     this.inbox.attach(this.connection, this)

@@ -2,7 +2,7 @@ import type { Duration, Effect, Scope, Stream } from "effect"
 import type { DeflateOptions, Negotiated } from "../../Extension.ts"
 import type { Frame } from "../../Frame.ts"
 import type { Closed } from "../closing.ts"
-import type { FrameObserver } from "../observer.ts"
+import type { WireFrame } from "../observer.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
@@ -64,6 +64,9 @@ export interface KeepAliveOptions {
   /** How long the peer may be silent after a ping. Default 20 seconds. */
   readonly timeout?: Duration.Input | undefined
 }
+
+/** Hears of each frame of a socket: when it was read whole, and when it is put in line to be written. Must not throw. */
+export type FrameObserver = (frame: WireFrame, socket: Socket) => void
 
 /** What both sides can choose. */
 export interface SocketOptions {

@@ -1,7 +1,6 @@
 import { Duration } from "effect"
 import type { KeepAliveOptions } from "../keepAlive.ts"
-import type { FrameObserver } from "../observer.ts"
-import type { SocketOptions } from "./model.ts"
+import type { FrameObserver, SocketOptions } from "./model.ts"
 
 /** Options with their defaults, in the engine's units. */
 export interface Resolved {
