@@ -344,4 +344,18 @@ describe("a listener that throws", () => {
       await running.says(/^heard two$/m)
     })
   )
+
+  it(
+    "or a verifyClient that throws: the client is refused",
+    using(async (resources) => {
+      const running = new Running(
+        resources,
+        `process.on('uncaughtException', function (error) { console.log('uncaught ' + error.message); });
+        new (require('effect-ws/ws/legacy').Server)({ port: 0, verifyClient: function () { throw new Error('thrown'); } });`
+      )
+      const raw = await rawClient(resources, await running.port())
+      assert.match(String((await raw.head())[0]), / 500 /)
+      await running.says(/^uncaught thrown$/m)
+    })
+  )
 })

@@ -60,9 +60,19 @@ export class Upgrade {
     this.granted = granted
   }
 
+  /** Sees the request through. What a function of the caller's throws is thrown on, once the client has an answer. */
   begin(): void {
+    this.socket.on("error", ignore)
+    try {
+      this.check()
+    } catch (error) {
+      this.refuse(500)
+      throw error
+    }
+  }
+
+  private check(): void {
     const { gate, incoming, socket } = this
-    socket.on("error", ignore)
     if (gate.isClosed) return this.refuse(503)
     const { path } = gate.options
     if (path !== null && originForm(incoming.url ?? "").replace(/[?#].*$/s, "") !== path) return this.refuse(404)
