@@ -1,0 +1,53 @@
+// The servers that a soak can be run against: those of this library, and that of `ws`.
+import { Effect, Exit, Scope, Stream } from "effect"
+import { once } from "node:events"
+import { WebSocketServer as PeerServer } from "ws"
+import * as Server from "../../src/Server.ts"
+import { WebSocketServer as OurServer } from "../../src/ws/index.ts"
+
+export interface Running {
+  readonly port: number
+  readonly stop: () => Promise<void>
+}
+
+const effect = async (): Promise<Running> => {
+  const scope = Effect.runSync(Scope.make())
+  const server = await Effect.runPromise(
+    Scope.provide(
+      Effect.gen(function* () {
+        const server = yield* Server.make({ host: "127.0.0.1", compression: true })
+        yield* Effect.forkScoped(
+          server.run((socket) => Stream.runForEach(socket.messages, socket.send)),
+          { startImmediately: true }
+        )
+        return server
+      }),
+      scope
+    )
+  )
+  return { port: server.address.port, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+}
+
+const callbacks = async (Listener: typeof PeerServer): Promise<Running> => {
+  const server = new Listener({
+    host: "127.0.0.1",
+    port: 0,
+    perMessageDeflate: { serverNoContextTakeover: true, clientNoContextTakeover: true }
+  })
+  server.on("connection", (socket) => {
+    socket.on("error", () => {})
+    socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }))
+  })
+  await once(server, "listening")
+  const address = server.address()
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    stop: () => new Promise((resolve) => server.close(() => resolve()))
+  }
+}
+
+export const servers: { readonly [name: string]: () => Promise<Running> } = {
+  effect,
+  face: () => callbacks(OurServer as unknown as typeof PeerServer),
+  ws: () => callbacks(PeerServer)
+}
