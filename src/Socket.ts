@@ -12,6 +12,12 @@ export * from "./internal/socket/error.ts"
 export type { Message } from "./internal/socket/inbox.ts"
 export type { FrameObserver, KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
+export {
+  isTransient,
+  type Reconnecting,
+  reconnecting,
+  type ReconnectingOptions
+} from "./internal/socket/reconnecting.ts"
 export { run, runBatch } from "./internal/socket/run.ts"
 export {
   type Malformed,

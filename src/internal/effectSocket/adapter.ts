@@ -5,7 +5,7 @@ import * as Frame from "../../Frame.ts"
 import { maxReasonSize } from "../closeCode.ts"
 import type { SocketError } from "../socket/error.ts"
 import type { Message } from "../socket/inbox.ts"
-import { LiveSocket } from "../socket/live.ts"
+import { isOpen } from "../socket/isOpen.ts"
 import type { Socket } from "../socket/model.ts"
 import { effectError } from "./error.ts"
 import { pullerOf } from "./pull.ts"
@@ -109,5 +109,3 @@ const beginClose = (socket: Socket, exit: Exit.Exit<unknown, unknown>): Effect.E
   const close = socket.draft.capabilities.closeCode ? socket.close(code) : socket.close()
   return Effect.forkDetach(Effect.ignore(close), { startImmediately: true })
 }
-
-const isOpen = (socket: Socket): boolean => !(socket instanceof LiveSocket) || socket.connection.isOpen
