@@ -11,5 +11,5 @@ const newest = (pattern: string): number =>
 /** Builds the package, where it is older than its sources or missing: what is tested is what is published. */
 export const build = (): void => {
   if (newest("dist/**/*.js") > newest("src/**/*.ts")) return
-  execFileSync("npm", ["run", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] })
+  execFileSync("npm", ["run", "build"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
 }

@@ -26,7 +26,8 @@ const replaceExports = `
 const told = new Set()
 
 const tell = (parent) => {
-  const file = parent.startsWith(root.href) ? parent.slice(root.href.length) : parent
+  const at = parent.indexOf("/node_modules/")
+  const file = at < 0 ? parent.replace(root.href, "") : parent.slice(at + 1)
   if (told.has(file)) return
   told.add(file)
   writeSync(2, `effect-ws/ws is the ws of ${file}\n`)
