@@ -59,6 +59,8 @@ export interface SocketSettings {
   readonly skipUTF8Validation?: boolean | undefined
 }
 
+const noExtensions: Extensions = Object.freeze({})
+
 /** The sockets under a connection, so that none is taken twice. */
 const taken = new WeakSet<Duplex>()
 
@@ -156,16 +158,18 @@ export class WebSocket extends EventEmitter {
   /** The transport, once the connection is open. For programs that look beneath. */
   _socket: Duplex | null = null
   _protocol = ""
-  _extensions: Extensions = {}
+  _extensions: Extensions = noExtensions
   readonly _isServer: boolean
   declare _url: string
-  /** The request of the opening handshake while it is under way. */
-  _req: ClientRequest | null = null
+  /** Of a client: the request of the opening handshake while it is under way. */
+  declare _req: ClientRequest | null
+  /** The server that keeps it among its clients. */
+  _server: { _forget(client: WebSocket): void } | undefined = undefined
   private _state: ReadyState = CONNECTING
   private _binaryType: BinaryType = "nodebuffer"
   private _connection: Connection | undefined = undefined
   private _incoming: WebSocketIncoming | undefined = undefined
-  private _opening: Opening | undefined = undefined
+  declare private _opening: Opening | undefined
   private _lazySender: Sender | undefined = undefined
   private _closeCode = 1006
   private _closeMessage: Buffer = nothing
@@ -198,6 +202,7 @@ export class WebSocket extends EventEmitter {
       const opening = new Opening(this, protocols, options)
       this._options = opening.options
       this._opening = opening
+      this._req = null
       opening.start(address)
     }
   }
@@ -285,7 +290,7 @@ export class WebSocket extends EventEmitter {
     incoming.connection = connection
     this._incoming = incoming
     this._connection = connection
-    this._opening = undefined
+    if (!this._isServer) this._opening = undefined
     this._socket = socket
     taken.add(socket)
     quiet(socket)

@@ -298,10 +298,8 @@ export class WebSocketServer<
     client.setSocket(socket, head, this.options)
     if (this.clients !== undefined) {
       this.clients.add(client)
-      client.on("close", () => {
-        this.clients.delete(client)
-        if (this.closesWhenEmpty && this.clients.size === 0) process.nextTick(emitClose, this)
-      })
+      client._server = this
+      client.on("close", forget)
     }
     callback(client, request)
   }
@@ -318,11 +316,20 @@ export class WebSocketServer<
     else refuse(socket, status, message, headers)
   }
 
-  /** @internal */
+  _forget(client: WebSocket): void {
+    this.clients.delete(client as InstanceType<T>)
+    if (this.closesWhenEmpty && this.clients.size === 0) process.nextTick(emitClose, this)
+  }
+
   _closed(): void {
     this.state = "closed"
     this.emit("close")
   }
+}
+
+/** Shared by all clients, so that none costs a closure. */
+function forget(this: WebSocket): void {
+  this._server?._forget(this)
 }
 
 const emitClose = (server: { _closed(): void }): void => server._closed()

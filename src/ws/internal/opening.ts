@@ -300,7 +300,7 @@ export class Opening {
     } catch {
       return "Invalid Sec-WebSocket-Extensions header"
     }
-    opener._extensions[PerMessageDeflate.extensionName] = asked.deflate
+    opener._extensions = { [PerMessageDeflate.extensionName]: asked.deflate }
     return undefined
   }
 
