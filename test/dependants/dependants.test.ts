@@ -3,6 +3,9 @@
  * itself, without a word: a connection, a timer or a listener that is left behind keeps it running, or warns.
  */
 import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { build } from "./build.ts"
 import { run } from "./run.ts"
 
@@ -27,6 +30,8 @@ const programs = {
   "y-websocket": []
 } as const
 
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
 describe("dependants of ws", () => {
   beforeAll(build, 60_000)
 
@@ -40,4 +45,10 @@ describe("dependants of ws", () => {
       )
     })
   }
+
+  it("are written against @types/ws, and compile with our types in their place", { timeout: limit }, async () => {
+    const tsc = promisify(execFile)(at("../../node_modules/.bin/tsc"), ["-p", at("programs")])
+    const { stdout } = await tsc.catch((error: { readonly stdout: string }) => error)
+    assert.strictEqual(stdout, "")
+  })
 })
