@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { WebSocket } from "effect-ws/ws/legacy"
 import { Effect, Stream } from "effect"
 import { Handshake, Server, Socket } from "effect-ws"
-import type * as http from "node:http"
+import * as http from "node:http"
 import * as Ws from "ws"
+import { listening } from "../support/http.ts"
 import { closeOf, connectionOf, once, serve } from "./peers.ts"
 import { httpServer, portOf, using } from "./support.ts"
 
@@ -135,4 +136,23 @@ describe("with the Effect face", () => {
       )
     )
   }
+
+  it.live("on the same HTTP server, by path", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const web = http.createServer()
+        const port = yield* listening(web)
+        const legacy = new WebSocket.Server({ server: web, path: "/legacy" })
+        legacy.on("connection", (theirs) => theirs.send("legacy"))
+        const server = yield* Server.attach(web, { path: "/effect" })
+        yield* Effect.forkScoped(server.run((socket) => socket.send("effect")))
+        for (const name of ["legacy", "effect"]) {
+          const socket = yield* Socket.connect(`ws://127.0.0.1:${port}/${name}`)
+          assert.deepStrictEqual([...(yield* Stream.runCollect(Stream.take(socket.messages, 1)))], [name])
+        }
+        const refused = yield* Effect.flip(Socket.connect(`ws://127.0.0.1:${port}/other`))
+        assert.match(refused.message, /404/)
+      })
+    )
+  )
 })
