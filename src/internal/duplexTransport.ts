@@ -1,55 +1,66 @@
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { DirectWriter } from "./directWrite.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
-const receiverKey = Symbol("effect-ws/receiver")
+const transportKey = Symbol("effect-ws/transport")
 
 interface Attached extends Duplex {
-  [receiverKey]?: { readonly receiver: Receiver; error: Error | undefined }
+  [transportKey]?: DuplexTransport
 }
 
 // Shared by all connections, so that a connection costs no closures.
 
 function onData(this: Attached, chunk: Buffer): void {
-  this[receiverKey]?.receiver.received(chunk)
+  this[transportKey]?.receiver?.received(chunk)
 }
 
 function onDrain(this: Attached): void {
-  this[receiverKey]?.receiver.drained()
+  this[transportKey]?.receiver?.drained()
 }
 
 function onEnd(this: Attached): void {
-  this[receiverKey]?.receiver.ended()
+  this[transportKey]?.receiver?.ended()
 }
 
 function onError(this: Attached, error: Error): void {
-  const attached = this[receiverKey]
-  if (attached !== undefined) attached.error = error
+  const transport = this[transportKey]
+  if (transport !== undefined) transport.error = error
 }
 
 function onClose(this: Attached): void {
-  const attached = this[receiverKey]
-  if (attached === undefined) return
+  const transport = this[transportKey]
+  if (transport?.receiver === undefined) return
   // What was read while paused comes first.
   const rest: unknown = this.readableEnded ? null : this.read()
-  if (rest instanceof Buffer) attached.receiver.received(rest)
-  attached.receiver.closed(attached.error)
+  if (rest instanceof Buffer) transport.receiver.received(rest)
+  transport.receiver.closed(transport.error)
 }
 
 /** A Node stream as a transport. The stream must be open, and nobody else may read from it or write to it. */
 export class DuplexTransport implements Transport {
+  /** Who hears of it, once attached. */
+  receiver: Receiver | undefined = undefined
+  /** What the stream failed with. */
+  error: Error | undefined = undefined
   private readonly duplex: Attached
   /** Whether bytes that no longer wait were copied by the system. Another stream may hold on to what it was given. */
   private readonly copies: boolean
+  private readonly direct: DirectWriter | undefined
+  /** A direct write is under way. */
+  private pending = false
 
   constructor(duplex: Duplex) {
     this.duplex = duplex
     this.copies = duplex instanceof Socket
+    this.direct = DirectWriter.of(duplex)
   }
 
   attach(receiver: Receiver): void {
     const { duplex } = this
-    duplex[receiverKey] = { receiver, error: duplex.errored ?? undefined }
+    this.receiver = receiver
+    this.error = duplex.errored ?? undefined
+    duplex[transportKey] = this
     duplex.on("data", onData)
     duplex.on("drain", onDrain)
     duplex.on("end", onEnd)
@@ -63,20 +74,51 @@ export class DuplexTransport implements Transport {
   }
 
   write(bytes: Uint8Array, written?: Written): boolean {
-    const { duplex } = this
+    const { direct, duplex } = this
     if (!duplex.writable) return this.refuse(written)
+    if (direct !== undefined && this.isIdle && direct.ready) return this.writeDirectly(direct, bytes, written)
     duplex.write(bytes, written)
     return this.copies && duplex.writableLength === 0
   }
 
   writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
-    const { duplex } = this
+    const { direct, duplex } = this
     if (!duplex.writable) return this.refuse(written)
+    if (direct !== undefined && this.isIdle && direct.ready) return this.writeDirectly(direct, pieces, written)
     const last = pieces.length - 1
     duplex.cork()
     for (let at = 0; at <= last; at++) duplex.write(pieces[at], at === last ? written : undefined)
     duplex.uncork()
     return this.copies && duplex.writableLength === 0
+  }
+
+  /** Whether nothing waits, in the stream or beneath it. */
+  private get isIdle(): boolean {
+    return !this.pending && this.duplex.writableLength === 0 && this.duplex.writableCorked === 0
+  }
+
+  private writeDirectly(
+    direct: DirectWriter,
+    bytes: Uint8Array | ReadonlyArray<Uint8Array>,
+    written: Written | undefined
+  ): boolean {
+    const outcome = direct.write(bytes, (error) => this.finishDirect(error, written))
+    if (outcome === "pending") {
+      this.pending = true
+      return false
+    }
+    const error = outcome === "written" ? undefined : outcome
+    if (written !== undefined) process.nextTick(written, error)
+    if (error !== undefined) this.duplex.destroy(error)
+    return true
+  }
+
+  private finishDirect(error: Error | undefined, written: Written | undefined): void {
+    const { duplex } = this
+    this.pending = false
+    written?.(error)
+    if (error !== undefined) duplex.destroy(error)
+    else if (!duplex.destroyed) this.receiver?.drained()
   }
 
   private refuse(written: Written | undefined): true {
@@ -85,11 +127,11 @@ export class DuplexTransport implements Transport {
   }
 
   get buffered(): number {
-    return this.duplex.writableLength
+    return this.duplex.writableLength + (this.pending ? (this.direct?.waiting ?? 0) : 0)
   }
 
   get congested(): boolean {
-    return this.duplex.writableNeedDrain
+    return this.pending || this.duplex.writableNeedDrain
   }
 
   pause(): void {
