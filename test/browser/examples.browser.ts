@@ -149,11 +149,10 @@ describe("upload", () => {
 })
 
 /** How many points each line of the charts has. */
-const pointsOf = async (page: Page): Promise<ReadonlyArray<number>> => {
-  const lines = await page.locator("polyline").all()
-  const points = await Promise.all(lines.map((line) => line.getAttribute("points")))
-  return points.map((list) => (list ?? "").split(" ").length)
-}
+const pointsOf = (page: Page): Promise<ReadonlyArray<number>> =>
+  page.evaluate(
+    `[...document.querySelectorAll("polyline")].map((line) => line.getAttribute("points").split(" ").length)`
+  )
 
 describe("statistics", () => {
   beforeEach(async () => {
@@ -163,7 +162,7 @@ describe("statistics", () => {
   it("draws a sample every second, for all who watch", async () => {
     const one = await open()
     await reads(one, "#watchers", "1")
-    await one.waitForFunction(`document.querySelector("polyline").getAttribute("points").split(" ").length === 3`)
+    await one.waitForFunction(`document.querySelector("polyline").getAttribute("points").split(" ").length >= 3`)
     const [processor = 0, resident, heap] = await pointsOf(one)
     assert.isAtLeast(processor, 3)
     assert.deepStrictEqual([resident, heap], [processor, processor])
@@ -171,7 +170,7 @@ describe("statistics", () => {
 
     // Who comes later has what was drawn before
     const two = await open()
-    await reads(two, "#watchers", "1")
+    await reads(two, "#watchers", /\d/)
     assert.isAtLeast((await pointsOf(two))[0] ?? 0, processor)
     await reads(one, "#watchers", "2")
     await two.close()
