@@ -150,9 +150,9 @@ describe("the package websocket", () => {
       assertEchoed(
         yield* client((step) => {
           const dialer = new websocket.client({ maxReceivedFrameSize: 1 << 20 })
-          let stop = (): void => {}
+          let close: (() => void) | undefined
           dialer.on("connect", (connection) => {
-            stop = () => connection.close()
+            close = () => connection.close()
             for (const message of messages) {
               if (typeof message === "string") connection.sendUTF(message)
               else connection.sendBytes(message)
@@ -163,7 +163,7 @@ describe("the package websocket", () => {
             connection.on("close", step.closed)
           })
           dialer.connect(`ws://127.0.0.1:${port}/`)
-          return () => stop()
+          return () => close?.()
         })
       )
     })
@@ -219,31 +219,31 @@ describe("over TLS", () => {
   )
 })
 
-describe("on the way to the server", () => {
-  /** An HTTP proxy that knows CONNECT, and what was asked of it. */
-  const proxy = (credentials?: string) =>
-    Effect.gen(function* () {
-      const { connect } = yield* Effect.promise(() => import("node:net"))
-      const asked: Array<string> = []
-      const server = http.createServer()
-      server.on("connect", (request: http.IncomingMessage, socket, head: Buffer) => {
-        asked.push(request.url ?? "")
-        if (credentials !== undefined && request.headers["proxy-authorization"] !== credentials) {
-          socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
-          return
-        }
-        const [host, port] = (request.url ?? "").split(":")
-        const upstream = connect(Number(port), host, () => {
-          socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
-          upstream.write(head)
-          upstream.pipe(socket).pipe(upstream)
-        })
-        upstream.on("error", () => socket.destroy())
-        socket.on("error", () => upstream.destroy())
+/** An HTTP proxy that knows CONNECT, and what was asked of it. */
+const proxy = (credentials?: string) =>
+  Effect.gen(function* () {
+    const { connect } = yield* Effect.promise(() => import("node:net"))
+    const asked: Array<string> = []
+    const server = http.createServer()
+    server.on("connect", (request: http.IncomingMessage, socket, head: Buffer) => {
+      asked.push(request.url ?? "")
+      if (credentials !== undefined && request.headers["proxy-authorization"] !== credentials) {
+        socket.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+        return
+      }
+      const [host, port] = (request.url ?? "").split(":")
+      const upstream = connect(Number(port), host, () => {
+        socket.write("HTTP/1.1 200 Connection established\r\n\r\n")
+        upstream.write(head)
+        upstream.pipe(socket).pipe(upstream)
       })
-      return { port: yield* listening(server), asked }
+      upstream.on("error", () => socket.destroy())
+      socket.on("error", () => upstream.destroy())
     })
+    return { port: yield* listening(server), asked }
+  })
 
+describe("on the way to the server", () => {
   it.live("a proxy is asked for a tunnel, for ws and for wss", () =>
     Effect.gen(function* () {
       const { cert, key } = makeCertificate()

@@ -314,6 +314,7 @@ export class LiveSocket<
       if (violation !== undefined) return Effect.fail(invalidSend(violation))
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
       this.connection.close({ code: frame.code, reason: frame.reason })
+      this.connection.resume()
       return Effect.void
     }
     if (isControl(frame)) {
