@@ -53,6 +53,8 @@ export interface Decoder {
   readonly partial: boolean
   /** Bytes that are kept of the frame under way. */
   readonly partialSize: number
+  /** Whether nothing is kept at all, so that any other decoder could go on in its place. */
+  readonly atRest: boolean
 }
 
 /** Frames to bytes. Each call appends one whole frame to the output. */
@@ -85,5 +87,7 @@ export interface Capabilities {
 export interface Codec {
   readonly capabilities: Capabilities
   decoder(sink: FrameSink, options: DecoderOptions): Decoder
+  /** Takes back a decoder at rest, to serve another sink with the same options. */
+  recycle?(decoder: Decoder): void
   encoder(role: Role): Encoder
 }

@@ -1,12 +1,12 @@
 import { Assembler } from "./assembler.ts"
 import type { CloseCause, Closed, CloseFrame } from "./closing.ts"
 import { decodeClose, encodeClose } from "./closing.ts"
-import type { Codec, Decoder, Encoder, FrameSink, Role } from "./codec.ts"
+import type { Codec, Decoder, DecoderOptions, Encoder, FrameSink, Role } from "./codec.ts"
 import { flushSoon, setBusy } from "./flush.ts"
 import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
 import { ObservedEncoder, ObservedSink, type OnFrame } from "./observer.ts"
 import { Opcode } from "./opcode.ts"
-import { Output, referenceSize } from "./output.ts"
+import { Output, recycleOutput, referenceSize, takeOutput } from "./output.ts"
 import type { Timer, Timers } from "./timers.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 import * as Violation from "./violation.ts"
@@ -109,6 +109,24 @@ const rsv1 = 4
 /** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
 const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 
+/** Connections of one server decode alike, and share what says how. */
+let lastDecoding: DecoderOptions | undefined
+
+const decodingOf = (options: ConnectionOptions): DecoderOptions => {
+  const { maxChunks, maxMessageSize, minimalLength, role, skipUtf8Validation } = options
+  const allowedRsv = options.compression === undefined ? 0 : rsv1
+  const last = lastDecoding
+  return last !== undefined &&
+    last.role === role &&
+    last.maxMessageSize === maxMessageSize &&
+    last.allowedRsv === allowedRsv &&
+    last.skipUtf8Validation === skipUtf8Validation &&
+    last.minimalLength === minimalLength &&
+    last.maxChunks === maxChunks
+    ? last
+    : (lastDecoding = { role, maxMessageSize, allowedRsv, skipUtf8Validation, minimalLength, maxChunks })
+}
+
 /** Calls all of them, whatever one of them throws. */
 const callAll = (callbacks: ReadonlyArray<Written>, error: Error | null | undefined, from = 0): void => {
   let at = from
@@ -131,9 +149,13 @@ export class Connection implements FrameSink, Receiver {
   private readonly transport: Transport
   private readonly face: Face
   private readonly encoder: Encoder
-  private readonly decoder: Decoder
+  private readonly sink: FrameSink
+  private readonly decoding: DecoderOptions
+  /** Absent while nothing is kept of what was read. */
+  private reader: Decoder | undefined = undefined
   private readonly compression: Compression | undefined
-  private readonly output = new Output()
+  /** Absent while nothing waits for the next flush. */
+  private output: Output | undefined = undefined
   private readonly writeHighWaterMark: number
   private readonly closeTimeout: number
   private readonly maxFragments: number
@@ -197,15 +219,8 @@ export class Connection implements FrameSink, Receiver {
     const encoder = codec.encoder(role)
     const observed = onFrame !== undefined
     this.encoder = observed ? new ObservedEncoder(encoder, role, codec.capabilities, onFrame) : encoder
-    const sink = observed ? new ObservedSink(this, role, codec.capabilities, onFrame) : this
-    this.decoder = codec.decoder(sink, {
-      role: options.role,
-      maxMessageSize: options.maxMessageSize,
-      allowedRsv: options.compression === undefined ? 0 : rsv1,
-      skipUtf8Validation: options.skipUtf8Validation,
-      minimalLength: options.minimalLength,
-      maxChunks: options.maxChunks
-    })
+    this.sink = observed ? new ObservedSink(this, role, codec.capabilities, onFrame) : this
+    this.decoding = decodingOf(options)
     this.keepAlive =
       options.keepAlive === undefined || !options.codec.capabilities.ping
         ? undefined
@@ -258,12 +273,12 @@ export class Connection implements FrameSink, Receiver {
 
   /** Bytes that wait to be written, framing included. */
   get buffered(): number {
-    return this.output.size + this.backlogSize + this.transport.buffered
+    return this.gathered + this.backlogSize + this.transport.buffered
   }
 
   /** Bytes that are kept of a message whose end hasn't come. */
   get partialSize(): number {
-    return this.decoder.partialSize + (this.assembler?.size ?? 0)
+    return (this.reader?.partialSize ?? 0) + (this.assembler?.size ?? 0)
   }
 
   /** Bytes that wait for a message that is compressed or read elsewhere, its own included. */
@@ -273,12 +288,12 @@ export class Connection implements FrameSink, Receiver {
 
   /** The part of `buffered` that the end of the tick won't bring out. */
   get queued(): number {
-    return (this.transport.congested ? this.output.size : 0) + this.backlogSize + this.transport.buffered
+    return (this.transport.congested ? this.gathered : 0) + this.backlogSize + this.transport.buffered
   }
 
   /** Whether a sender should wait until `whenDrained`. */
   get full(): boolean {
-    return this.transport.congested || this.output.size + this.backlogSize >= this.writeHighWaterMark
+    return this.transport.congested || this.gathered + this.backlogSize >= this.writeHighWaterMark
   }
 
   /** Messages shorter than this many bytes are sent as they are; `Infinity` without compression. */
@@ -526,7 +541,7 @@ export class Connection implements FrameSink, Receiver {
   // Receiver: what the transport tells.
 
   received(chunk: Buffer): void {
-    if (this.inboundOver) return
+    if (this.inboundOver || this.dropped) return
     this.keepAlive?.noticed()
     this.tell(chunk)
     this.finishReading()
@@ -537,7 +552,7 @@ export class Connection implements FrameSink, Receiver {
     const pong = this.pendingPong
     if (pong !== undefined) {
       this.pendingPong = undefined
-      if (this.phase === open) this.encoder.frame(this.output, Opcode.pong, true, 0, pong)
+      if (this.phase === open) this.encoder.frame(this.out, Opcode.pong, true, 0, pong)
     }
     this.flush()
     while (this.waiters !== undefined && this.waiters.length > 0 && !this.full) this.waiters.shift()?.()
@@ -547,7 +562,7 @@ export class Connection implements FrameSink, Receiver {
   ended(): void {
     this.peerEnded = true
     // What was read before and waits for the face comes first.
-    if (this.inboundOver || !this.decoder.suspended) this.endInbound()
+    if (this.inboundOver || this.reader?.suspended !== true) this.endInbound()
   }
 
   closed(error: Error | undefined): void {
@@ -606,7 +621,7 @@ export class Connection implements FrameSink, Receiver {
   /** Whether what was read before is to be told now. */
   private get canReadOn(): boolean {
     return (
-      this.decoder.suspended &&
+      this.reader?.suspended === true &&
       !this.held &&
       !this.suspended &&
       !this.inboundOver &&
@@ -643,7 +658,7 @@ export class Connection implements FrameSink, Receiver {
   private interrupted(): void {
     this.reading = false
     setBusy(undefined)
-    if (this.output.size > 0) this.flush()
+    if (this.output !== undefined) this.flush()
     process.nextTick(() => this.proceed())
   }
 
@@ -657,13 +672,24 @@ export class Connection implements FrameSink, Receiver {
       this.tell(undefined)
     }
     this.reading = true
-    const { violation } = this.decoder
+    const violation = this.reader?.violation
     if (violation !== undefined) this.fail(violation)
     else if (this.closeReceived !== undefined) this.answerClose()
     this.reading = false
     setBusy(undefined)
-    if (this.output.size > 0) this.flush()
+    if (this.output !== undefined) this.flush()
+    if (this.reader?.atRest === true) this.recycle(this.reader)
     if (goOn) this.readFurther()
+  }
+
+  private get decoder(): Decoder {
+    return (this.reader ??= this.codec.decoder(this.sink, this.decoding))
+  }
+
+  private recycle(reader: Decoder): void {
+    if (this.codec.recycle === undefined) return
+    this.reader = undefined
+    this.codec.recycle(reader)
   }
 
   private readFurther(): void {
@@ -774,7 +800,7 @@ export class Connection implements FrameSink, Receiver {
   // Sending, inside.
 
   private writeText(text: string, written: Written | undefined): void {
-    this.encoder.text(this.output, Opcode.text, true, text)
+    this.encoder.text(this.out, Opcode.text, true, text)
     this.touch(written)
   }
 
@@ -785,18 +811,18 @@ export class Connection implements FrameSink, Receiver {
     payload: Uint8Array,
     written: Written | undefined
   ): void {
-    this.encoder.frame(this.output, opcode, fin, rsv, payload)
+    this.encoder.frame(this.out, opcode, fin, rsv, payload)
     this.touch(written)
   }
 
   private writeEncoded(frame: Uint8Array, written: Written | undefined): void {
-    this.output.reference(frame)
+    this.out.reference(frame)
     this.touch(written)
   }
 
   private touch(written?: Written): void {
     if (written !== undefined) (this.written ??= []).push(written)
-    if (this.output.size >= this.writeHighWaterMark) {
+    if (this.gathered >= this.writeHighWaterMark) {
       if (!this.transport.congested) this.writeOut()
     } else if (!this.reading && !this.flushing) {
       this.flushing = true
@@ -804,14 +830,26 @@ export class Connection implements FrameSink, Receiver {
     }
   }
 
+  /** Bytes that wait for the next flush. */
+  private get gathered(): number {
+    return this.output === undefined ? 0 : this.output.size
+  }
+
+  private get out(): Output {
+    return (this.output ??= takeOutput())
+  }
+
   private writeOut(): void {
-    const { written } = this
+    const { output, written } = this
+    if (output === undefined) return
+    this.output = undefined
     if (written === undefined) {
-      this.output.flush(this.transport)
+      output.flush(this.transport)
     } else {
       this.written = undefined
-      this.output.flush(this.transport, (error) => callAll(written, error))
+      output.flush(this.transport, (error) => callAll(written, error))
     }
+    recycleOutput(output)
   }
 
   private compressAndWrite(
@@ -880,7 +918,11 @@ export class Connection implements FrameSink, Receiver {
   /** Forgets what was not written. */
   private discard(): void {
     const { backlog, stalledWritten, written } = this
-    this.output.discard()
+    if (this.output !== undefined) {
+      this.output.discard()
+      recycleOutput(this.output)
+      this.output = undefined
+    }
     this.backlog = this.written = this.stalledWritten = undefined
     const unwritten = written ?? []
     if (stalledWritten !== undefined) unwritten.push(stalledWritten)
@@ -908,7 +950,7 @@ export class Connection implements FrameSink, Receiver {
 
   private destroy(): void {
     this.dropped = true
-    this.decoder.suspend()
+    this.reader?.suspend()
     this.discard()
     this.transport.destroy()
   }
@@ -925,7 +967,7 @@ export class Connection implements FrameSink, Receiver {
     if (this.phase._tag !== "Closing" || this.phase.sent !== undefined || this.dropped) return
     this.phase.sent = this.codec.capabilities.closeCode ? frame : noStatus
     this.phase.first ??= "sent"
-    this.encoder.close(this.output, payload)
+    this.encoder.close(this.out, payload)
     this.touch()
     if (this.phase.received !== undefined) this.completeHandshake()
   }

@@ -1,4 +1,4 @@
-import type { Capabilities, Codec, Encoder, Role } from "./codec.ts"
+import type { Capabilities, Codec, Decoder, DecoderOptions, Encoder, FrameSink, Role } from "./codec.ts"
 import { HybiDecoder } from "./hybiDecoder.ts"
 import { HybiClientEncoder, HybiServerEncoder } from "./hybiEncoder.ts"
 
@@ -14,10 +14,30 @@ const capabilities: Capabilities = {
 const serverEncoder: Encoder = new HybiServerEncoder()
 const clientEncoder: Encoder = new HybiClientEncoder()
 
+/** Decoders that wait for a connection that has something to read. */
+const resting: Array<HybiDecoder> = []
+const mostResting = 8
+
+const nowhere: FrameSink = { message: () => undefined, fragment: () => undefined, control: () => undefined }
+
+const takeDecoder = (sink: FrameSink, options: DecoderOptions): Decoder => {
+  const decoder = resting.pop()
+  if (decoder?.options !== options) return new HybiDecoder(sink, options)
+  decoder.sink = sink
+  return decoder
+}
+
+const recycle = (decoder: Decoder): void => {
+  if (!(decoder instanceof HybiDecoder) || resting.length === mostResting) return
+  decoder.sink = nowhere
+  resting.push(decoder)
+}
+
 /** The framing of RFC 6455 §5, which the drafts HyBi-07 to HyBi-17 share. */
 export const hybi: Codec = {
   capabilities,
-  decoder: (sink, options) => new HybiDecoder(sink, options),
+  decoder: takeDecoder,
+  recycle,
   encoder: (role: Role) => (role === "server" ? serverEncoder : clientEncoder)
 }
 

@@ -18,7 +18,8 @@ const empty = Buffer.alloc(0)
  * settles it, so that the same bytes, however they are cut, end in the same frames and the same violation.
  */
 export class HybiDecoder extends PausableDecoder {
-  private readonly sink: FrameSink
+  sink: FrameSink
+  readonly options: DecoderOptions
   private readonly server: boolean
   private readonly maxMessageSize: number
   private readonly allowedRsv: number
@@ -50,6 +51,7 @@ export class HybiDecoder extends PausableDecoder {
   constructor(sink: FrameSink, options: DecoderOptions) {
     super()
     this.sink = sink
+    this.options = options
     this.server = options.role === "server"
     this.maxMessageSize = options.maxMessageSize
     this.allowedRsv = options.allowedRsv

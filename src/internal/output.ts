@@ -174,3 +174,15 @@ export class Output {
     if (held === current && held.holders === 0 && !held.kept) held.cursor = 0
   }
 }
+
+/** Outputs that hold nothing. */
+const resting: Array<Output> = []
+const mostResting = 8
+
+/** An empty output. */
+export const takeOutput = (): Output => resting.pop() ?? new Output()
+
+/** Takes back an output that holds nothing. */
+export const recycleOutput = (output: Output): void => {
+  if (resting.length < mostResting) resting.push(output)
+}

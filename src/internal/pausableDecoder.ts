@@ -24,6 +24,16 @@ export abstract class PausableDecoder implements Decoder {
   /** Gives up what is of no use after a violation. */
   protected abstract release(): void
 
+  get atRest(): boolean {
+    return (
+      !this.suspended &&
+      !this.parsing &&
+      !this.partial &&
+      this.violation === undefined &&
+      (this.backlog === undefined || this.backlog.length === 0)
+    )
+  }
+
   feed(chunk: Buffer): Violation | undefined {
     if (this.violation === undefined && chunk.length > 0) {
       if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
