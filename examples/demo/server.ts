@@ -40,7 +40,7 @@ const automatic = (frame: Frame.Frame): Frame.Frame | undefined =>
   frame._tag === "Ping" ? Frame.pong(frame.payload) : frame._tag === "Close" ? Frame.close(frame.code) : undefined
 
 const program = Effect.gen(function* () {
-  const port = yield* Config.Port("PORT").pipe(Config.withDefault(8080))
+  const port = yield* Config.Int("PORT").pipe(Config.withDefault(8080))
   const sightings = yield* PubSub.sliding<string>(1024)
   const page = readFileSync(new URL("page.html", import.meta.url))
   let connections = 0
