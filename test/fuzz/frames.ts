@@ -70,6 +70,21 @@ const shown = ({ frames, partial, violation }: Reading): unknown => ({
 
 const limits = fc.constantFrom(0, 1, 125, 126, 1000, 70_000, 2 ** 40)
 
+/** Holds the frame parser to its invariants. */
+export const checkHybi = (bytes: Buffer, cuts: ReadonlyArray<number>, options: DecoderOptions): void => {
+  const whole = read(hybi, [Buffer.from(bytes)], options)
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options)), shown(whole), "split")
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+  if (bytes.length < 300) {
+    const single = Array.from(bytes, (byte) => Buffer.from([byte]))
+    expectSame(shown(read(hybi, single, options)), shown(whole), "byte by byte")
+  }
+  const size = whole.frames.reduce((sum, { payload }) => sum + payload.length, 0)
+  expect(size <= bytes.length, () => `${size} bytes of payload out of ${bytes.length}`)
+  if (whole.violation !== undefined || whole.partial || options.minimalLength === false) return
+  expectSame(digest(reencoded(bytes, whole.frames, options.role === "server")), digest(bytes), "encoded again")
+}
+
 const hybiProperty = (role: "server" | "client") =>
   fc.property(
     frameBytes(frameSeeds, role === "server"),
@@ -81,19 +96,7 @@ const hybiProperty = (role: "server" | "client") =>
       skipUtf8Validation: fc.boolean(),
       minimalLength: fc.boolean()
     }),
-    (bytes, cuts, options) => {
-      const whole = read(hybi, [Buffer.from(bytes)], options)
-      expectSame(shown(read(hybi, cutAt(bytes, cuts), options)), shown(whole), "split")
-      expectSame(shown(read(hybi, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
-      if (bytes.length < 300) {
-        const single = Array.from(bytes, (byte) => Buffer.from([byte]))
-        expectSame(shown(read(hybi, single, options)), shown(whole), "byte by byte")
-      }
-      const size = whole.frames.reduce((sum, { payload }) => sum + payload.length, 0)
-      expect(size <= bytes.length, () => `${size} bytes of payload out of ${bytes.length}`)
-      if (whole.violation !== undefined || whole.partial || !options.minimalLength) return
-      expectSame(digest(reencoded(bytes, whole.frames, role === "server")), digest(bytes), "encoded again")
-    }
+    checkHybi
   )
 
 /** The frames, encoded again with the masking keys that stand in the bytes. */
@@ -109,6 +112,30 @@ const reencoded = (bytes: Buffer, frames: ReadonlyArray<Found>, mask: boolean): 
   return Buffer.concat(parts)
 }
 
+/** Holds the Hixie codec to its invariants. */
+export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: DecoderOptions): void => {
+  const whole = read(hixie76, [Buffer.from(bytes)], options)
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options)), shown(whole), "split")
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+  const single = Array.from(bytes, (byte) => Buffer.from([byte]))
+  expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
+  if (whole.violation !== undefined || options.skipUtf8Validation) return
+  // What the draft has discarded is gone; what was told encodes to itself.
+  const written: Array<Buffer> = []
+  const output = new Output()
+  const encoder = hixie76.encoder(options.role)
+  for (const { opcode, payload } of whole.frames) {
+    if (opcode === Opcode.close) encoder.close(output, payload)
+    else encoder.text(output, Opcode.text, true, payload.toString())
+  }
+  output.flush({
+    write: (piece) => written.push(Buffer.from(piece)) > 0,
+    writeAll: (pieces) => written.push(Buffer.concat(pieces)) > 0
+  })
+  const again = read(hixie76, [Buffer.concat(written)], { ...options, maxMessageSize: 2 ** 40 })
+  expectSame(shown(again), shown({ ...whole, partial: false }), "encoded again")
+}
+
 const hixieProperty = fc.property(
   mutated(hixieSeeds),
   cuts,
@@ -118,32 +145,43 @@ const hixieProperty = fc.property(
     allowedRsv: fc.constant(0),
     skipUtf8Validation: fc.boolean()
   }),
-  (bytes, cuts, options) => {
-    const whole = read(hixie76, [Buffer.from(bytes)], options)
-    expectSame(shown(read(hixie76, cutAt(bytes, cuts), options)), shown(whole), "split")
-    expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
-    const single = Array.from(bytes, (byte) => Buffer.from([byte]))
-    expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
-    if (whole.violation !== undefined || options.skipUtf8Validation) return
-    // What the draft has discarded is gone; what was told encodes to itself.
-    const written: Array<Buffer> = []
-    const output = new Output()
-    const encoder = hixie76.encoder(options.role)
-    for (const { opcode, payload } of whole.frames) {
-      if (opcode === Opcode.close) encoder.close(output, payload)
-      else encoder.text(output, Opcode.text, true, payload.toString())
-    }
-    output.flush({
-      write: (piece) => written.push(Buffer.from(piece)) > 0,
-      writeAll: (pieces) => written.push(Buffer.concat(pieces)) > 0
-    })
-    const again = read(hixie76, [Buffer.concat(written)], { ...options, maxMessageSize: 2 ** 40 })
-    expectSame(shown(again), shown({ ...whole, partial: false }), "encoded again")
-  }
+  checkHixie
 )
+
+/** The first two bytes of an input are its options. */
+const optionsOf = (bytes: Buffer): { readonly cuts: ReadonlyArray<number>; readonly options: DecoderOptions } => {
+  const [first = 0, second = 0] = bytes
+  return {
+    cuts: [second * 39],
+    options: {
+      role: (first & 1) === 0 ? "server" : "client",
+      maxMessageSize: [1, 125, 1000, 70_000][(first >> 1) & 3] ?? 0,
+      allowedRsv: (first & 8) === 0 ? 0 : 4,
+      skipUtf8Validation: (first & 16) !== 0,
+      minimalLength: (first & 32) === 0
+    }
+  }
+}
+
+const withOptions = (seeds: ReadonlyArray<Buffer>): ReadonlyArray<Buffer> =>
+  seeds.flatMap((seed) => [0x0e, 0x0f].map((options) => Buffer.concat([Buffer.from([options, 0x80]), seed])))
+
+const guided = (
+  seeds: ReadonlyArray<Buffer>,
+  check: (bytes: Buffer, cuts: ReadonlyArray<number>, options: DecoderOptions) => void
+) => ({
+  seeds: withOptions(seeds),
+  sources: /\/src\/internal\//,
+  check: (bytes: Buffer): void => {
+    const { cuts, options } = optionsOf(bytes)
+    check(bytes.subarray(2), cuts, options)
+  }
+})
 
 export const targets: ReadonlyArray<Target> = [
   { name: "frames-server", property: hybiProperty("server") },
   { name: "frames-client", property: hybiProperty("client") },
-  { name: "hixie", property: hixieProperty }
+  { name: "hixie", property: hixieProperty },
+  { name: "frames-guided", guided: guided(frameSeeds, checkHybi) },
+  { name: "hixie-guided", guided: guided(hixieSeeds, checkHixie) }
 ]

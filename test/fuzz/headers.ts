@@ -147,7 +147,7 @@ const composeProperty = fc.property(
   }
 )
 
-const parseProperty = fc.property(extensionText, (header) => {
+const checkExtensions = (header: string): void => {
   const parsed = Extension.parse(header)
   if (Result.isFailure(parsed)) return
   const written = Extension.format(parsed.success)
@@ -164,7 +164,7 @@ const parseProperty = fc.property(extensionText, (header) => {
       extension.confirm(params)
     }
   }
-})
+}
 
 type Parser = (header: string) => unknown
 
@@ -205,7 +205,15 @@ export const targets: ReadonlyArray<Target> = [
   { name: "handshake-verify", property: verifyProperty },
   { name: "handshake-compose", property: composeProperty },
   { name: "handshake-url", property: urlProperty },
-  { name: "extensions", property: parseProperty },
+  { name: "extensions", property: fc.property(extensionText, checkExtensions) },
+  {
+    name: "extensions-guided",
+    guided: {
+      seeds: extensionSeeds.map((seed) => Buffer.from(seed, "latin1")),
+      sources: /\/src\/(?:Extension|internal\/handshake)/,
+      check: (bytes) => checkExtensions(bytes.toString("latin1"))
+    }
+  },
   likeWs("extensions-like-ws", extensionText, parseExtensions, grammars.extension.parse),
   likeWs("protocols-like-ws", protocolText, parseProtocols, grammars.subprotocol.parse)
 ]

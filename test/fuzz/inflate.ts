@@ -59,7 +59,7 @@ const byZlib = (payload: Buffer): string | undefined => {
 
 const limits = fc.constantFrom(0, 1, 5, 300, 10_000, 399_999, 400_000, 2 ** 21)
 
-const messageProperty = fc.asyncProperty(mutated(seeds), limits, fc.boolean(), async (payload, limit, takeover) => {
+const checkMessage = async (payload: Buffer, limit: number, takeover: boolean): Promise<void> => {
   const settings = { deflate: direction(takeover), inflate: direction(takeover), threshold: 0, level: 3, memLevel: 8 }
   const [internal, documented] = [new Deflate(settings), new Deflate(settings, "public")]
   try {
@@ -80,7 +80,9 @@ const messageProperty = fc.asyncProperty(mutated(seeds), limits, fc.boolean(), a
     internal.close()
     documented.close()
   }
-})
+}
+
+const messageProperty = fc.asyncProperty(mutated(seeds), limits, fc.boolean(), checkMessage)
 
 /** Messages of one connection: what we compress comes back, whatever stood before it. */
 const roundTripProperty = fc.asyncProperty(
@@ -116,5 +118,17 @@ const roundTripProperty = fc.asyncProperty(
 
 export const targets: ReadonlyArray<Target> = [
   { name: "inflate", property: messageProperty },
+  {
+    name: "inflate-guided",
+    guided: {
+      seeds: seeds.map((seed) => Buffer.concat([Buffer.from([6]), seed])),
+      sources: /\/src\/internal\/deflate\//,
+      // The first byte of an input is its options.
+      check: (bytes) => {
+        const options = bytes[0] ?? 0
+        return checkMessage(bytes.subarray(1), [0, 5, 300, 2 ** 21][(options >> 1) & 3] ?? 0, (options & 1) === 1)
+      }
+    }
+  },
   { name: "deflate-round-trip", property: roundTripProperty }
 ]

@@ -1,4 +1,5 @@
 import * as fc from "fast-check"
+import { fuzzGuided } from "./guided.ts"
 import type { Target } from "./target.ts"
 
 export interface Outcome {
@@ -19,6 +20,7 @@ const messageOf = ({ errorInstance }: fc.RunDetails<unknown>): string =>
 
 /** Fuzzes one target for a while. The same seed gives the same inputs. */
 export const fuzz = async (target: Target, { executions = 1e9, seed, time }: Limits): Promise<Outcome> => {
+  if ("guided" in target) return fuzzGuided(target.guided, { executions, seed, time })
   const details = await fc.check(target.property as fc.IAsyncProperty<unknown>, {
     seed,
     numRuns: executions,

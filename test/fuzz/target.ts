@@ -1,11 +1,14 @@
 import type * as fc from "fast-check"
+import type { Guided } from "./guided.ts"
 
-/** One thing to fuzz. */
-export interface Target {
-  readonly name: string
-  /** What must hold of every input. */
-  readonly property: fc.IRawProperty<unknown, boolean> | fc.IRawProperty<unknown>
-}
+/** One thing to fuzz: a property of generated inputs, or bytes that coverage guides. */
+export type Target =
+  | {
+      readonly name: string
+      /** What must hold of every input. */
+      readonly property: fc.IRawProperty<unknown, boolean> | fc.IRawProperty<unknown>
+    }
+  | { readonly name: string; readonly guided: Guided }
 
 /** Fails with what was expected and what came. */
 export const expect = (condition: boolean, message: () => string): void => {
