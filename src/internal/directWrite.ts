@@ -46,17 +46,23 @@ let RequestClass: (new () => Request) | undefined
 /** A request whose write ended at once, for the next one. */
 let spare: Request | undefined
 
-const allowed = process.env["EFFECT_WS_NET"] !== "public"
+/** Whether the handle may be used. Node 26 takes most writes without a request object itself, and shows none. */
+let allowed = process.env["EFFECT_WS_NET"] !== "public"
 
-/** Lets the next write through a socket's stream show the class of request objects. */
+/** Lets the next write through a socket's stream show the class of request objects, or that there is none. */
 const learn = (handle: Handle): void => {
   const { writeBuffer } = handle
   Object.defineProperty(handle, "writeBuffer", {
     configurable: true,
-    value: (request: Request, bytes: Uint8Array): number => {
+    value: (...given: Parameters<Handle["writeBuffer"]>): number => {
       Reflect.deleteProperty(handle, "writeBuffer")
-      RequestClass = request.constructor as new () => Request
-      return writeBuffer.call(handle, request, bytes)
+      const [request, bytes] = given
+      if (given.length === 2 && bytes instanceof Uint8Array && request?.constructor?.name === "WriteWrap") {
+        RequestClass = request.constructor as new () => Request
+      } else {
+        allowed = false
+      }
+      return writeBuffer.apply(handle, given)
     }
   })
 }
@@ -81,9 +87,8 @@ export class DirectWriter {
 
   /** Whether a write may be tried. The first sockets of a process write the documented way, and are watched. */
   get ready(): boolean {
-    if (RequestClass !== undefined) return true
-    learn(this.handle)
-    return false
+    if (RequestClass === undefined && allowed) learn(this.handle)
+    return RequestClass !== undefined
   }
 
   /** Bytes that wait in the system's queue. */
