@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs"
+import { read } from "./argv.ts"
+import { exitCode } from "./exitCode.ts"
+import { helpText } from "./help.ts"
+
+/** What is said, on which of the two outputs, and how the program ends. */
+export interface Answer {
+  readonly to: "output" | "errors"
+  readonly text: string
+  readonly exitCode: number
+}
+
+/** The version of the package. */
+export const version = (): string => {
+  const content: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"))
+  return typeof content === "object" && content !== null && "version" in content ? String(content.version) : ""
+}
+
+/** One line for an error. */
+export const errorLine = (message: string, hint: string | undefined): string =>
+  `error: ${message}${hint === undefined ? "" : ` (hint: ${hint})`}`
+
+/**
+ * What can be answered at once: the help, the version, and what is wrong with the command line. `undefined` when there
+ * is something to do. Loads nothing of Effect, which takes longer than answering.
+ */
+export const answer = (argv: ReadonlyArray<string>): Answer | undefined => {
+  const invocation = read(argv)
+  switch (invocation._tag) {
+    case "Help": {
+      return { to: "output", text: helpText(invocation.verb), exitCode: exitCode.clean }
+    }
+    case "Version": {
+      return { to: "output", text: `${version()}\n`, exitCode: exitCode.clean }
+    }
+    case "Invalid": {
+      return { to: "errors", text: `${errorLine(invocation.message, invocation.hint)}\n`, exitCode: exitCode.usage }
+    }
+    case "Run": {
+      return undefined
+    }
+  }
+}

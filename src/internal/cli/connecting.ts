@@ -1,0 +1,179 @@
+/** What the options say about connections. */
+import { Effect } from "effect"
+import type { ConnectionOptions } from "node:tls"
+import * as Handshake from "../../Handshake.ts"
+import type { ServeOptions } from "../../Server.ts"
+import type { ConnectOptions } from "../../Socket.ts"
+import { cookiesFor } from "./cookies.ts"
+import { misuse, type WscatError } from "./failure.ts"
+import { readBytes, readSecret } from "./files.ts"
+import { ask, type Connecting } from "./flags.ts"
+import { askPassphrase } from "./passphrase.ts"
+
+/** Where to connect to, and how. */
+export interface Target {
+  readonly url: string
+  readonly options: ConnectOptions
+}
+
+/** Longest message, where `--max-payload` doesn't say: 100 MiB, as ever. */
+const defaultMaxPayload = 100 * 1024 * 1024
+
+/** How many redirects `--location` follows. */
+const defaultMaxRedirects = 10
+
+/** The URL, whose scheme may be left out. */
+export const completeUrl = (url: string): string =>
+  /^(?:[a-z][a-z0-9+.-]*:\/\/|ws\+unix:)/i.test(url) ? url : `ws://${url}`
+
+/** Longest message in bytes. */
+export const maxPayload = (flags: Pick<Connecting, "maxPayload">): number => flags.maxPayload ?? defaultMaxPayload
+
+const draftOf = ({ protocol }: Connecting): Handshake.Draft | undefined =>
+  Handshake.all.find(({ id }) => id === protocol)
+
+const headersOf = (flags: Connecting): Effect.Effect<ReadonlyArray<readonly [string, string]>, WscatError> =>
+  Effect.forEach(flags.header, (header) => {
+    const end = header.indexOf(":")
+    return end > 0
+      ? Effect.succeed([header.slice(0, end).trim(), header.slice(end + 1).trim()] as const)
+      : Effect.fail(misuse(`the header ${JSON.stringify(header)} has no colon`, "-H 'Name: value'"))
+  })
+
+const isProtocolHeader = (name: string): boolean => name.toLowerCase() === "sec-websocket-protocol"
+
+/** The subprotocols of `-s`, each of which may be a list, and of a header that asks for them. */
+const protocolsOf = (flags: Connecting, headers: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> =>
+  [...flags.subprotocol, ...headers.flatMap(([name, value]) => (isProtocolHeader(name) ? [value] : []))].flatMap(
+    (list) => list.split(",").map((protocol) => protocol.trim())
+  )
+
+const authOf = (flags: Connecting): Effect.Effect<string | undefined, WscatError> =>
+  flags.auth !== undefined || flags.authFile === undefined
+    ? Effect.succeed(flags.auth)
+    : readSecret(flags.authFile, "--auth-file")
+
+const passphraseOf = (flags: Connecting): Effect.Effect<string | undefined, WscatError> => {
+  if (flags.passphrase === ask) return askPassphrase
+  return flags.passphrase !== undefined || flags.passphraseFile === undefined
+    ? Effect.succeed(flags.passphrase)
+    : readSecret(flags.passphraseFile, "--passphrase-file")
+}
+
+type Identity = Pick<ConnectionOptions, "ca" | "cert" | "key" | "pfx" | "passphrase">
+
+/** Certificates and keys. A file whose name ends in `.p12` or `.pfx` holds both. */
+const identityOf = (flags: Connecting): Effect.Effect<Identity, WscatError> =>
+  Effect.gen(function* () {
+    const { ca, cert, key } = flags
+    const isContainer = cert !== undefined && /\.(?:p12|pfx)$/i.test(cert)
+    const passphrase = yield* passphraseOf(flags)
+    return {
+      ...(ca === undefined ? {} : { ca: yield* readBytes(ca, "--ca") }),
+      ...(cert === undefined ? {} : { [isContainer ? "pfx" : "cert"]: yield* readBytes(cert, "--cert") }),
+      ...(key === undefined ? {} : { key: yield* readBytes(key, "--key") }),
+      ...(passphrase === undefined ? {} : { passphrase })
+    }
+  })
+
+const cookieHeader = (flags: Connecting, url: string): Effect.Effect<string | undefined, WscatError> =>
+  Effect.gen(function* () {
+    const stored =
+      flags.cookieFile === undefined || !URL.canParse(url)
+        ? []
+        : cookiesFor(
+            (yield* readBytes(flags.cookieFile, "--cookie-file")).toString("utf8"),
+            new URL(url),
+            yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+          )
+    const cookies = [...stored, ...flags.cookie]
+    return cookies.length === 0 ? undefined : cookies.join("; ")
+  })
+
+/** How to connect to a URL. */
+export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target, WscatError> =>
+  Effect.gen(function* () {
+    const url = completeUrl(given)
+    const headers = yield* headersOf(flags)
+    const cookie = yield* cookieHeader(flags, url)
+    const identity = yield* identityOf(flags)
+    const options: ConnectOptions = {
+      draft: draftOf(flags),
+      protocols: protocolsOf(flags, headers),
+      origin: flags.origin,
+      host: flags.host,
+      auth: yield* authOf(flags),
+      headers: [
+        ...headers.filter(([name]) => !isProtocolHeader(name)),
+        ...(cookie === undefined ? [] : [["Cookie", cookie] as const])
+      ],
+      maxRedirects: flags.location ? (flags.maxRedirects ?? defaultMaxRedirects) : 0,
+      compression: flags.compress,
+      proxy: flags.proxy === undefined ? undefined : completeProxy(flags.proxy),
+      tls: {
+        ...identity,
+        ...(flags.noCheck ? { rejectUnauthorized: false } : {}),
+        ...(flags.servername === undefined ? {} : { servername: flags.servername })
+      },
+      openTimeout: (flags.openTimeout ?? 10) * 1000,
+      maxMessageSize: maxPayload(flags),
+      keepAlive: false
+    }
+    return { url, options }
+  })
+
+const completeProxy = (proxy: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`)
+
+/** How to listen on `[host:]port`, or on the path of a Unix socket. */
+export const listenOptionsOf = (
+  place: string,
+  path: string | undefined,
+  flags: Connecting
+): Effect.Effect<ServeOptions, WscatError> =>
+  Effect.gen(function* () {
+    const where = yield* placeOf(place, flags.host)
+    const headers = yield* headersOf(flags)
+    const identity = yield* identityOf(flags)
+    const secure = identity.cert !== undefined || identity.pfx !== undefined
+    const draft = draftOf(flags)
+    const protocols = protocolsOf(flags, headers)
+    return {
+      ...where,
+      path,
+      drafts: draft === undefined ? Handshake.all : [draft],
+      origins: flags.origin === undefined ? "any" : [flags.origin],
+      // Without a list of its own, a tool to look at clients agrees to what they ask for first.
+      protocols: protocols.length > 0 ? protocols : ([first]) => first,
+      headers: headers.filter(([name]) => !isProtocolHeader(name)),
+      compression: flags.compress,
+      maxMessageSize: maxPayload(flags),
+      keepAlive: false,
+      shutdownTimeout: "2 seconds",
+      ...(secure
+        ? {
+            tls: {
+              ...identity,
+              ...(identity.ca === undefined ? {} : { requestCert: true, rejectUnauthorized: !flags.noCheck })
+            }
+          }
+        : {})
+    }
+  })
+
+const maxPort = 65_535
+
+const placeOf = (
+  place: string,
+  host: string | undefined
+): Effect.Effect<Pick<ServeOptions, "host" | "port" | "socketPath">, WscatError> => {
+  if (place.includes("/")) return Effect.succeed({ socketPath: place })
+  const [, named, digits = ""] = /^(?:(.*):)?(\d+)$/.exec(place) ?? []
+  const port = Number(digits)
+  if (digits === "" || port > maxPort) {
+    return Effect.fail(misuse(`cannot listen on ${place}`, `a port from 0 to ${maxPort}, host:port, or a path`))
+  }
+  return Effect.succeed({ port, host: named?.replace(/^\[(.*)\]$/, "$1") ?? host })
+}
+
+/** User and password that a listener demands. */
+export const demandedAuth = authOf

@@ -1,0 +1,276 @@
+import { Duration, Effect } from "effect"
+import type * as net from "node:net"
+import { isIP } from "node:net"
+import { performance } from "node:perf_hooks"
+import * as Handshake from "../../Handshake.ts"
+import { connect, type ConnectOptions, type Socket, SocketError } from "../../Socket.ts"
+import { type Target, targetOf } from "./connecting.ts"
+import { endOf, explain } from "./explain.ts"
+import { WscatError } from "./failure.ts"
+import type { Doctor } from "./flags.ts"
+import { dial, lookup, secure, type Timed, type TlsFacts } from "./probe.ts"
+import { hasColors } from "./screen.ts"
+import { Streams } from "./streams.ts"
+
+/** How well a step went. A note is no reason to worry. */
+type Verdict = "ok" | "note" | "problem"
+
+/** What was found at one step. */
+interface Finding {
+  readonly step: string
+  readonly verdict: Verdict
+  readonly text: string
+  readonly hint?: string | undefined
+  /** How long it took. */
+  readonly milliseconds?: number | undefined
+}
+
+/** Where findings go. */
+class Chart {
+  /** The first problem, which is how the program ends. */
+  first: WscatError | undefined = undefined
+  problems = 0
+  private readonly write: (finding: Finding) => void
+
+  constructor(write: (finding: Finding) => void) {
+    this.write = write
+  }
+
+  ok(step: string, text: string, milliseconds?: number): void {
+    this.write({ step, verdict: "ok", text, milliseconds })
+  }
+
+  note(step: string, text: string, hint?: string): void {
+    this.write({ step, verdict: "note", text, hint })
+  }
+
+  problem(step: string, error: WscatError): void {
+    this.first ??= error
+    this.problems++
+    this.write({ step, verdict: "problem", text: error.message, hint: error.hint })
+  }
+}
+
+/** Looks at a server from the bottom up, as far as there is something to see. Fails with the first problem. */
+export const doctor = (given: string, flags: Doctor): Effect.Effect<void, WscatError> =>
+  Effect.gen(function* () {
+    const target = yield* targetOf(given, flags)
+    const streams = yield* Streams
+    const colored = !flags.noColor && hasColors(streams)
+    const chart = new Chart((finding) => {
+      streams.output.write(`${flags.json ? JSON.stringify(finding) : lineOf(finding, colored)}\n`)
+    })
+    yield* examine(target, chart)
+    const { first, problems } = chart
+    if (!flags.json) {
+      const end = problems === 0 ? "All is well." : problems === 1 ? "One problem." : `${problems} problems.`
+      streams.output.write(`\n${end}\n`)
+    }
+    if (first !== undefined) {
+      const { hint, kind, message } = first
+      return yield* new WscatError({ kind, message, hint, reported: true })
+    }
+  })
+
+const colors = { ok: 32, note: 36, problem: 31 } as const
+
+const lineOf = ({ hint, milliseconds, step, text, verdict }: Finding, colored: boolean): string => {
+  const mark = colored ? `\u001B[${colors[verdict]}m${verdict.padEnd(7)}\u001B[39m` : verdict.padEnd(7)
+  const took = milliseconds === undefined ? "" : ` (${milliseconds.toFixed(1)} ms)`
+  const advice = hint === undefined ? "" : `\n${" ".repeat(21)}${hint}`
+  return `${mark} ${step.padEnd(12)} ${text}${took}${advice}`
+}
+
+const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> =>
+  Effect.gen(function* () {
+    const request = yield* Effect.mapError(Handshake.request(target.url, target.options), asWscatError(target.url))
+    chart.ok("url", request.url)
+    const { options } = target
+    let trusting = options
+    if (options.proxy === undefined) {
+      const network = yield* examineNetwork(request, target, chart)
+      if (network === "unreachable") return
+      if (network === "untrusted") trusting = { ...options, tls: { ...options.tls, rejectUnauthorized: false } }
+    } else {
+      chart.note("proxy", "the name, the connection and TLS are beyond the proxy, and not looked at")
+    }
+    const open = yield* examineHandshake({ url: target.url, options: trusting }, chart)
+    yield* examineDrafts({ url: target.url, options: trusting }, chart, open)
+  })
+
+const asWscatError =
+  (url: string) =>
+  (error: Handshake.HandshakeError): WscatError =>
+    explain(new SocketError({ reason: { _tag: "HandshakeFailed", message: error.message, error } }), url)
+
+/** Name, connection and TLS. */
+const examineNetwork = (
+  request: Handshake.ClientRequest,
+  target: Target,
+  chart: Chart
+): Effect.Effect<"well" | "untrusted" | "unreachable", never> =>
+  Effect.gen(function* () {
+    const { host, port, secure: isSecure, socketPath } = request
+    /** Tells of a failure as opening the connection would have it. */
+    const probe = <A>(step: string, what: string, effect: Effect.Effect<Timed<A>, Error>) =>
+      Effect.catch(
+        Effect.timeoutOrElse(effect, {
+          duration: target.options.openTimeout ?? Duration.seconds(10),
+          orElse: () => Effect.fail(new Error("no answer in time"))
+        }),
+        (cause) => {
+          const reason = { _tag: "OpenFailed", message: `${what}: ${cause.message}`, cause } as const
+          chart.problem(step, explain(new SocketError({ reason }), target.url))
+          return Effect.succeed(undefined)
+        }
+      )
+    if (socketPath === undefined && isIP(host) === 0) {
+      const found = yield* probe("name", `cannot find ${host}`, lookup(host))
+      if (found === undefined) return "unreachable"
+      chart.ok("name", `${host} is ${found.value.join(", ")}`, found.elapsed)
+    }
+    const place: net.NetConnectOpts =
+      socketPath === undefined ? { host, port, ...target.options.net } : { path: socketPath }
+    const where = socketPath ?? `${host}:${port}`
+    const reached = yield* probe("connection", `cannot connect to ${where}`, dial(place))
+    if (reached === undefined) return "unreachable"
+    chart.ok("connection", `${reached.value === "" ? where : `${reached.value} port ${port}`} answers`, reached.elapsed)
+    if (!isSecure) return "well"
+    const options = { host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...target.options.tls }
+    const shaken = yield* probe("tls", `TLS with ${where} fails`, secure(options))
+    if (shaken === undefined) return "unreachable"
+    return tellTls(shaken, target, chart) ? "well" : "untrusted"
+  })
+
+const day = 24 * 60 * 60 * 1000
+
+/** From so many days on, an expiry is worth a note. */
+const soon = 21
+
+/** Tells what TLS showed; answers whether the certificate is trusted, or need not be. */
+const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Chart): boolean => {
+  const { cipher, issuer, names, problem, subject, validTo, version } = value
+  chart.ok("tls", `${version}, ${cipher}`, elapsed)
+  const shown = `of ${subject} by ${issuer}${names === "" ? "" : `, for ${names}`}`
+  if (problem !== undefined) {
+    if (target.options.tls?.rejectUnauthorized === false) {
+      chart.note("certificate", `${shown}: ${problem.message}; not checked`)
+      return true
+    }
+    const reason = { _tag: "OpenFailed", message: `${shown}: ${problem.message}`, cause: problem } as const
+    chart.problem("certificate", explain(new SocketError({ reason }), target.url))
+    return false
+  }
+  const days = Math.floor((validTo.getTime() - Date.now()) / day)
+  if (days < soon) chart.note("certificate", `${shown}; it expires in ${days} days`)
+  else chart.ok("certificate", `${shown}; trusted, and good for ${days} days`)
+  return true
+}
+
+/** How many pings are sent. */
+const pingCount = 3
+
+/** The handshake that was asked for, and what can be done once it is over. Answers whether it went well. */
+const examineHandshake = ({ options, url }: Target, chart: Chart): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    const draft = options.draft ?? Handshake.rfc6455
+    const wanted: ConnectOptions = draft.capabilities.extensions ? { ...options, compression: true } : options
+    const begun = performance.now()
+    const socket = yield* connect(url, wanted)
+    chart.ok("handshake", `the server speaks ${nameOf(draft)}`, performance.now() - begun)
+    tellAgreement(socket, options, chart)
+    if (draft.capabilities.ping) yield* examinePings(socket, chart)
+    const closing = performance.now()
+    const closed = yield* socket.close()
+    const { code } = endOf(closed)
+    if (closed.received === undefined) {
+      chart.note("close", "the server ended the connection without a close frame")
+    } else {
+      chart.ok("close", `the server answers a close frame, with ${code}`, performance.now() - closing)
+    }
+    return true
+  }).pipe(
+    Effect.scoped,
+    Effect.catch((error) => {
+      chart.problem("handshake", explain(error, url))
+      return Effect.succeed(false)
+    })
+  )
+
+const nameOf = ({ id, version }: Handshake.Draft): string =>
+  version === undefined ? "Hixie-76" : version === 13 ? "version 13, RFC 6455" : `version ${version}, ${id}`
+
+const tellAgreement = ({ extensions, protocol }: Socket, options: ConnectOptions, chart: Chart): void => {
+  const asked = options.protocols ?? []
+  if (protocol !== undefined) chart.ok("subprotocol", protocol)
+  else if (asked.length > 0) {
+    chart.problem(
+      "subprotocol",
+      new WscatError({
+        kind: "handshake",
+        message: `the server has none of ${asked.join(", ")}`,
+        hint: "it goes on without one, as RFC 6455 allows; what you send may not be understood"
+      })
+    )
+  } else chart.note("subprotocol", "none was asked for", "-s asks for one")
+  const [compression] = extensions
+  if (compression === undefined) chart.note("compression", "the server does not compress")
+  else {
+    const params = compression.params.map(([name, value]) => (value === true ? name : `${name}=${value}`))
+    chart.ok("compression", [compression.name, ...params].join("; "))
+  }
+}
+
+const examinePings = (socket: Socket, chart: Chart): Effect.Effect<void, SocketError> =>
+  Effect.gen(function* () {
+    const times: Array<number> = []
+    for (let count = 0; count < pingCount; count++) {
+      const begun = performance.now()
+      const pong = yield* Effect.timeoutOption(socket.ping(), "5 seconds")
+      if (pong._tag === "None") {
+        chart.problem(
+          "ping",
+          new WscatError({
+            kind: "protocol",
+            message: "the server does not answer pings",
+            hint: "RFC 6455 §5.5.2 demands it; clients and proxies may take the connection for dead"
+          })
+        )
+        return
+      }
+      times.push(performance.now() - begun)
+    }
+    const [least, most] = [Math.min(...times), Math.max(...times)]
+    chart.ok("ping", `${pingCount} pings took ${least.toFixed(1)} to ${most.toFixed(1)} ms`)
+  })
+
+/** The other drafts get less time: a server that doesn't know them may not answer at all. */
+const draftTimeout = Duration.seconds(3)
+
+/** Which drafts the server accepts beside the one that was asked for. */
+const examineDrafts = ({ options, url }: Target, chart: Chart, open: boolean): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const asked = options.draft ?? Handshake.rfc6455
+    const spoken: Array<Handshake.Draft> = []
+    for (const draft of Handshake.all) {
+      if (draft === asked) continue
+      const attempt = connect(url, {
+        ...options,
+        draft,
+        openTimeout: draftTimeout,
+        closeTimeout: draftTimeout,
+        compression: false
+      })
+      const result = yield* Effect.result(Effect.scoped(attempt))
+      if (result._tag === "Success") {
+        spoken.push(draft)
+        chart.note("draft", `the server also speaks ${nameOf(draft)}`)
+      } else {
+        chart.note("draft", `not ${nameOf(draft)}: ${explain(result.failure, url).message}`)
+      }
+    }
+    const [other] = spoken
+    if (!open && other !== undefined) {
+      chart.note("advice", `try -p ${other.version ?? other.id}`)
+    }
+  })

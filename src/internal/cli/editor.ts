@@ -1,0 +1,169 @@
+import { CliOutput } from "effect/cli"
+import * as readline from "node:readline"
+import { Writable } from "node:stream"
+import type { Shown } from "./format.ts"
+import { LineQueue, type Lines } from "./lines.ts"
+import type { CliStreams } from "./streams.ts"
+
+const promptMark = "> "
+
+/** How many lines can be fetched back. */
+const historySize = 1000
+
+const clearBelow = "\r\u001B[J"
+const clearScreen = "\u001B[2J\u001B[H"
+
+const up = (rows: number): string => (rows > 0 ? `\u001B[${rows}A` : "")
+
+const right = (columns: number): string => (columns > 0 ? `\u001B[${columns}C` : "")
+
+/** A place on the screen, from the first character of the prompt on. */
+interface Place {
+  readonly row: number
+  readonly column: number
+}
+
+const graphemes = new Intl.Segmenter()
+
+/** Where a text ends that begins at the left edge of so many columns. */
+export const endOf = (text: string, columns: number): Place => {
+  let [row, column] = [0, 0]
+  for (const { segment } of graphemes.segment(text)) {
+    const width = CliOutput.displayWidth(segment)
+    if (column + width > columns) {
+      row++
+      column = 0
+    }
+    column += width
+  }
+  return column === columns ? { row: row + 1, column: 0 } : { row, column }
+}
+
+/** What is typed, with pictures for what would move the cursor. */
+const visible = (line: string): string =>
+  // oxlint-disable-next-line no-control-regex
+  line.replaceAll(/[\0-\x1f]/g, (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)))
+
+/**
+ * A line editor whose line stays below what is written above it. Node's own edits, and keeps the history; what is on
+ * the screen is drawn here, so that it is known where the cursor stands.
+ */
+export class Editor {
+  private readonly queue = new LineQueue()
+  private readonly input: CliStreams["input"]
+  private readonly output: CliStreams["output"]
+  private readonly editor: readline.Interface
+  private prompting = false
+  private drawing = false
+  /** The row of the cursor, counted from the one of the prompt. */
+  private row = 0
+
+  /** `leave` is called when a person wants to quit: with CTRL+C, or CTRL+D. */
+  constructor({ input, output }: CliStreams, leave: () => void) {
+    this.input = input
+    this.output = output
+    this.editor = readline.createInterface({
+      input,
+      output: new Writable({ write: (_, __, done) => done() }),
+      terminal: true,
+      historySize,
+      removeHistoryDuplicates: true
+    })
+    this.editor.on("line", (line) => this.entered(line))
+    this.editor.on("SIGINT", leave)
+    this.editor.on("SIGCONT", () => this.draw())
+    this.editor.on("close", () => {
+      this.queue.end()
+      leave()
+    })
+    input.on("keypress", this.pressed)
+    output.on("resize", this.resized)
+  }
+
+  get lines(): Lines {
+    return this.queue.take
+  }
+
+  /** Shows the prompt, from now on. */
+  begin(): void {
+    this.prompting = true
+    this.draw()
+  }
+
+  /** Writes above the line that is being typed. */
+  above(text: Shown): void {
+    this.erase()
+    this.output.write(text)
+    this.draw()
+  }
+
+  close(): void {
+    this.erase()
+    this.prompting = false
+    this.input.off("keypress", this.pressed)
+    this.output.off("resize", this.resized)
+    this.editor.removeAllListeners("close")
+    this.editor.close()
+  }
+
+  private entered(line: string): void {
+    this.erase()
+    if (this.prompting) this.output.write(`${promptMark}${visible(line)}\n`)
+    this.queue.add(line)
+    this.drawSoon()
+  }
+
+  /** The keys of one read, which may be many lines that are pasted, are drawn once. */
+  private drawSoon(): void {
+    if (this.drawing) return
+    this.drawing = true
+    setImmediate(() => {
+      this.drawing = false
+      this.erase()
+      this.draw()
+    })
+  }
+
+  private readonly pressed = (_: unknown, key: readline.Key | undefined): void => {
+    if (this.prompting && key?.ctrl === true && key.name === "l") {
+      this.output.write(clearScreen)
+      this.row = 0
+    }
+    this.drawSoon()
+  }
+
+  /** A terminal breaks the line anew by itself, and the cursor goes along with its character. */
+  private readonly resized = (): void => {
+    this.row = this.cursor.row
+    this.erase()
+    this.draw()
+  }
+
+  private get columns(): number {
+    const { output } = this
+    return "columns" in output && typeof output.columns === "number" && output.columns > 0 ? output.columns : 80
+  }
+
+  private get cursor(): Place {
+    const { cursor, line } = this.editor
+    return endOf(promptMark + visible(line.slice(0, cursor)), this.columns)
+  }
+
+  private erase(): void {
+    if (!this.prompting) return
+    this.output.write(up(this.row) + clearBelow)
+    this.row = 0
+  }
+
+  /** Draws the line from where the cursor stands, which is at the left edge. */
+  private draw(): void {
+    if (!this.prompting) return
+    const text = promptMark + visible(this.editor.line)
+    const end = endOf(text, this.columns)
+    const { column, row } = this.cursor
+    // At the right edge a terminal waits for one more character before it goes on to the next row.
+    const wrap = end.column === 0 ? " " : ""
+    this.output.write(`${text}${wrap}${up(end.row - row)}\r${right(column)}`)
+    this.row = row
+  }
+}

@@ -1,0 +1,258 @@
+/** What went wrong, in plain words, and what can be done about it. */
+import type { HandshakeError, Reason } from "../../Handshake.ts"
+import type { ServerError } from "../../Server.ts"
+import type { Closed, SocketError } from "../../Socket.ts"
+import type { Violation } from "../violation.ts"
+import { WscatError } from "./failure.ts"
+
+const codeOf = (cause: unknown): string =>
+  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+
+/** Several addresses were tried: what the first one said stands for all. */
+const firstOf = (cause: unknown): unknown =>
+  cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors[0] : cause
+
+/** What Node calls a certificate that it doesn't trust. */
+const certificateCodes = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_REVOKED",
+  "CERT_UNTRUSTED",
+  "CERT_REJECTED",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "HOSTNAME_MISMATCH",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+])
+
+/** Whether an error is one of TLS, and what to do about it. */
+const tlsHint = (code: string): string | undefined => {
+  if (code === "CERT_HAS_EXPIRED") return "the server's certificate has expired; -n connects all the same"
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH") {
+    return "the certificate is for another name; --servername says which is meant, -n does not check"
+  }
+  if (certificateCodes.has(code)) return "--ca names the authority to trust, -n does not check"
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code === "EPROTO") {
+    return "the server does not speak TLS there; try ws: instead of wss:"
+  }
+  if (code.startsWith("ERR_SSL_TLSV") || code.startsWith("ERR_SSL_SSLV")) {
+    return /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE/.test(code)
+      ? "the server may demand a certificate of you: --cert and --key"
+      : "the server broke TLS off"
+  }
+  if (code.startsWith("ERR_SSL") || code.startsWith("ERR_OSSL") || code.startsWith("ERR_TLS")) {
+    return "look at --ca, --cert, --key and --passphrase"
+  }
+  return undefined
+}
+
+const networkHint = (code: string, message: string, url: string): string | undefined => {
+  switch (code) {
+    case "ECONNREFUSED": {
+      return "nothing listens there; is the server running, and is this its port?"
+    }
+    case "ENOTFOUND": {
+      return "there is no such host; is the name spelled right?"
+    }
+    case "EAI_AGAIN": {
+      return "no name server answers; is the network up?"
+    }
+    case "ENETUNREACH":
+    case "EHOSTUNREACH": {
+      return "there is no way to that address; is the network up?"
+    }
+    case "ETIMEDOUT": {
+      return "the host does not answer; a firewall may be in the way"
+    }
+    case "ENOENT": {
+      return "there is no socket at this path"
+    }
+    case "EACCES": {
+      return "you may not use this socket"
+    }
+    case "ECONNRESET":
+    case "HPE_INVALID_CONSTANT": {
+      return url.startsWith("ws:") || url.startsWith("http:")
+        ? "it may speak TLS there, try wss:, or be no WebSocket server at all"
+        : undefined
+    }
+    default: {
+      return message.includes("the handshake") ? "is this a WebSocket server?" : undefined
+    }
+  }
+}
+
+/** What a status that isn't 101 means. */
+const statusHint = (reason: Extract<Reason, { _tag: "UnexpectedStatus" }>): string | undefined => {
+  const { headers, status } = reason
+  const { location } = headers
+  if (status >= 300 && status < 400 && typeof location === "string") return `-L follows it to ${location}`
+  switch (status) {
+    case 200: {
+      return "a web page is here, not a WebSocket; is the path right?"
+    }
+    case 400: {
+      return "the server does not understand the request; another version with -p, or a subprotocol with -s?"
+    }
+    case 401: {
+      return "the server wants to know who you are: --auth user:password, or -H 'Authorization: …'"
+    }
+    case 403: {
+      return "you are not allowed; the server may want another origin (-o), a cookie or a token"
+    }
+    case 404: {
+      return "there is nothing at this path"
+    }
+    case 407: {
+      return "the proxy wants a user and a password: --proxy http://user:password@host:port"
+    }
+    case 426: {
+      const versions = headers["sec-websocket-version"]
+      return typeof versions === "string"
+        ? `the server speaks version ${versions}: -p`
+        : "the server speaks another version: -p"
+    }
+    case 429: {
+      return "too many connections; wait before the next"
+    }
+    case 502:
+    case 503:
+    case 504: {
+      return "the server is there, but what is behind it is not; --retry waits for it"
+    }
+    default: {
+      return undefined
+    }
+  }
+}
+
+/** Wrong in what we were asked to say, before anything was sent. */
+const ours = new Set<Reason["_tag"]>(["InvalidUrl", "UnsafeHeader", "Unsupported"])
+
+const explainHandshake = (error: HandshakeError): WscatError => {
+  const { reason } = error
+  if (ours.has(reason._tag)) return new WscatError({ kind: "usage", message: error.message })
+  if (reason._tag === "UnexpectedStatus") {
+    return new WscatError({
+      kind: "handshake",
+      message: `the server refused the handshake with status ${reason.status}`,
+      hint: statusHint(reason),
+      status: reason.status
+    })
+  }
+  const hint =
+    reason._tag === "InvalidSubprotocol"
+      ? "-s asks for subprotocols"
+      : reason._tag === "InvalidHeader"
+        ? "is this a WebSocket server, and of this version? -p asks for another"
+        : undefined
+  return new WscatError({ kind: "handshake", message: `the handshake failed: ${error.message}`, hint })
+}
+
+/** A connection that could not be opened, or failed. */
+export const explain = (error: SocketError, url: string): WscatError => {
+  const { message, reason } = error
+  switch (reason._tag) {
+    case "OpenFailed": {
+      const cause = firstOf(reason.cause)
+      const code = codeOf(cause)
+      const text = cause === reason.cause ? message : `${message}${cause instanceof Error ? cause.message : ""}`
+      const tls = tlsHint(code)
+      return tls === undefined
+        ? new WscatError({ kind: "unreachable", message: text, hint: networkHint(code, text, url) })
+        : new WscatError({ kind: "tls", message: text.split("\n", 1)[0] ?? text, hint: tls })
+    }
+    case "OpenTimeout": {
+      return new WscatError({ kind: "timeout", message, hint: "--open-timeout waits longer" })
+    }
+    case "HandshakeFailed": {
+      return explainHandshake(reason.error)
+    }
+    case "ProtocolViolation": {
+      return explainViolation(reason.violation)
+    }
+    case "ConnectionClosed": {
+      return reason.closed === undefined
+        ? new WscatError({ kind: "closed", message })
+        : (explainClosed(reason.closed, false) ?? new WscatError({ kind: "closed", message }))
+    }
+    case "Unsupported":
+    case "InvalidSend": {
+      return new WscatError({ kind: "usage", message })
+    }
+    case "AlreadyReading": {
+      return new WscatError({ kind: "unexpected", message })
+    }
+  }
+}
+
+const explainViolation = (violation: Violation): WscatError =>
+  new WscatError({
+    kind: "protocol",
+    message: `${violation.message} (${violation.section}); closed with ${violation.closeCode}`,
+    hint: violation.closeCode === 1009 ? "--max-payload sets the limit" : undefined
+  })
+
+/** What the registered close codes mean, RFC 6455 §7.4.1. */
+const codeMeanings = new Map([
+  [1000, "normal"],
+  [1001, "going away"],
+  [1002, "protocol error"],
+  [1003, "unsupported data"],
+  [1007, "invalid payload"],
+  [1008, "policy violation"],
+  [1009, "message too big"],
+  [1010, "extension required"],
+  [1011, "internal error"],
+  [1012, "service restarts"],
+  [1013, "try again later"],
+  [1014, "bad gateway"]
+])
+
+const cleanCodes = new Set<number | undefined>([1000, 1001, undefined])
+
+/**
+ * What is wrong with the end of a connection; `undefined` when it ended in order. One that we asked to end did so,
+ * whether the peer answered or not, unless it names an error.
+ */
+export const explainClosed = ({ cause, first, received }: Closed, asked: boolean): WscatError | undefined => {
+  if (cause._tag === "Violation") return explainViolation(cause.violation)
+  if (received !== undefined) {
+    const { code, reason } = received
+    if (cleanCodes.has(code) || (asked && first === "sent")) return undefined
+    const meaning = codeMeanings.get(code ?? 0)
+    const said = reason === "" ? "" : `: ${JSON.stringify(reason)}`
+    return new WscatError({
+      kind: "closed",
+      message: `the peer closed with ${code}${meaning === undefined ? "" : ` (${meaning})`}${said}`
+    })
+  }
+  if (asked) return undefined
+  if (cause._tag === "KeepAliveTimeout") return new WscatError({ kind: "closed", message: "the peer answers no more" })
+  const why = cause._tag === "TransportFailed" ? `: ${cause.error.message}` : ""
+  return new WscatError({ kind: "closed", message: `the connection was lost without a close frame${why}` })
+}
+
+/** How a connection ended, as the last line says it: 1005 for no code, 1006 for no close frame. */
+export const endOf = ({ received }: Closed): { readonly code: number; readonly reason: string } => ({
+  code: received === undefined ? 1006 : (received.code ?? 1005),
+  reason: received?.reason ?? ""
+})
+
+/** A port or path that can't be listened on. */
+export const explainListening = ({ reason }: ServerError): WscatError =>
+  new WscatError({
+    kind: "listen",
+    message: reason.message,
+    hint:
+      reason.code === "EADDRINUSE"
+        ? "something listens there already; port 0 picks a free one"
+        : reason.code === "EACCES"
+          ? "ports below 1024 are for the system"
+          : reason.code === "EADDRNOTAVAIL"
+            ? "this machine has no such address"
+            : undefined
+  })

@@ -1,0 +1,15 @@
+import { Effect } from "effect"
+import { readFile } from "node:fs/promises"
+import { misuse, type WscatError } from "./failure.ts"
+
+/** The content of a file that an option names. */
+export const readBytes = (path: string, option: string): Effect.Effect<Buffer, WscatError> =>
+  Effect.tryPromise({
+    try: () => readFile(path),
+    catch: (cause) =>
+      misuse(`${option}: cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`)
+  })
+
+/** The first line of a file, where a secret stands. */
+export const readSecret = (path: string, option: string): Effect.Effect<string, WscatError> =>
+  Effect.map(readBytes(path, option), (bytes) => bytes.toString("utf8").split(/\r?\n/, 1)[0] ?? "")

@@ -1,0 +1,44 @@
+import type { Group, Verb, Word } from "./words.ts"
+
+/** What terminals are wide, at least. */
+const width = 80
+
+/** Where the explanations begin. */
+const column = 30
+
+const title = (word: Word): string => {
+  const short = word.short === undefined ? "    " : `-${word.short}, `
+  return `  ${short}--${word.name}${word.value === undefined ? "" : ` ${word.value}`}`
+}
+
+/** Breaks a text between words into lines of at most so many characters. */
+const wrap = (text: string, limit: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`
+    if (longer.length <= limit || line === "") {
+      line = longer
+    } else {
+      lines.push(line)
+      line = word
+    }
+  }
+  return [...lines, line]
+}
+
+const lineOf = (word: Word): string => {
+  const head = title(word)
+  const lines = wrap(word.text, width - column)
+  const first = head.length + 2 <= column ? head.padEnd(column) + lines[0] : `${head}\n${" ".repeat(column)}${lines[0]}`
+  return [first, ...lines.slice(1).map((line) => " ".repeat(column) + line)].join("\n")
+}
+
+const section = ({ heading, words }: Group): string => `${heading}:\n${words.map(lineOf).join("\n")}`
+
+/** The help of a command, for a terminal of 80 columns. */
+export const helpText = (verb: Verb): string => {
+  const usage = verb.usage.map((line, at) => (at === 0 ? `Usage: ${line}` : `       ${line}`)).join("\n")
+  const summary = wrap(verb.summary, width).join("\n")
+  return `${[usage, summary, ...verb.groups.map(section)].join("\n\n")}\n`
+}

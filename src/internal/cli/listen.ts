@@ -1,0 +1,193 @@
+import { Deferred, Effect } from "effect"
+import { timingSafeEqual } from "node:crypto"
+import type { HandshakeError } from "../../Handshake.ts"
+import * as Server from "../../Server.ts"
+import { runBatch, type Socket, type SocketError } from "../../Socket.ts"
+import { demandedAuth, listenOptionsOf } from "./connecting.ts"
+import { endOf, explain, explainClosed, explainListening } from "./explain.ts"
+import { misuse, type WscatError } from "./failure.ts"
+import type { Wscat } from "./flags.ts"
+import { showMessage } from "./format.ts"
+import type { Line } from "./lines.ts"
+import { type Action, actionOf, closeWith, orComplain, perform } from "./perform.ts"
+import { openTalk, type Talk } from "./talking.ts"
+import { watch, watches } from "./watch.ts"
+
+/** What all connections share. */
+interface Room {
+  readonly talk: Talk
+  readonly echo: boolean
+  /** The clients that are connected, by number. */
+  readonly clients: Map<number, Server.Connection>
+  readonly numberOf: (socket: Socket) => number
+  /** Who waits for somebody to connect. */
+  readonly waiting: Set<() => void>
+  /** As many messages came as were wanted. */
+  readonly enough: Deferred.Deferred<void>
+  received: number
+}
+
+const openRoom = (talk: Talk, echo: boolean): Room => {
+  const numbers = new WeakMap<Socket, number>()
+  let last = 0
+  return {
+    talk,
+    echo,
+    clients: new Map(),
+    numberOf: (socket) => {
+      const number = numbers.get(socket) ?? ++last
+      numbers.set(socket, number)
+      return number
+    },
+    waiting: new Set(),
+    enough: Deferred.makeUnsafe<void>(),
+    received: 0
+  }
+}
+
+/** Listens, and talks to all who connect, until the input ends or a person quits. */
+export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatError> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const options = yield* listenOptionsOf(place, flags.path, flags)
+      const demanded = yield* demandedAuth(flags)
+      const talk = yield* openTalk(flags)
+      const { screen } = talk
+      const room = openRoom(talk, flags.echo)
+      const server = yield* Effect.mapError(
+        Server.make({
+          ...options,
+          ...(demanded === undefined ? {} : { authorize: authorize(demanded) }),
+          ...(watches(talk) ? { onFrame: watch(talk, room.numberOf) } : {})
+        }),
+        explainListening
+      )
+      const { host, port } = server.address
+      const status = `listening on ${options.socketPath === undefined ? `port ${port}` : host} (press CTRL+C to quit)`
+      if (options.port === 0) screen.announce(status)
+      else screen.status(status)
+      screen.prompt()
+      yield* Effect.forkScoped(server.run((socket) => attend(room, socket)))
+      yield* Effect.raceAllFirst([transmit(room), Deferred.await(room.enough), screen.quit])
+    })
+  )
+
+/** Lets those in who know the user and the password. */
+const authorize =
+  (demanded: string) =>
+  ({ headers }: Server.UpgradeRequest): Effect.Effect<undefined, HandshakeError> => {
+    const expected = Buffer.from(`Basic ${Buffer.from(demanded).toString("base64")}`)
+    const given = Buffer.from(String(headers["authorization"] ?? ""))
+    return given.length === expected.length && timingSafeEqual(given, expected)
+      ? Effect.succeed(undefined)
+      : Effect.fail(Server.reject(401, { headers: [["WWW-Authenticate", 'Basic realm="wscat"']] }))
+  }
+
+/** Talks to one client. */
+const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { clients, talk } = room
+    const { screen } = talk
+    const number = room.numberOf(socket)
+    const { remoteAddress } = socket.request
+    screen.status(`client ${number} connected${remoteAddress === undefined ? "" : ` (${remoteAddress})`}`)
+    clients.set(number, socket)
+    for (const next of room.waiting) next()
+    yield* Effect.ignore(Effect.all([receive(room, socket, number), greet(room, socket, number)], { concurrency: 2 }))
+    const closed = yield* socket.closed
+    clients.delete(number)
+    const problem = explainClosed(closed, false)
+    if (problem?.kind === "protocol") screen.complain(`client ${number}: ${problem.message}`, problem.hint)
+    const { code, reason } = endOf(closed)
+    screen.status(`client ${number} disconnected (code: ${code}, reason: "${reason}")`)
+  })
+
+const receive = (room: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> => {
+  const { count, format, screen } = room.talk
+  const shown = !format.frames || format.marks || format.json
+  return runBatch(socket, (batch) => {
+    for (const message of batch.slice(0, Math.max(0, count - room.received))) {
+      if (shown) screen.show(showMessage(format, message, number, new Date()), "blue")
+    }
+    room.received += batch.length
+    if (room.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
+    if (!room.echo) return screen.room
+    return Effect.andThen(
+      Effect.forEach(batch, (message) => perform(room.talk, socket, { _tag: "Send", message }, number), {
+        discard: true
+      }),
+      screen.room
+    )
+  })
+}
+
+/** Sends a client what every client is sent first. */
+const greet = ({ talk }: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> =>
+  Effect.forEach(talk.prepared ?? [], (message) => perform(talk, socket, { _tag: "Send", message }, number), {
+    discard: true
+  })
+
+/** Waits until somebody is connected. */
+const occupied = ({ clients, waiting }: Room): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    if (clients.size > 0) return resume(Effect.void)
+    const next = (): void => resume(Effect.void)
+    waiting.add(next)
+    return Effect.sync(() => waiting.delete(next))
+  })
+
+/** Sends what is typed or comes in a pipe to the clients. */
+const transmit = (room: Room): Effect.Effect<void, WscatError> =>
+  Effect.gen(function* () {
+    const { echo, talk } = room
+    const { outbox, screen } = talk
+    if (talk.prepared !== undefined) return yield* Effect.never
+    let spoke = false
+    for (let line = yield* outbox.first; line !== undefined; line = yield* outbox.first) {
+      spoke = true
+      // What comes in a pipe waits for somebody to take it; a person is told.
+      if (!screen.interactive) yield* occupied(room)
+      yield* orComplain(talk, deliver(room, line))
+      outbox.shift()
+    }
+    // A program without input, such as one in the background, is there to listen.
+    if (!spoke || talk.wait < 0 || echo) return yield* Effect.never
+    yield* Effect.sleep(talk.wait * 1000)
+    yield* Effect.forEach(room.clients.values(), (socket) => Effect.ignore(closeWith(socket, talk.close)), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+/** `/to N` and what the client with this number is sent. */
+const addressed = /^\/to\s+(\d+)\s(.*)$/s
+
+const deliver = (room: Room, line: Line): Effect.Effect<void, WscatError> =>
+  Effect.gen(function* () {
+    const { clients, talk } = room
+    const [, digits, text = ""] = addressed.exec(String(line)) ?? []
+    const number = digits === undefined ? undefined : Number(digits)
+    const chosen = number === undefined ? clients : new Map([...clients].filter(([key]) => key === number))
+    const action = yield* actionOf(talk, number === undefined ? line : text)
+    if (action === undefined) return
+    if (chosen.size === 0) {
+      return yield* misuse(number === undefined ? "nobody is connected" : `there is no client ${number}`)
+    }
+    yield* Effect.forEach(chosen, ([key, socket]) => sendTo(talk, socket, action, key), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
+/** A client that goes away is no failure, and one whose draft can't say it is told of. */
+const sendTo = (
+  talk: Talk,
+  socket: Server.Connection,
+  action: Action,
+  number: number
+): Effect.Effect<void, WscatError> =>
+  Effect.catch(perform(talk, socket, action, number), (error) => {
+    if (error.reason._tag !== "Unsupported" && error.reason._tag !== "InvalidSend") return Effect.void
+    talk.screen.complain(`client ${number}: ${explain(error, "").message}`)
+    return Effect.void
+  }).pipe(Effect.asVoid)

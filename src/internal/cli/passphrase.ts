@@ -1,0 +1,30 @@
+import { Effect } from "effect"
+import * as readline from "node:readline"
+import { Writable } from "node:stream"
+import { misuse, type WscatError } from "./failure.ts"
+import { Streams } from "./streams.ts"
+
+/** Asks for the passphrase of a private key, on a terminal, without showing what is typed. */
+export const askPassphrase: Effect.Effect<string, WscatError> = Effect.gen(function* () {
+  const { errors, input } = yield* Streams
+  if (input.isTTY !== true) {
+    return yield* misuse("--passphrase has no value, and there is no terminal to ask for it", "use --passphrase-file")
+  }
+  return yield* Effect.callback<string, WscatError>((resume) => {
+    const nowhere = new Writable({ write: (_, __, done) => done() })
+    const editor = readline.createInterface({ input, output: nowhere, terminal: true, historySize: 0 })
+    const finish = (result: Effect.Effect<string, WscatError>): void => {
+      editor.removeAllListeners("close")
+      editor.close()
+      errors.write("\n")
+      resume(result)
+    }
+    editor.once("close", () => finish(Effect.fail(misuse("no passphrase was given"))))
+    editor.question("", (passphrase) => finish(Effect.succeed(passphrase)))
+    errors.write("Passphrase: ")
+    return Effect.sync(() => {
+      editor.removeAllListeners("close")
+      editor.close()
+    })
+  })
+})

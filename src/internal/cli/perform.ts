@@ -1,0 +1,102 @@
+/** What a line of the input does to a connection. */
+import { Effect } from "effect"
+import * as Frame from "../../Frame.ts"
+import type { Socket, SocketError } from "../../Socket.ts"
+import type { Message } from "../socket/inbox.ts"
+import { misuse, type WscatError } from "./failure.ts"
+import { readBytes } from "./files.ts"
+import { type Client, jsonMessage } from "./format.ts"
+import type { Line } from "./lines.ts"
+import { decodeInput } from "./payload.ts"
+import { parseSlash, slashCommands } from "./slash.ts"
+import type { Talk } from "./talking.ts"
+
+/** What is to be done to one or to several connections. */
+export type Action =
+  | { readonly _tag: "Send"; readonly message: Message }
+  | { readonly _tag: "Ping" | "Pong"; readonly data: Uint8Array | undefined }
+  | { readonly _tag: "Close"; readonly code: number | undefined; readonly reason: string }
+
+const helpLines = slashCommands.map(([command, text]) => `${command.padEnd(26)}${text}`).join("\n")
+
+/** Reads a line. `undefined` when there is nothing to do: it asked for help. Fails with what is wrong with it. */
+export const actionOf = (talk: Talk, line: Line): Effect.Effect<Action | undefined, WscatError> => {
+  if (talk.slash && isSlashed(line)) return slashAction(talk, String(line))
+  const decoded = decodeInput(line, talk.encoding)
+  return "problem" in decoded
+    ? Effect.fail(misuse(`the input can't be sent: ${decoded.problem}`))
+    : Effect.succeed({ _tag: "Send", message: decoded.message })
+}
+
+const slash = 0x2f
+
+const isSlashed = (line: Line): boolean => (typeof line === "string" ? line.startsWith("/") : line[0] === slash)
+
+const slashAction = (talk: Talk, line: string): Effect.Effect<Action | undefined, WscatError> => {
+  const command = parseSlash(line)
+  switch (command._tag) {
+    case "Text": {
+      return Effect.succeed({ _tag: "Send", message: command.text })
+    }
+    case "Binary": {
+      return Effect.succeed({ _tag: "Send", message: command.bytes })
+    }
+    case "File": {
+      return Effect.map(readBytes(command.path, "/file"), (message) => ({ _tag: "Send", message }))
+    }
+    case "Help": {
+      talk.screen.status(helpLines)
+      return Effect.succeed(undefined)
+    }
+    case "Problem": {
+      return Effect.fail(misuse(command.message))
+    }
+    default: {
+      return Effect.succeed(command)
+    }
+  }
+}
+
+/** Does it to a connection. */
+export const perform = (
+  talk: Talk,
+  socket: Socket,
+  action: Action,
+  client: Client
+): Effect.Effect<unknown, SocketError> => {
+  switch (action._tag) {
+    case "Send": {
+      const { message } = action
+      return Effect.tap(socket.send(message), () => showSent(talk, message, client))
+    }
+    case "Ping":
+    case "Pong": {
+      return socket.send(action._tag === "Ping" ? Frame.ping(action.data) : Frame.pong(action.data))
+    }
+    case "Close": {
+      return closeWith(socket, action)
+    }
+  }
+}
+
+/** Sent messages are shown where both directions are: as JSON. */
+export const showSent = ({ format, screen }: Talk, message: Message, client: Client): Effect.Effect<void> =>
+  Effect.sync(() => {
+    if (format.json) screen.show(jsonMessage("sent", message, client, new Date()), undefined)
+  })
+
+/** The closing handshake, with a code if one is given: a draft may have none. */
+export const closeWith = (
+  socket: Socket,
+  { code, reason }: { readonly code: number | undefined; readonly reason: string }
+): Effect.Effect<unknown, SocketError> =>
+  code === undefined && reason === "" ? socket.close() : socket.close(code ?? Frame.CloseCode.normal, reason)
+
+/** A person may try again; a script can't. */
+export const orComplain = <A>(
+  talk: Talk,
+  effect: Effect.Effect<A, WscatError>
+): Effect.Effect<A | undefined, WscatError> =>
+  talk.screen.interactive
+    ? Effect.catch(effect, ({ hint, message }) => Effect.sync(() => void talk.screen.complain(message, hint)))
+    : effect

@@ -1,0 +1,111 @@
+import { Deferred, Effect, type Scope } from "effect"
+import { errorLine } from "./answer.ts"
+import { Editor } from "./editor.ts"
+import type { Shown } from "./format.ts"
+import { type Lines, recordsOf } from "./lines.ts"
+import { type CliStreams, Streams } from "./streams.ts"
+
+/** Colours of a terminal, as ever: what comes in is blue, what happens green, what is wrong yellow. */
+const colors = { blue: 34, green: 32, yellow: 33, dim: 90 } as const
+
+export type Color = keyof typeof colors
+
+/** Where messages are shown and lines come from. */
+export interface Screen {
+  /** Whether a person sees the output. */
+  readonly terminal: boolean
+  /** Whether a person types the input, at a prompt. */
+  readonly interactive: boolean
+  /** Puts something on the output; on a terminal above the prompt. */
+  readonly show: (text: Shown, color: Color | undefined) => void
+  /** Says what happens, to a person. */
+  readonly status: (text: string) => void
+  /** Says what must be known also where nobody sees the output. */
+  readonly announce: (text: string) => void
+  /** Says what is wrong. The program goes on. */
+  readonly complain: (message: string, hint?: string) => void
+  /** Shows the prompt, from now on. */
+  readonly prompt: () => void
+  readonly lines: Lines
+  /** Waits until the output has room. */
+  readonly room: Effect.Effect<void>
+  /** Waits until nobody reads the output any more, or a person wants to quit. */
+  readonly quit: Effect.Effect<void>
+}
+
+/** How a screen is to be. */
+export interface ScreenOptions {
+  /** Messages alone: no status, no prompt. */
+  readonly quiet: boolean
+  readonly color: boolean
+  /** Whether lines are wanted from the input at all. */
+  readonly reads: boolean
+  readonly separator: "line" | "null"
+  /** Longest record of the input, in bytes. */
+  readonly limit: number
+}
+
+/** Whether colours may be used: by the terminal, and by `NO_COLOR` (no-color.org). */
+export const hasColors = ({ env, output }: CliStreams): boolean =>
+  output.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb"
+
+/** Opens the screen, until the end of the scope. */
+export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const streams = yield* Streams
+    const { errors, output } = streams
+    const terminal = output.isTTY === true
+    const interactive = options.reads && terminal && streams.input.isTTY === true
+    const gone = Deferred.makeUnsafe<void>()
+    const leave = (): void => {
+      Deferred.doneUnsafe(gone, Effect.void)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => output.on("error", leave)),
+      () => Effect.sync(() => output.off("error", leave))
+    )
+    const editor = interactive
+      ? yield* Effect.acquireRelease(
+          Effect.sync(() => new Editor(streams, leave)),
+          (editor) => Effect.sync(() => editor.close())
+        )
+      : undefined
+    const paint = (text: Shown, color: Color | undefined): Shown =>
+      typeof text === "string" && options.color && color !== undefined
+        ? `\u001B[${colors[color]}m${text.replace(/\n$/, "")}\u001B[39m\n`
+        : text
+    const show: Screen["show"] = (text, color) => {
+      if (editor === undefined) output.write(paint(text, color))
+      else editor.above(paint(text, color))
+    }
+    const status: Screen["status"] = (text) => {
+      if (terminal && !options.quiet) show(`${text}\n`, "green")
+    }
+    return {
+      terminal,
+      interactive,
+      show,
+      status,
+      announce: (text) => {
+        if (terminal) status(text)
+        else errors.write(`${text}\n`)
+      },
+      complain: (message, hint) => {
+        const line = `${errorLine(message, hint)}\n`
+        if (editor === undefined) errors.write(errors.isTTY === true ? paint(line, "yellow") : line)
+        else show(line, "yellow")
+      },
+      prompt: () => {
+        if (!options.quiet) editor?.begin()
+      },
+      lines:
+        editor?.lines ?? (options.reads ? recordsOf(streams.input, options.separator, options.limit) : Effect.never),
+      room: Effect.callback((resume) => {
+        if (!output.writableNeedDrain) return resume(Effect.void)
+        const done = (): void => resume(Effect.void)
+        output.once("drain", done)
+        return Effect.sync(() => output.off("drain", done))
+      }),
+      quit: Deferred.await(gone)
+    }
+  })

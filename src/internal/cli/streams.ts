@@ -1,0 +1,33 @@
+import { Context } from "effect"
+import type { Readable, Writable } from "node:stream"
+
+/** An input or output that may be a terminal. */
+interface Terminal {
+  readonly isTTY?: boolean | undefined
+}
+
+/** What the command line talks through. */
+export interface CliStreams {
+  readonly input: Readable & Terminal
+  readonly output: Writable & Terminal
+  readonly errors: Writable & Terminal
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** Default: those of the process, touched only when they are needed. */
+export const Streams = Context.Reference<CliStreams>("effect-ws/Cli/Streams", {
+  defaultValue: () => ({
+    get input() {
+      return process.stdin
+    },
+    get output() {
+      return process.stdout
+    },
+    get errors() {
+      return process.stderr
+    },
+    get env() {
+      return process.env
+    }
+  })
+})

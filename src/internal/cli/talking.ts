@@ -1,0 +1,96 @@
+/** What the options say about messages. */
+import { Effect, type Scope } from "effect"
+import { closeViolation } from "../../Frame.ts"
+import type { Message } from "../socket/inbox.ts"
+import { maxPayload } from "./connecting.ts"
+import { misuse, type WscatError } from "./failure.ts"
+import { readBytes } from "./files.ts"
+import type { Wscat } from "./flags.ts"
+import type { Format } from "./format.ts"
+import { Outbox } from "./lines.ts"
+import { decodeInput, type Encoding } from "./payload.ts"
+import { hasColors, openScreen, type Screen } from "./screen.ts"
+import { Streams } from "./streams.ts"
+
+/** What goes over a connection, and how it is shown. */
+export interface Talk {
+  readonly screen: Screen
+  /** What is typed, or comes in a pipe. */
+  readonly outbox: Outbox
+  readonly format: Format
+  /** How the input stands for messages. */
+  readonly encoding: Encoding
+  /** Messages to send at once, instead of the input. */
+  readonly prepared: ReadonlyArray<Message> | undefined
+  /** Seconds to wait once everything is sent; -1 for ever. */
+  readonly wait: number
+  /** Messages to receive. */
+  readonly count: number
+  /** Seconds between pings. */
+  readonly ping: number | undefined
+  readonly showPings: boolean
+  readonly slash: boolean
+  readonly close: { readonly code: number | undefined; readonly reason: string }
+}
+
+const defaultWait = 2
+
+const encodingOf = (flags: Wscat): Effect.Effect<Encoding, WscatError> => {
+  const chosen = (["binary", "hex", "base64"] as const).filter((name) => flags[name])
+  return chosen.length > 1
+    ? Effect.fail(misuse(`--${chosen.join(" and --")} are given`, "choose one of them"))
+    : Effect.succeed(chosen[0] ?? "text")
+}
+
+const prepare = (flags: Wscat, encoding: Encoding): Effect.Effect<ReadonlyArray<Message> | undefined, WscatError> =>
+  Effect.gen(function* () {
+    if (flags.execute.length === 0 && flags.file.length === 0) return undefined
+    const commands = yield* Effect.forEach(flags.execute, (command) => {
+      const decoded = decodeInput(command, encoding)
+      return "problem" in decoded
+        ? Effect.fail(misuse(`-x ${command}: ${decoded.problem}`))
+        : Effect.succeed(decoded.message)
+    })
+    const files = yield* Effect.forEach(flags.file, (path) => readBytes(path, "--file"))
+    return [...commands, ...files]
+  })
+
+/** Reads the options, and opens the screen. */
+export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const streams = yield* Streams
+    const encoding = yield* encodingOf(flags)
+    const prepared = yield* prepare(flags, encoding)
+    const close = { code: flags.closeCode, reason: flags.closeReason ?? "" }
+    const violation = closeViolation(close.code ?? 1000, close.reason)
+    if (violation !== undefined) return yield* misuse(`--close-code, --close-reason: ${violation.message}`)
+    const terminal = streams.output.isTTY === true
+    const screen = yield* openScreen({
+      quiet: flags.quiet || prepared !== undefined,
+      color: !flags.noColor && prepared === undefined && hasColors(streams),
+      reads: prepared === undefined,
+      separator: flags.null ? "null" : "line",
+      limit: maxPayload(flags)
+    })
+    return {
+      screen,
+      outbox: new Outbox(screen.lines),
+      format: {
+        json: flags.json,
+        // What -x is answered with is for a script, also when it is tried on a terminal.
+        marks: terminal && prepared === undefined && !flags.json,
+        frames: flags.frames,
+        timestamps: flags.timestamps,
+        encoding,
+        separator: flags.null ? "\0" : "\n"
+      },
+      encoding,
+      prepared,
+      wait: flags.wait ?? (prepared === undefined ? 0 : defaultWait),
+      count: flags.count ?? Infinity,
+      ping: flags.ping,
+      showPings: flags.showPingPong,
+      slash: flags.slash,
+      close
+    }
+  })

@@ -1,0 +1,236 @@
+/**
+ * The words of the command line, as data: parsing, help, completions and the `Command` are all made from them. Imports
+ * nothing, so that `--help` has nothing to wait for.
+ */
+
+/** An option. */
+export interface Word {
+  /** The long name, without its dashes. */
+  readonly name: string
+  /** The short name, one character. */
+  readonly short?: string
+  /** What stands for its value in the help; without it the option is a switch. */
+  readonly value?: string
+  /** The value may be left out. What follows is taken for it when it matches. */
+  readonly optionalValue?: RegExp
+  /** May be given more than once. */
+  readonly repeats?: boolean
+  /** What it does, for the help. */
+  readonly text: string
+}
+
+/** Options under one heading of the help. */
+export interface Group {
+  readonly heading: string
+  readonly words: ReadonlyArray<Word>
+}
+
+/** A command: `wscat` itself, or one of its subcommands. */
+export interface Verb {
+  /** Absent for `wscat` itself. */
+  readonly name?: string
+  readonly usage: ReadonlyArray<string>
+  readonly summary: string
+  readonly groups: ReadonlyArray<Group>
+}
+
+/** What commander takes for the value of an option that may have none: anything that isn't an option. */
+const notAnOption = /^(?!-)/
+
+const wholeNumber = /^-?\d+$/
+
+const place: Group = {
+  heading: "Where",
+  words: [
+    { name: "connect", short: "c", value: "<url>", text: "connect to a WebSocket server; without a scheme, by ws://" },
+    { name: "listen", short: "l", value: "<[host:]port>", text: "listen on a port, or on a Unix socket by its path" },
+    { name: "path", value: "<path>", text: "listen: serve this path alone, answer 404 elsewhere" },
+    { name: "echo", text: "listen: send every message back to where it came from" }
+  ]
+}
+
+const handshake: Group = {
+  heading: "Handshake",
+  words: [
+    {
+      name: "protocol",
+      short: "p",
+      value: "<version>",
+      text: "version of the protocol: 13, 8, 7 or hixie-76 (connect: 13; listen: all of them)"
+    },
+    { name: "subprotocol", short: "s", value: "<protocol>", repeats: true, text: "subprotocol; repeat for more" },
+    { name: "origin", short: "o", value: "<origin>", text: "origin to name" },
+    { name: "host", value: "<host>", text: "connect: the Host header; listen: the address to bind" },
+    {
+      name: "header",
+      short: "H",
+      value: "<header:value>",
+      repeats: true,
+      text: "HTTP header to send; repeat for more"
+    },
+    {
+      name: "auth",
+      value: "<username:password>",
+      text: "basic authentication; listen: demand it"
+    },
+    { name: "auth-file", value: "<path>", text: "the same, from the first line of a file" },
+    { name: "cookie", value: "<name=value>", repeats: true, text: "cookie to send; repeat for more" },
+    { name: "cookie-file", value: "<path>", text: "cookies from a file in the format of Netscape and curl" },
+    { name: "location", short: "L", text: "follow redirects" },
+    {
+      name: "max-redirects",
+      value: "[num]",
+      optionalValue: wholeNumber,
+      text: "how many redirects are followed (10)"
+    },
+    { name: "compress", text: "offer or accept compression (permessage-deflate)" }
+  ]
+}
+
+const transport: Group = {
+  heading: "Transport",
+  words: [
+    { name: "no-check", short: "n", text: "do not check the server's certificate" },
+    { name: "ca", value: "<path>", text: "certificate authority to trust; listen: to demand of clients" },
+    { name: "cert", value: "<path>", text: "client certificate; listen: the server's, for wss" },
+    { name: "key", value: "<path>", text: "private key of the certificate" },
+    {
+      name: "passphrase",
+      value: "[passphrase]",
+      optionalValue: notAnOption,
+      text: "passphrase of the private key; prompted for when left out"
+    },
+    { name: "passphrase-file", value: "<path>", text: "the same, from the first line of a file" },
+    { name: "servername", value: "<name>", text: "name that the server's certificate must have" },
+    {
+      name: "proxy",
+      value: "<[protocol://]host[:port]>",
+      text: "connect through a proxy: http, https or socks5, with user:password@ where it demands them"
+    },
+    { name: "open-timeout", value: "<seconds>", text: "how long opening may take (10)" },
+    { name: "max-payload", value: "<bytes>", text: "longest message (104857600, which is 100 MiB)" }
+  ]
+}
+
+const again: Word = {
+  name: "retry",
+  value: "[times]",
+  optionalValue: wholeNumber,
+  text: "connect again when the server can't be reached or is lost, with growing pauses; for ever without a number"
+}
+
+const messages: Group = {
+  heading: "Messages",
+  words: [
+    {
+      name: "execute",
+      short: "x",
+      value: "<command>",
+      repeats: true,
+      text: "send this once connected, instead of reading input; repeat for more"
+    },
+    { name: "file", value: "<path>", repeats: true, text: "send a file as one binary message, after what -x sends" },
+    {
+      name: "wait",
+      short: "w",
+      value: "<seconds>",
+      text: "wait after -x (2) or after the end of the input (0) before closing; -1 holds the connection open"
+    },
+    { name: "count", value: "<number>", text: "close after this many messages were received" },
+    { name: "binary", text: "send binary messages" },
+    { name: "hex", text: "binary messages in hexadecimal, sent and received" },
+    { name: "base64", text: "binary messages in base64, sent and received" },
+    { name: "null", short: "0", text: "messages end with a zero byte, not with a line" },
+    {
+      name: "slash",
+      text: "slash commands: /ping, /pong, /close, /binary, /file, /help"
+    },
+    { name: "ping", value: "<seconds>", text: "ping at this interval; a peer that doesn't answer is lost" },
+    { name: "show-ping-pong", short: "P", text: "show pings and pongs, with the time they took" },
+    { name: "close-code", value: "<code>", text: "code to close with (1000)" },
+    { name: "close-reason", value: "<reason>", text: "reason to close with" }
+  ]
+}
+
+const output: Group = {
+  heading: "Output",
+  words: [
+    { name: "json", text: "one JSON object a line for each message, sent or received" },
+    { name: "frames", text: "show each frame as it is on the wire" },
+    { name: "timestamps", text: "the time before each message" },
+    { name: "quiet", short: "q", text: "nothing but messages" },
+    { name: "no-color", text: "no colors; so does NO_COLOR" }
+  ]
+}
+
+/** The options that every command has. */
+export const general: Group = {
+  heading: "General",
+  words: [
+    { name: "version", short: "V", text: "print the version" },
+    { name: "help", short: "h", text: "print this help" },
+    { name: "completions", value: "<bash|zsh|fish>", text: "print a completion script for a shell" }
+  ]
+}
+
+const wscat: Verb = {
+  usage: [
+    "wscat [options] (<url> | --connect <url> | --listen <port>)",
+    "wscat bench [options] <url>",
+    "wscat doctor [options] <url>"
+  ],
+  summary: "Talk to a WebSocket server, or be one, on a terminal or in a pipe.",
+  groups: [place, handshake, { ...transport, words: [...transport.words, again] }, messages, output, general]
+}
+
+/** The options of a subcommand about how to connect: those of `wscat` under the same names. */
+const connecting: ReadonlyArray<Group> = [handshake, transport]
+
+const bench: Verb = {
+  name: "bench",
+  usage: ["wscat bench [options] <url>"],
+  summary: "Measure an echo server: throughput, and how long its answers take.",
+  groups: [
+    {
+      heading: "Load",
+      words: [
+        { name: "connections", value: "<number>", text: "connections at once (10)" },
+        { name: "outstanding", value: "<number>", text: "messages under way on each (1)" },
+        { name: "size", value: "<bytes>", text: "size of a message (32)" },
+        { name: "duration", value: "<seconds>", text: "how long to measure (10)" },
+        { name: "warmup", value: "<seconds>", text: "how long to run before that (1)" },
+        { name: "binary", text: "send binary messages" },
+        { name: "json", text: "print the result as a JSON object" },
+        { name: "quiet", short: "q", text: "no progress" }
+      ]
+    },
+    ...connecting,
+    general
+  ]
+}
+
+const doctor: Verb = {
+  name: "doctor",
+  usage: ["wscat doctor [options] <url>"],
+  summary: "Look at a WebSocket server step by step, and say in plain words what is wrong.",
+  groups: [
+    {
+      heading: "Output",
+      words: [
+        { name: "json", text: "print each finding as a JSON object" },
+        { name: "no-color", text: "no colors; so does NO_COLOR" }
+      ]
+    },
+    ...connecting,
+    general
+  ]
+}
+
+/** `wscat` first, then its subcommands. */
+export const verbs: readonly [main: Verb, bench: Verb, doctor: Verb] = [wscat, bench, doctor]
+
+/** All options of a command. */
+export const wordsOf = (verb: Verb): ReadonlyArray<Word> => verb.groups.flatMap(({ words }) => words)
+
+/** What completes itself with `--completions`. */
+export const shells: ReadonlyArray<string> = ["bash", "zsh", "fish"]
