@@ -1,12 +1,13 @@
 import { Assembler } from "./assembler.ts"
 import type { CloseCause, Closed, CloseFrame } from "./closing.ts"
 import { decodeClose, encodeClose } from "./closing.ts"
-import type { Codec, Decoder, DecoderOptions, Encoder, FrameSink, Role } from "./codec.ts"
+import type { Codec, Decoder, Encoder, FrameSink, Role } from "./codec.ts"
 import { flushSoon, setBusy } from "./flush.ts"
 import { KeepAlive, type KeepAliveOptions } from "./keepAlive.ts"
 import { ObservedEncoder, ObservedSink, type OnFrame } from "./observer.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, recycleOutput, referenceSize, takeOutput } from "./output.ts"
+import { type Settings, shareSettings } from "./settings.ts"
 import type { Timer, Timers } from "./timers.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 import * as Violation from "./violation.ts"
@@ -109,24 +110,6 @@ const rsv1 = 4
 /** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
 const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 
-/** Connections of one server decode alike, and share what says how. */
-let lastDecoding: DecoderOptions | undefined
-
-const decodingOf = (options: ConnectionOptions): DecoderOptions => {
-  const { maxChunks, maxMessageSize, minimalLength, role, skipUtf8Validation } = options
-  const allowedRsv = options.compression === undefined ? 0 : rsv1
-  const last = lastDecoding
-  return last !== undefined &&
-    last.role === role &&
-    last.maxMessageSize === maxMessageSize &&
-    last.allowedRsv === allowedRsv &&
-    last.skipUtf8Validation === skipUtf8Validation &&
-    last.minimalLength === minimalLength &&
-    last.maxChunks === maxChunks
-    ? last
-    : (lastDecoding = { role, maxMessageSize, allowedRsv, skipUtf8Validation, minimalLength, maxChunks })
-}
-
 /** Calls all of them, whatever one of them throws. */
 const callAll = (callbacks: ReadonlyArray<Written>, error: Error | null | undefined, from = 0): void => {
   let at = from
@@ -142,26 +125,16 @@ const callAll = (callbacks: ReadonlyArray<Written>, error: Error | null | undefi
  * before the face acts on it, and everything it sends in answer leaves in one write.
  */
 export class Connection implements FrameSink, Receiver {
-  readonly role: Role
-  readonly codec: Codec
-  readonly timers: Timers
-  readonly maxMessageSize: number
+  private readonly settings: Settings
   private readonly transport: Transport
   private readonly face: Face
   private readonly encoder: Encoder
   private readonly sink: FrameSink
-  private readonly decoding: DecoderOptions
   /** Absent while nothing is kept of what was read. */
   private reader: Decoder | undefined = undefined
   private readonly compression: Compression | undefined
   /** Absent while nothing waits for the next flush. */
   private output: Output | undefined = undefined
-  private readonly writeHighWaterMark: number
-  private readonly closeTimeout: number
-  private readonly maxFragments: number
-  private readonly autoPong: boolean
-  private readonly echoReason: boolean
-  private readonly clientEnds: boolean
   private readonly keepAlive: KeepAlive | undefined
   private phase: Phase = open
 
@@ -204,23 +177,28 @@ export class Connection implements FrameSink, Receiver {
   constructor(face: Face, options: ConnectionOptions) {
     this.face = face
     this.transport = options.transport
-    this.codec = options.codec
-    this.role = options.role
-    this.timers = options.timers
-    this.maxMessageSize = options.maxMessageSize
-    this.maxFragments = options.maxFragments ?? Infinity
-    this.writeHighWaterMark = Math.max(1, options.writeHighWaterMark)
-    this.closeTimeout = options.closeTimeout
     this.compression = options.compression
-    this.autoPong = options.autoPong !== false
-    this.echoReason = options.echoReason === true
-    this.clientEnds = options.clientEnds === true
+    this.settings = shareSettings({
+      codec: options.codec,
+      timers: options.timers,
+      role: options.role,
+      maxMessageSize: options.maxMessageSize,
+      allowedRsv: options.compression === undefined ? 0 : rsv1,
+      skipUtf8Validation: options.skipUtf8Validation,
+      minimalLength: options.minimalLength,
+      maxChunks: options.maxChunks,
+      maxFragments: options.maxFragments ?? Infinity,
+      writeHighWaterMark: Math.max(1, options.writeHighWaterMark),
+      closeTimeout: options.closeTimeout,
+      autoPong: options.autoPong !== false,
+      echoReason: options.echoReason === true,
+      clientEnds: options.clientEnds === true
+    })
     const { codec, onFrame, role } = options
     const encoder = codec.encoder(role)
     const observed = onFrame !== undefined
     this.encoder = observed ? new ObservedEncoder(encoder, role, codec.capabilities, onFrame) : encoder
     this.sink = observed ? new ObservedSink(this, role, codec.capabilities, onFrame) : this
-    this.decoding = decodingOf(options)
     this.keepAlive =
       options.keepAlive === undefined || !options.codec.capabilities.ping
         ? undefined
@@ -235,6 +213,22 @@ export class Connection implements FrameSink, Receiver {
   }
 
   // The state, as the face sees it.
+
+  get role(): Role {
+    return this.settings.role
+  }
+
+  get codec(): Codec {
+    return this.settings.codec
+  }
+
+  get timers(): Timers {
+    return this.settings.timers
+  }
+
+  get maxMessageSize(): number {
+    return this.settings.maxMessageSize
+  }
 
   get isOpen(): boolean {
     return this.phase === open
@@ -293,7 +287,7 @@ export class Connection implements FrameSink, Receiver {
 
   /** Whether a sender should wait until `whenDrained`. */
   get full(): boolean {
-    return this.transport.congested || this.gathered + this.backlogSize >= this.writeHighWaterMark
+    return this.transport.congested || this.gathered + this.backlogSize >= this.settings.writeHighWaterMark
   }
 
   /** Messages shorter than this many bytes are sent as they are; `Infinity` without compression. */
@@ -593,7 +587,8 @@ export class Connection implements FrameSink, Receiver {
       this.fragments = 0
       if (rsv !== 0 || !this.face.wantsFragments) this.assembler = new Assembler(opcode, rsv, end - start)
     }
-    if (++this.fragments > this.maxFragments) return Violation.tooManyParts("fragments", this.maxFragments)
+    if (++this.fragments > this.settings.maxFragments)
+      return Violation.tooManyParts("fragments", this.settings.maxFragments)
     const { assembler } = this
     if (assembler === undefined) return this.face.fragment(opcode, fin, bytes, start, end)
     assembler.append(bytes, start, end)
@@ -608,9 +603,9 @@ export class Connection implements FrameSink, Receiver {
   control(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     if (opcode === Opcode.close) {
       this.closeFrameReceived(decodeClose(bytes, start, end))
-      if (this.echoReason) this.echo = Uint8Array.prototype.slice.call(bytes, start, end)
+      if (this.settings.echoReason) this.echo = Uint8Array.prototype.slice.call(bytes, start, end)
     } else if (opcode === Opcode.ping) {
-      if (this.autoPong && this.phase === open) this.pong(bytes.subarray(start, end))
+      if (this.settings.autoPong && this.phase === open) this.pong(bytes.subarray(start, end))
     }
     this.face.control(opcode, bytes, start, end)
     return undefined
@@ -683,7 +678,7 @@ export class Connection implements FrameSink, Receiver {
   }
 
   private get decoder(): Decoder {
-    return (this.reader ??= this.codec.decoder(this.sink, this.decoding))
+    return (this.reader ??= this.codec.decoder(this.sink, this.settings))
   }
 
   private recycle(reader: Decoder): void {
@@ -763,7 +758,7 @@ export class Connection implements FrameSink, Receiver {
    * transport first.
    */
   private completeHandshake(): void {
-    if (this.role === "server" || this.clientEnds) this.endOutbound()
+    if (this.role === "server" || this.settings.clientEnds) this.endOutbound()
     else this.flush()
     this.transport.resume()
   }
@@ -822,7 +817,7 @@ export class Connection implements FrameSink, Receiver {
 
   private touch(written?: Written): void {
     if (written !== undefined) (this.written ??= []).push(written)
-    if (this.gathered >= this.writeHighWaterMark) {
+    if (this.gathered >= this.settings.writeHighWaterMark) {
       if (!this.transport.congested) this.writeOut()
     } else if (!this.reading && !this.flushing) {
       this.flushing = true
@@ -980,7 +975,7 @@ export class Connection implements FrameSink, Receiver {
     cause: CloseCause | undefined
   ): Closing {
     this.keepAlive?.stop()
-    const timer = this.timers.after(this.closeTimeout, () => this.closeTimedOut())
+    const timer = this.timers.after(this.settings.closeTimeout, () => this.closeTimedOut())
     const closing: Closing = { _tag: "Closing", sent: undefined, received, first, cause, timer }
     this.phase = closing
     const { waiters } = this

@@ -9,6 +9,9 @@ interface Attached extends Duplex {
   [transportKey]?: DuplexTransport
 }
 
+/** Whether a connection was started on the stream, now or before. */
+export const isAttached = (duplex: Duplex): boolean => (duplex as Attached)[transportKey] !== undefined
+
 // Shared by all connections, so that a connection costs no closures.
 
 function onData(this: Attached, chunk: Buffer): void {

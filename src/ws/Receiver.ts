@@ -43,7 +43,7 @@ const nowhere: Transport = {
 
 const noTimers: Timers = { now: () => 0, after: () => ({ cancel: () => {} }) }
 
-class ReceiverIncoming extends Incoming {
+class ReceiverIncoming extends Incoming<Receiver> {
   /** Called when everything that was written so far has been read. */
   done: Done | undefined = undefined
 
@@ -87,11 +87,7 @@ export class Receiver extends Writable {
 
   constructor(options: ReceiverOptions = {}) {
     super()
-    this.#incoming = new ReceiverIncoming(this, {
-      binaryType: options.binaryType ?? "nodebuffer",
-      synchronous: options.allowSynchronousEvents !== false,
-      skipUtf8Validation: options.skipUTF8Validation === true
-    })
+    this.#incoming = new ReceiverIncoming(this, options.binaryType ?? "nodebuffer", options)
     this.#connection = new Connection(this.#incoming, {
       transport: nowhere,
       codec: hybi,

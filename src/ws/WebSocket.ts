@@ -61,27 +61,31 @@ export interface SocketSettings {
 
 const noExtensions: Extensions = Object.freeze({})
 
-/** The sockets under a connection, so that none is taken twice. */
-const taken = new WeakSet<Duplex>()
+/** How a connection was closed. */
+interface ClosedAs {
+  readonly code: number
+  readonly reason: Buffer
+}
 
-/** Whether a connection was opened on this socket before. */
-export const isTaken = (socket: Duplex): boolean => taken.has(socket)
+/** No close frame came. */
+const abnormal: ClosedAs = { code: 1006, reason: nothing }
+
+/** What most sockets never need. */
+class Rare {
+  sender: Sender | undefined = undefined
+  /** Bytes that were given to be sent when it was too late. */
+  unsent = 0
+  /** Answers to pings that wait to be written. */
+  pongs = 0
+  readonly pongWritten: Written = () => {
+    this.pongs--
+  }
+}
 
 /** What a connection tells its `WebSocket`. */
-class WebSocketIncoming extends Incoming {
-  private readonly webSocket: WebSocket
-
-  constructor(webSocket: WebSocket, settings: SocketSettings) {
-    super(webSocket, {
-      binaryType: webSocket.binaryType,
-      synchronous: settings.allowSynchronousEvents !== false,
-      skipUtf8Validation: settings.skipUTF8Validation === true
-    })
-    this.webSocket = webSocket
-  }
-
+class WebSocketIncoming extends Incoming<WebSocket> {
   protected override emitEvent(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
-    if (name === "ping") this.webSocket._answerPing(data as Buffer)
+    if (name === "ping") this.emitter._answerPing(data as Buffer)
     super.emitEvent(name, data, isBinary)
   }
 
@@ -90,16 +94,16 @@ class WebSocketIncoming extends Incoming {
     // A copy that shares no pool: what an ended connection keeps must not hold a read buffer alive.
     const reason =
       end - start > 2 ? Buffer.from(Uint8Array.prototype.slice.call(bytes, start + 2, end).buffer) : nothing
-    this.webSocket._concluded(code, reason)
+    this.emitter._concluded(code, reason)
   }
 
   override ended(): void {
     const { cause } = this.connection
-    if (cause?._tag === "Violation") this.webSocket._violated(cause.violation)
+    if (cause?._tag === "Violation") this.emitter._violated(cause.violation)
   }
 
   override closed(_: Closed): void {
-    this.webSocket._socketClosed()
+    this.emitter._socketClosed()
   }
 }
 
@@ -170,17 +174,12 @@ export class WebSocket extends EventEmitter {
   private _connection: Connection | undefined = undefined
   private _incoming: WebSocketIncoming | undefined = undefined
   declare private _opening: Opening | undefined
-  private _lazySender: Sender | undefined = undefined
-  private _closeCode = 1006
-  private _closeMessage: Buffer = nothing
-  private _errorEmitted = false
-  /** An `error` event is due, which has to come before `close`. */
-  private _failing = false
-  /** Bytes that were given to be sent when it was too late. */
-  private _unsent = 0
+  /** What the peer's close frame said. */
+  private _close: ClosedAs = abnormal
+  /** Whether an `error` event is due, which has to come before `close`, or was emitted: there is at most one. */
+  private _error: "none" | "due" | "emitted" = "none"
   private readonly _options: Types.CommonOptions
-  private _pendingAutoPongs = 0
-  private _pongWritten: Written | undefined = undefined
+  private _rare: Rare | undefined = undefined
 
   constructor(address: null, protocols?: undefined, options?: Types.CommonOptions)
   constructor(address: string | URL, options?: Types.ClientOptions | ClientRequestArgs)
@@ -220,7 +219,7 @@ export class WebSocket extends EventEmitter {
 
   /** Bytes that wait to be written, framing included: 0 when the system has taken, or at the tick's end will take, all. */
   get bufferedAmount(): number {
-    return (this._connection?.queued ?? 0) + this._unsent
+    return (this._connection?.queued ?? 0) + (this._rare?.unsent ?? 0)
   }
 
   /** The names of the extensions in use, with commas between. */
@@ -250,13 +249,14 @@ export class WebSocket extends EventEmitter {
 
   /** Frames and writes in order, for programs that look beneath. */
   get _sender(): Sender {
-    if (this._lazySender === undefined) {
+    const rare = this._getRare()
+    if (rare.sender === undefined) {
       if (this._connection === undefined) throw new Error("the connection is not open")
-      this._lazySender = new Sender(this._connection)
+      rare.sender = new Sender(this._connection)
       // oxlint-disable-next-line unicorn/prefer-add-event-listener
-      this._lazySender.onerror = (error) => this._fail(error)
+      rare.sender.onerror = (error) => this._fail(error)
     }
-    return this._lazySender
+    return rare.sender
   }
 
   get _closeFrameSent(): boolean {
@@ -269,7 +269,7 @@ export class WebSocket extends EventEmitter {
 
   /** Takes over a socket on which the opening handshake is done; `head` is what came behind it. */
   setSocket(socket: Duplex, head: Buffer, settings: SocketSettings): void {
-    const incoming = new WebSocketIncoming(this, settings)
+    const incoming = new WebSocketIncoming(this, this._binaryType, settings)
     const connection = new Connection(incoming, {
       transport: new DuplexTransport(socket),
       codec: codecFor(settings.generateMask),
@@ -292,7 +292,6 @@ export class WebSocket extends EventEmitter {
     this._connection = connection
     if (!this._isServer) this._opening = undefined
     this._socket = socket
-    taken.add(socket)
     quiet(socket)
     if (head.length > 0) socket.unshift(head)
     connection.start()
@@ -303,7 +302,7 @@ export class WebSocket extends EventEmitter {
   /** The connection is over: emits `close`. */
   emitClose(): void {
     this._state = CLOSED
-    this.emit("close", this._closeCode, this._closeMessage)
+    this.emit("close", this._close.code, this._close.reason)
   }
 
   /**
@@ -384,7 +383,7 @@ export class WebSocket extends EventEmitter {
         return
       }
     }
-    if (this._lazySender?._firstFragment === false || isBlob(message)) {
+    if (this._rare?.sender?._firstFragment === false || isBlob(message)) {
       this._sendPart(message, given ?? {}, binary, compress, written)
       return
     }
@@ -424,7 +423,7 @@ export class WebSocket extends EventEmitter {
   /** The opening handshake failed. */
   _openingFailed(error: Error): void {
     this._state = CLOSING
-    this._errorEmitted = true
+    this._error = "emitted"
     this.emit("error", error)
     this.emitClose()
   }
@@ -438,38 +437,38 @@ export class WebSocket extends EventEmitter {
     const { autoPong, maxPendingAutoPongs } = this._options
     if (autoPong === false || autoPong === undefined || this.readyState !== OPEN) return
     const most = limitOf(maxPendingAutoPongs)
-    if (this._pendingAutoPongs >= most) {
+    const rare = this._getRare()
+    if (rare.pongs >= most) {
       this.terminate()
       return
     }
-    this._pendingAutoPongs++
-    this._pongWritten ??= () => {
-      this._pendingAutoPongs--
-    }
-    this._connection?.sendFrame(Opcode.pong, true, data, 0, this._pongWritten)
+    rare.pongs++
+    this._connection?.sendFrame(Opcode.pong, true, data, 0, rare.pongWritten)
   }
 
   _concluded(code: number, reason: Buffer): void {
-    this._closeCode = code
-    this._closeMessage = reason
+    this._close = { code, reason }
   }
 
   _violated(violation: Violation): void {
-    this._failing = true
+    if (this._error === "none") this._error = "due"
     process.nextTick(emitViolation, this, violation)
   }
 
   _fail(error: Error): void {
-    this._failing = false
-    if (this._errorEmitted) return
-    this._errorEmitted = true
+    if (this._error === "emitted") return
+    this._error = "emitted"
     this.emit("error", error)
   }
 
   _socketClosed(): void {
     this._state = CLOSING
-    if (this._failing) process.nextTick(emitClose, this)
+    if (this._error === "due") process.nextTick(emitClose, this)
     else this.emitClose()
+  }
+
+  private _getRare(): Rare {
+    return (this._rare ??= new Rare())
   }
 
   private _abort(): void {
@@ -524,7 +523,7 @@ export class WebSocket extends EventEmitter {
 
   /** Something was to be sent after the connection began to close. */
   private _tooLate(data: unknown, callback: unknown): void {
-    if (data) this._unsent += sizeOf(data)
+    if (data) this._getRare().unsent += sizeOf(data)
     // What was sent before is heard of before.
     this._connection?.flush()
     if (typeof callback === "function") process.nextTick(callback as Written, notOpen(this.readyState))

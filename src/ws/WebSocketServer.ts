@@ -1,6 +1,7 @@
 import { EventEmitter } from "node:events"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
+import { isAttached } from "../internal/duplexTransport.ts"
 import { acceptFor } from "../internal/handshake/acceptKey.ts"
 import { isFieldValue, isToken } from "../internal/handshake/token.ts"
 import * as Extension from "./extension.ts"
@@ -9,7 +10,7 @@ import { PerMessageDeflate } from "./PerMessageDeflate.ts"
 import type { Extensions } from "./Sender.ts"
 import * as Subprotocol from "./subprotocol.ts"
 import type * as Types from "./types.ts"
-import { isTaken, WebSocket } from "./WebSocket.ts"
+import { WebSocket } from "./WebSocket.ts"
 
 /** 16 bytes in base64. */
 const keyPattern = /^[+/0-9A-Za-z]{22}==$/
@@ -262,7 +263,7 @@ export class WebSocketServer<
       socket.destroy()
       return
     }
-    if (isTaken(socket)) {
+    if (isAttached(socket)) {
       throw new Error(
         "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration"
       )

@@ -4,7 +4,7 @@ import { describe } from "@effect/vitest"
 import { deflateRawSync } from "node:zlib"
 import type { Socket } from "node:net"
 import type { ClientOptions, ServerOptions, WebSocket } from "ws"
-import { closed, frame, type Lab, type Raw, requestHead, sameEach, settled } from "./lab.ts"
+import { closed, frame, type Lab, type Raw, requestHead, sameEach, settled, until } from "./lab.ts"
 
 const deflateHead = requestHead(["Sec-WebSocket-Extensions: permessage-deflate"])
 const deflateAnswer = ["Sec-WebSocket-Extensions: permessage-deflate"]
@@ -48,9 +48,7 @@ const write = async (raw: Raw, socket: WebSocket, bytes: Buffer): Promise<void> 
   const transport: Socket = Reflect.get(socket, "_socket")
   const before = transport.bytesRead
   raw.socket.write(bytes)
-  for (let turn = 0; turn < 100 && transport.bytesRead < before + bytes.length && !transport.destroyed; turn++) {
-    await settled(1)
-  }
+  await until(() => transport.bytesRead >= before + bytes.length || transport.destroyed, 2000)
   await settled(1)
 }
 

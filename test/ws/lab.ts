@@ -307,6 +307,11 @@ export const settled = async (turns = 3): Promise<void> => {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** Resolves when the condition holds, or after so many milliseconds. */
+export const until = async (condition: () => boolean, limit = 5000): Promise<void> => {
+  for (const end = performance.now() + limit; !condition() && performance.now() < end;) await settled(1)
+}
+
 export type Script = (lab: Lab) => Promise<void> | void
 
 /** Milliseconds that a script may take. */

@@ -3,7 +3,7 @@
 import { describe } from "@effect/vitest"
 import { once } from "node:events"
 import type { WebSocket } from "ws"
-import { attempt, closed, frame, type Lab, plain, requestHead, same, sameEach, settled } from "./lab.ts"
+import { attempt, closed, frame, type Lab, plain, requestHead, same, sameEach, settled, until } from "./lab.ts"
 
 /** The next messages of a socket. */
 const messages = (socket: WebSocket, count: number): Promise<ReadonlyArray<unknown>> =>
@@ -22,7 +22,7 @@ const sent =
     const { raw, socket } = await lab.rawPair({ perMessageDeflate: head !== undefined }, head)
     socket.on("error", (error) => lab.note("error", error))
     lab.note(await send(socket, lab))
-    for (let turn = 0; turn < 500 && lab.wire.length < frames; turn++) await settled(1)
+    await until(() => lab.wire.length >= frames)
     lab.note(socket.bufferedAmount, socket.readyState)
     raw.socket.destroy()
   }
@@ -527,7 +527,7 @@ describe("compression [send:compress] [deflate:threshold]", () => {
         socket.send("x", { fin: true })
       }
       socket.ping("x")
-      for (let turn = 0; turn < 500 && lab.wire.length < 26; turn++) await settled(1)
+      await until(() => lab.wire.length >= 26)
       lab.note(lab.wire.map(([, first]) => first))
       lab.wire.length = 0
       raw.socket.destroy()
@@ -619,7 +619,7 @@ describe("options of zlib [deflate:zlibDeflateOptions] [deflate:zlibInflateOptio
       let size = 0
       raw.socket.on("data", (chunk) => (size += chunk.length))
       socket.send("a".repeat(5000))
-      while (lab.wire.length === 0) await settled(1)
+      await until(() => lab.wire.length > 0)
       sizes.push(size)
       lab.wire.length = 0
       raw.socket.destroy()

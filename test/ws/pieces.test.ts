@@ -3,7 +3,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Duplex, type Writable } from "node:stream"
-import { attempt, frame, type Lab, libraries, plain, same, sameEach, settled, takeFrames } from "./lab.ts"
+import { attempt, frame, type Lab, libraries, plain, same, sameEach, settled, until, takeFrames } from "./lab.ts"
 
 const classOf = (lab: Lab, name: string): new (...args: Array<unknown>) => never => Reflect.get(lab.lib, name)
 
@@ -86,7 +86,7 @@ describe("Sender [class:Sender]", () => {
     sender["send"]?.("a".repeat(100), options, () => lab.note("first"))
     sender["send"]?.(new Blob(["blob"]), { ...options, compress: false, binary: true }, () => lab.note("blob"))
     sender["send"]?.("last", { ...options, compress: false }, () => lab.note("last"))
-    while (lab.log.length < 3) await settled(1)
+    await until(() => lab.log.length >= 3)
     frames(lab, chunks)
   })
   same("frames of a socket that were made before ", async (lab) => {
@@ -106,7 +106,7 @@ describe("Sender [class:Sender]", () => {
     sender.sendFrame(pieces, () => lab.note("written"))
     sender.sendFrame(pieces)
     socket.send("after")
-    for (let turn = 0; turn < 100 && lab.wire.length < 4; turn++) await settled(1)
+    await until(() => lab.wire.length >= 4)
     lab.note(typeof Reflect.get(socket, "_socket").remoteAddress)
     raw.socket.destroy()
   })
@@ -169,7 +169,7 @@ describe("Receiver [class:Receiver]", () => {
       other["compress"]?.("hello", true, (_: unknown, data: Buffer) => resolve(data))
     )
     receiver.write(Buffer.concat([frame(0xc1, payload), frame(0x81, "after")]))
-    while (lab.log.length < 2) await settled(1)
+    await until(() => lab.log.length >= 2)
   })
 })
 

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
 import type { WebSocketServer } from "ws"
-import { attempt, closed, frame, type Lab, same, sameEach, settled } from "./lab.ts"
+import { attempt, closed, frame, type Lab, same, sameEach, settled, until } from "./lab.ts"
 
 const observe = (lab: Lab, server: WebSocketServer, name = "server"): void => {
   for (const event of ["listening", "connection", "close", "error"]) server.on(event, () => lab.note(name, event))
@@ -276,7 +276,7 @@ describe("many clients", () => {
     lab.note((await heard).map(([data]) => String(data)))
     clients[1]?.close()
     clients[2]?.terminate()
-    for (let turn = 0; turn < 200 && server.clients.size > 3; turn++) await settled(1)
+    await until(() => server.clients.size <= 3)
     lab.note(server.clients.size)
   })
   same("a listener that throws", async (lab) => {

@@ -4,7 +4,7 @@ import { once } from "node:events"
 import type { Duplex, DuplexOptions } from "node:stream"
 import { pipeline } from "node:stream/promises"
 import type { ServerOptions, WebSocket } from "ws"
-import { attempt, closed, frame, type Lab, plain, same, settled } from "./lab.ts"
+import { attempt, closed, frame, type Lab, plain, same, settled, until } from "./lab.ts"
 
 const observe = (lab: Lab, stream: Duplex, name = "stream", ...events: ReadonlyArray<string>): Duplex => {
   for (const event of events.length > 0 ? events : ["data", "end", "finish", "close", "error"]) {
@@ -33,7 +33,7 @@ describe("createWebSocketStream [function:createWebSocketStream]", () => {
     stream.write("text")
     stream.write(Buffer.from("bytes"))
     stream.write("abc", "latin1", () => lab.note("written"))
-    while (lab.log.length < 7) await settled(1)
+    await until(() => lab.log.length >= 7)
   })
   same("strings in object mode", async (lab) => {
     const { remote, stream } = await pair(lab, { readableObjectMode: true })
@@ -41,7 +41,7 @@ describe("createWebSocketStream [function:createWebSocketStream]", () => {
     remote.send("text")
     remote.send(Buffer.from("bytes"))
     remote.send("")
-    while (lab.log.length < 3) await settled(1)
+    await until(() => lab.log.length >= 3)
     lab.note(stream.readableObjectMode, stream.writableObjectMode)
   })
   same("with an encoding, not decoded", async (lab) => {
@@ -50,7 +50,7 @@ describe("createWebSocketStream [function:createWebSocketStream]", () => {
     remote.on("message", (data, isBinary) => lab.note("message", data, isBinary))
     remote.send(Buffer.from("grün"))
     stream.write("häß")
-    while (lab.log.length < 2) await settled(1)
+    await until(() => lab.log.length >= 2)
   })
   same("end closes the connection", async (lab) => {
     const { client, remote, stream } = await pair(lab)

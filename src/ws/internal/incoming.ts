@@ -8,31 +8,33 @@ import { type BinaryType, nothing, toArrayBuffer } from "./data.ts"
 
 /** How what arrives is told. */
 export interface IncomingOptions {
-  readonly binaryType: BinaryType
-  /** Whether several events may be emitted in one tick. */
-  readonly synchronous: boolean
-  readonly skipUtf8Validation: boolean
+  /** Whether several events may be emitted in one tick. Default `true`. */
+  readonly allowSynchronousEvents?: boolean | undefined
+  /** Default `false`. */
+  readonly skipUTF8Validation?: boolean | undefined
 }
 
 const isText = (opcode: number): boolean => opcode === Opcode.text
 
+/** The frames of a message that come one by one. */
+interface Parts {
+  readonly opcode: number
+  readonly all: Array<Buffer>
+}
+
 /** Emits what arrives on a connection: `message`, `ping` and `pong` events. */
-export abstract class Incoming implements Face {
+export abstract class Incoming<Emitter extends EventEmitter> implements Face {
   binaryType: BinaryType
   /** Set before the connection starts. */
   declare connection: Connection
-  protected readonly emitter: EventEmitter
-  private readonly synchronous: boolean
-  private readonly validateText: boolean
-  /** The frames of a message that comes one by one. */
-  private parts: Array<Buffer> | undefined = undefined
-  private partsOpcode = 0
+  protected readonly emitter: Emitter
+  private readonly options: IncomingOptions
+  private parts: Parts | undefined = undefined
 
-  constructor(emitter: EventEmitter, options: IncomingOptions) {
+  constructor(emitter: Emitter, binaryType: BinaryType, options: IncomingOptions) {
     this.emitter = emitter
-    this.binaryType = options.binaryType
-    this.synchronous = options.synchronous
-    this.validateText = !options.skipUtf8Validation
+    this.binaryType = binaryType
+    this.options = options
   }
 
   /** The peer sent a close frame: its payload stands in `bytes[start, end)`. */
@@ -50,7 +52,7 @@ export abstract class Incoming implements Face {
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     const data = bytes.subarray(start, end)
     if (isText(opcode)) {
-      if (this.validateText && !isUtf8(data)) return Violation.invalidUtf8
+      if (this.options.skipUTF8Validation !== true && !isUtf8(data)) return Violation.invalidUtf8
       this.tell("message", data, false)
     } else if (this.binaryType === "nodebuffer") {
       this.tell("message", data, true)
@@ -61,17 +63,13 @@ export abstract class Incoming implements Face {
   }
 
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
-    if (opcode !== Opcode.continuation) {
-      this.parts = []
-      this.partsOpcode = opcode
-    }
-    const parts = this.parts ?? []
-    if (end > start) parts.push(bytes.subarray(start, end))
+    const parts: Parts = opcode === Opcode.continuation && this.parts !== undefined ? this.parts : { opcode, all: [] }
+    if (end > start) parts.all.push(bytes.subarray(start, end))
+    this.parts = fin ? undefined : parts
     if (!fin) return undefined
-    this.parts = undefined
     // The decoder has validated fragments of text.
-    if (isText(this.partsOpcode)) this.tell("message", join(parts), false)
-    else this.tell("message", this.convert(parts), true)
+    if (isText(parts.opcode)) this.tell("message", join(parts.all), false)
+    else this.tell("message", this.convert(parts.all), true)
     return undefined
   }
 
@@ -89,7 +87,7 @@ export abstract class Incoming implements Face {
   }
 
   private tell(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
-    if (this.synchronous) {
+    if (this.options.allowSynchronousEvents !== false) {
       this.emitEvent(name, data, isBinary)
       return
     }
