@@ -347,11 +347,17 @@ describe("idle and lifetime limits", () => {
   it.effect("a lifetime ends with 1001, and a connection that is gone leaves no timer", () =>
     Effect.gen(function* () {
       const gate = yield* gateOf({ maxLifetime: "1 hour", idleTimeout: "3 hours", keepAlive: false })
-      const [old, gone] = [visit(gate, "192.0.2.1"), visit(gate, "192.0.2.2")]
+      const old = visit(gate, "192.0.2.1")
+      const waiting = (): unknown => Reflect.get(gate.timers, "waiting")
+      const alone = waiting()
+      assert.isNumber(alone)
+      const gone = visit(gate, "192.0.2.2")
+      assert.notStrictEqual(waiting(), alone)
       const evicted = Effect.map(Metric.value(Server.evictions), ({ occurrences }) => occurrences.get("lifetime") ?? 0)
       const before = yield* evicted
       accepted(gone).connection.terminate()
       yield* settled
+      assert.strictEqual(waiting(), alone)
       yield* TestClock.adjust("59 minutes")
       yield* settled
       assert.strictEqual(closeFrameOf(old), "none")
