@@ -2,9 +2,8 @@
 /* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { describe } from "@effect/vitest"
 import { deflateRawSync } from "node:zlib"
-import type { Socket } from "node:net"
-import type { ClientOptions, ServerOptions, WebSocket } from "ws"
-import { closed, frame, type Lab, type Raw, requestHead, sameEach, settled, until } from "./lab.ts"
+import type { ClientOptions, ServerOptions } from "ws"
+import { closed, frame, type Lab, requestHead, sameEach } from "./lab.ts"
 
 const deflateHead = requestHead(["Sec-WebSocket-Extensions: permessage-deflate"])
 const deflateAnswer = ["Sec-WebSocket-Extensions: permessage-deflate"]
@@ -34,22 +33,13 @@ const receive = async (
     socket.on("error", () => resolve())
     raw.socket.on("end", () => resolve())
   })
-  for (const piece of pieces(role === "server")) await write(raw, socket, piece)
+  for (const piece of pieces(role === "server")) await raw.deliver(socket, piece)
   if (awaited) {
-    await write(raw, socket, frame(0x81, "the last", { mask: role === "server" }))
+    await raw.deliver(socket, frame(0x81, "the last", { mask: role === "server" }))
     await told
   }
   raw.socket.end()
   await Promise.all([gone, raw.closed])
-}
-
-/** Writes, and waits until the library has read it, so that a later write is a later read. One that reads no more isn't waited for. */
-const write = async (raw: Raw, socket: WebSocket, bytes: Buffer): Promise<void> => {
-  const transport: Socket = Reflect.get(socket, "_socket")
-  const before = transport.bytesRead
-  raw.socket.write(bytes)
-  await until(() => transport.bytesRead >= before + bytes.length || transport.destroyed, 2000)
-  await settled(1)
 }
 
 const roles = ["server", "client"] as const

@@ -125,6 +125,15 @@ export class Raw {
       })
     )
   }
+
+  /** Writes, and waits until the library's socket has read it, so that a later write is a later read. */
+  async deliver(to: peer.WebSocket, bytes: Buffer): Promise<void> {
+    const transport: net.Socket = Reflect.get(to, "_socket")
+    const end = transport.bytesRead + bytes.length
+    this.socket.write(bytes)
+    await until(() => transport.bytesRead >= end || transport.destroyed, 2000)
+    await settled(1)
+  }
 }
 
 export const key = "dGhlIHNhbXBsZSBub25jZQ=="
