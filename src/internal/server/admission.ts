@@ -62,6 +62,8 @@ export class Admission {
   private readonly proxies: TrustedProxies | undefined
   private readonly isProxy: (address: string) => boolean
   private readonly timers: Timers
+  /** Whether everybody comes in. */
+  private readonly unlimited: boolean
   /** How many connections the common rate allows at once. */
   private readonly most: number
   private readonly counts = new Map<string, number>()
@@ -71,8 +73,9 @@ export class Admission {
     this.most = options.maxRate?.connections ?? Infinity
     this.rate = options.maxRate === undefined ? undefined : new Rate(options.maxRate)
     this.addressRate = options.maxRatePerAddress === undefined ? undefined : new Rate(options.maxRatePerAddress)
+    this.unlimited = this.perAddress === Infinity && this.rate === undefined && this.addressRate === undefined
     this.proxies = options.trustedProxies
-    this.isProxy = addressList(options.trustedProxies?.addresses ?? [])
+    this.isProxy = options.trustedProxies === undefined ? () => false : addressList(options.trustedProxies.addresses)
     this.retryAfter = seconds(Duration.toMillis(options.retryAfter ?? defaultRetryAfter))
     this.timers = timers
   }
@@ -97,6 +100,7 @@ export class Admission {
 
   /** Counts one more of an address, or says why not. */
   enter(address: string | undefined): Ticket | Handshake.HandshakeError {
+    if (this.unlimited) return nothingCounted
     const key = address === undefined ? undefined : countingKey(address)
     const count = key === undefined ? 0 : (this.counts.get(key) ?? 0)
     if (count >= this.perAddress) return Handshake.tooManyRequests(this.retryAfter)
