@@ -24,7 +24,7 @@ const ceilings: Readonly<Record<string, Readonly<Record<number, number>>>> = {
 }
 
 const settings: Settings = {
-  rounds: 3,
+  rounds: () => 3,
   window: { warmUp: 150, measured: 250 },
   signal: new AbortController().signal,
   onProgress: () => undefined

@@ -18,8 +18,10 @@ const help = `npm run bench -- [options]
   --quick            a few scenarios and peers, three short rounds
   --only a,b         the scenarios whose names start so (works with --quick too)
   --peers a,b        these peers, and ${unit}, which the ratios are taken against
-  --rounds n         rounds of each scenario; the figure is their median (5, quick 3)
-  --seconds n        measured time of each round (0.8, quick 0.5)
+  --rounds n         rounds of a scenario with a goal; the figure is their median (5, quick 3). Scenarios beside the goals
+                     get two or three fifths of them, and peers beside ws and this library, unless named, two
+                     fifths of that
+  --seconds n        measured CPU time of each round (0.4, quick 0.3)
   --no-build         take dist/ as it is
   --list             names of scenarios and peers
 `
@@ -64,6 +66,12 @@ const choosePeers = (): ReadonlyArray<Peer> => {
   if (wanted === undefined) return peers.filter(({ quick }) => quick || !options.quick)
   for (const name of wanted) if (!peers.some((peer) => peer.name === name)) complain(`no peer ${name}; see --list`)
   return peers.filter(({ name }) => name === unit || wanted.includes(name))
+}
+
+/** The rounds of one peer in one scenario, when one with a goal gets `rounds`. */
+const roundsOf = (scenario: Scenario, rounds: number) => (peer: Peer) => {
+  const every = peer.everyRound || options.peers !== undefined || scenario.rivals.includes(peer.name)
+  return Math.max(1, Math.round(((rounds * scenario.rounds) / 5) * (every ? 1 : 0.4)))
 }
 
 const newestUnder = (folder: string): number =>
@@ -158,7 +166,7 @@ const run = async (): Promise<number> => {
   installRuntimes(chosenPeers)
 
   const rounds = positive(options.rounds, options.quick ? 3 : 5, "rounds")
-  const seconds = positive(options.seconds, options.quick ? 0.5 : 0.8, "seconds")
+  const seconds = positive(options.seconds, options.quick ? 0.3 : 0.4, "seconds")
   const interrupted = new AbortController()
   process.once("SIGINT", () => interrupted.abort())
 
@@ -174,9 +182,8 @@ const run = async (): Promise<number> => {
     const head = `[${index + 1}/${chosenScenarios.length}${left}] ${scenario.title}`
     if (!process.stderr.isTTY) console.error(head)
     const settings: Settings = {
-      // Memory is a difference of two steady readings: it needs no five rounds.
-      rounds: scenario.unit === "bytes" ? Math.min(rounds, options.quick ? 1 : 3) : rounds,
-      window: { warmUp: options.quick ? 200 : 300, measured: seconds * 1000 },
+      rounds: roundsOf(scenario, rounds),
+      window: { warmUp: 150, measured: seconds * 1000 },
       signal: interrupted.signal,
       onProgress: (peer, round) => progressLine(`${head}: round ${round + 1}, ${peer.name}`)
     }
@@ -211,7 +218,7 @@ const run = async (): Promise<number> => {
     [
       "",
       `First column: ${unit}'s messages per CPU-second of the side measured (bytes per connection for memory). Others: × that, the median`,
-      `of ${rounds} interleaved rounds. ≈ a tie: not every round agrees on which is better. * the load generator was the busier side. – not measured:`
+      `of up to ${rounds} interleaved rounds. ≈ a tie: not every round agrees on which is better. * the load generator was the busier side. – not measured:`
     ].join("\n")
   )
   console.log(renderReasons(results))

@@ -72,7 +72,7 @@ mkdirSync(out, { recursive: true })
 const folder = mkdtempSync(join(out, "profile-"))
 process.env["NODE_OPTIONS"] = `--cpu-prof --cpu-prof-interval=200 --cpu-prof-dir=${folder}`
 const outcomes = await runScenario(scenario, [peer], {
-  rounds: 1,
+  rounds: () => 1,
   window: { warmUp: 500, measured },
   signal: new AbortController().signal,
   onProgress: () => undefined

@@ -14,7 +14,8 @@ import type { Answer, IdleJob, Job, LoadCommand, Measurement, MirrorCommand, Tar
 
 /** How long and how often. */
 export interface Settings {
-  readonly rounds: number
+  /** Of this peer. Those with fewer take part in the first ones. */
+  readonly rounds: (peer: Peer) => number
   readonly window: Window
   /** Ends the whole run early; the children are stopped. */
   readonly signal: AbortSignal
@@ -230,10 +231,11 @@ export const runScenario = async (
       scenario.side === "server"
         ? serverRun(scenario, settings, certificate, atEnd)
         : clientRun(scenario, settings, certificate, atEnd)
-    for (let round = 0; round < settings.rounds; round++) {
+    const rounds = Math.max(0, ...sided.map(settings.rounds))
+    for (let round = 0; round < rounds; round++) {
       for (let turn = 0; turn < sided.length; turn++) {
         const peer = sided[(turn + round) % sided.length]
-        if (peer === undefined || outcomes.has(peer)) continue
+        if (peer === undefined || outcomes.has(peer) || round >= settings.rounds(peer)) continue
         if (settings.signal.aborted) return outcomes
         settings.onProgress(peer, round)
         try {

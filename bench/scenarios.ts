@@ -15,6 +15,13 @@ export interface Scenario {
   readonly tls: boolean
   /** Part of a quick run. */
   readonly quick: boolean
+  /**
+   * How many of five rounds it gets. The goals are medians of five; what stands beside them gets fewer, so that all of it
+   * takes minutes.
+   */
+  readonly rounds: number
+  /** Peers beside `ws` and this library that take part in every round, since a goal is held against them. */
+  readonly rivals: ReadonlyArray<string>
   /** What one unit of the figure is. */
   readonly unit: "messages" | "deliveries" | "handshakes" | "bytes"
 }
@@ -27,6 +34,9 @@ interface EchoOptions {
   readonly fragmentSize?: number
   readonly tls?: boolean
   readonly quick?: boolean
+  /** Beside the goals. */
+  readonly aside?: boolean
+  readonly rivals?: ReadonlyArray<string>
   readonly side?: "server" | "client"
 }
 
@@ -40,6 +50,8 @@ const echo = (name: string, title: string, options: EchoOptions): Scenario => ({
   side: options.side ?? "server",
   tls: options.tls ?? false,
   quick: options.quick ?? false,
+  rounds: options.aside === true ? (options.side === "client" ? 2 : 3) : 5,
+  rivals: options.rivals ?? [],
   unit: "messages",
   job: {
     kind: "echo",
@@ -57,6 +69,8 @@ const broadcast = (name: string, title: string, depth: number): Scenario => ({
   side: "server",
   tls: false,
   quick: depth > 1,
+  rounds: 5,
+  rivals: [],
   unit: "deliveries",
   job: { kind: "broadcast", connections: 1000, depth, payload: bytes(64), compression: "off" }
 })
@@ -67,6 +81,9 @@ const idle = (side: "server" | "client", connections: number, quick: boolean): S
   side,
   tls: false,
   quick,
+  // A difference of two steady readings.
+  rounds: quick ? 2 : 1,
+  rivals: [],
   unit: "bytes",
   job: { kind: "idle", connections }
 })
@@ -75,19 +92,32 @@ const json: Payload = { size: 2 * kib, kind: "json" }
 
 /** Every scenario, in the order of the table. */
 export const scenarios: ReadonlyArray<Scenario> = [
-  echo("echo-32", "echo 32 B, 100 × 1", { connections: 100, depth: 1, payload: bytes(32), quick: true }),
+  echo("echo-32", "echo 32 B, 100 × 1", {
+    rivals: ["effect", "bun"],
+    connections: 100,
+    depth: 1,
+    payload: bytes(32),
+    quick: true
+  }),
   echo("echo-125-text", "echo 125 B text, 100 × 1", {
     connections: 100,
     depth: 1,
     payload: { size: 125, kind: "text" }
   }),
   echo("echo-1k", "echo 1 KiB, 100 × 1", { connections: 100, depth: 1, payload: bytes(kib) }),
-  echo("echo-16k", "echo 16 KiB, 100 × 1", { connections: 100, depth: 1, payload: bytes(16 * kib) }),
+  echo("echo-16k", "echo 16 KiB, 100 × 1", { aside: true, connections: 100, depth: 1, payload: bytes(16 * kib) }),
   echo("echo-64k", "echo 64 KiB, 100 × 1", { connections: 100, depth: 1, payload: bytes(64 * kib), quick: true }),
   echo("echo-1m", "echo 1 MiB, 20 × 1", { connections: 20, depth: 1, payload: bytes(mib) }),
-  echo("pipe-32", "echo 32 B, 10 × 100", { connections: 10, depth: 100, payload: bytes(32), quick: true }),
+  echo("pipe-32", "echo 32 B, 10 × 100", {
+    rivals: ["effect", "bun"],
+    connections: 10,
+    depth: 100,
+    payload: bytes(32),
+    quick: true
+  }),
   echo("pipe-1k", "echo 1 KiB, 10 × 100", { connections: 10, depth: 100, payload: bytes(kib), quick: true }),
   echo("fragments", "echo 1 MiB in fragments of 4 KiB, 20 × 1", {
+    aside: true,
     connections: 20,
     depth: 1,
     payload: bytes(mib),
@@ -101,6 +131,8 @@ export const scenarios: ReadonlyArray<Scenario> = [
     side: "server",
     tls: false,
     quick: true,
+    rounds: 5,
+    rivals: [],
     unit: "handshakes",
     job: { kind: "handshakes", connections: 32 }
   },
@@ -112,14 +144,27 @@ export const scenarios: ReadonlyArray<Scenario> = [
     quick: true
   }),
   echo("deflate-kept", "deflate 2 KiB JSON, context kept, 20 × 1", {
+    aside: true,
     connections: 20,
     depth: 1,
     payload: json,
     compression: "kept"
   }),
-  echo("tls-32", "TLS: echo 32 B, 100 × 1", { connections: 100, depth: 1, payload: bytes(32), tls: true }),
-  echo("tls-pipe-32", "TLS: echo 32 B, 10 × 100", { connections: 10, depth: 100, payload: bytes(32), tls: true }),
-  echo("tls-64k", "TLS: echo 64 KiB, 20 × 1", { connections: 20, depth: 1, payload: bytes(64 * kib), tls: true }),
+  echo("tls-32", "TLS: echo 32 B, 100 × 1", { aside: true, connections: 100, depth: 1, payload: bytes(32), tls: true }),
+  echo("tls-pipe-32", "TLS: echo 32 B, 10 × 100", {
+    aside: true,
+    connections: 10,
+    depth: 100,
+    payload: bytes(32),
+    tls: true
+  }),
+  echo("tls-64k", "TLS: echo 64 KiB, 20 × 1", {
+    aside: true,
+    connections: 20,
+    depth: 1,
+    payload: bytes(64 * kib),
+    tls: true
+  }),
   idle("server", 5000, true),
   idle("server", 19_000, false),
   echo("client-32", "client: 32 B, 50 × 1", {
@@ -130,15 +175,40 @@ export const scenarios: ReadonlyArray<Scenario> = [
     quick: true
   }),
   echo("client-125-text", "client: 125 B text, 50 × 1", {
+    aside: true,
     side: "client",
     connections: 50,
     depth: 1,
     payload: { size: 125, kind: "text" }
   }),
-  echo("client-1k", "client: 1 KiB, 50 × 1", { side: "client", connections: 50, depth: 1, payload: bytes(kib) }),
-  echo("client-16k", "client: 16 KiB, 50 × 1", { side: "client", connections: 50, depth: 1, payload: bytes(16 * kib) }),
-  echo("client-64k", "client: 64 KiB, 20 × 1", { side: "client", connections: 20, depth: 1, payload: bytes(64 * kib) }),
-  echo("client-1m", "client: 1 MiB, 10 × 1", { side: "client", connections: 10, depth: 1, payload: bytes(mib) }),
+  echo("client-1k", "client: 1 KiB, 50 × 1", {
+    aside: true,
+    side: "client",
+    connections: 50,
+    depth: 1,
+    payload: bytes(kib)
+  }),
+  echo("client-16k", "client: 16 KiB, 50 × 1", {
+    aside: true,
+    side: "client",
+    connections: 50,
+    depth: 1,
+    payload: bytes(16 * kib)
+  }),
+  echo("client-64k", "client: 64 KiB, 20 × 1", {
+    aside: true,
+    side: "client",
+    connections: 20,
+    depth: 1,
+    payload: bytes(64 * kib)
+  }),
+  echo("client-1m", "client: 1 MiB, 10 × 1", {
+    aside: true,
+    side: "client",
+    connections: 10,
+    depth: 1,
+    payload: bytes(mib)
+  }),
   echo("client-pipe-32", "client: 32 B, 50 × 100", {
     side: "client",
     connections: 50,
@@ -147,12 +217,14 @@ export const scenarios: ReadonlyArray<Scenario> = [
     quick: true
   }),
   echo("client-pipe-1k", "client: 1 KiB, 10 × 100", {
+    aside: true,
     side: "client",
     connections: 10,
     depth: 100,
     payload: bytes(kib)
   }),
   echo("client-fragments", "client: 1 MiB that arrives in fragments of 4 KiB, 10 × 1", {
+    aside: true,
     side: "client",
     connections: 10,
     depth: 1,
@@ -165,10 +237,13 @@ export const scenarios: ReadonlyArray<Scenario> = [
     side: "client",
     tls: false,
     quick: false,
+    rounds: 2,
+    rivals: [],
     unit: "handshakes",
     job: { kind: "handshakes", connections: 32 }
   },
   echo("client-deflate-reset", "client: deflate 2 KiB JSON, context reset, 20 × 1", {
+    aside: true,
     side: "client",
     connections: 20,
     depth: 1,
@@ -176,6 +251,7 @@ export const scenarios: ReadonlyArray<Scenario> = [
     compression: "reset"
   }),
   echo("client-tls-32", "client: TLS: 32 B, 50 × 1", {
+    aside: true,
     side: "client",
     connections: 50,
     depth: 1,

@@ -28,6 +28,8 @@ export interface Row {
   readonly peer: string
   readonly status: Outcome["status"]
   readonly reason?: string | undefined
+  /** How many rounds the figures are medians of. */
+  readonly rounds?: number | undefined
   /** Units per CPU-second of the side measured; bytes per connection for memory. */
   readonly rate?: Figure | undefined
   /** The rate against the unit's in the same round. */
@@ -70,8 +72,9 @@ export const summarise = (
   const base: Row = {
     peer,
     status: "measured",
+    rounds: samples.length,
     rate: figure(rates),
-    ...(units === undefined || units.length !== samples.length
+    ...(units === undefined || units.length < samples.length
       ? {}
       : { ratio, tie: unitSamples !== samples && ratio.min <= 1 && ratio.max >= 1 })
   }
