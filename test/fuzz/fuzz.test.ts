@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { fuzzGuided } from "./guided.ts"
-import { planted } from "./planted.ts"
+import { execFile } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { fuzz } from "./run.ts"
 import { targets } from "./targets.ts"
 
@@ -17,10 +18,10 @@ describe("fuzzing", () => {
   }
 
   it("coverage leads to a fault that chance alone doesn't reach", { timeout: 60_000 }, async () => {
-    const target = { seeds: [Buffer.alloc(8)], check: planted, sources: /\/planted\.ts/ }
-    const { finding } = await fuzzGuided(target, { executions: 4000, seed: 1 })
-    assert.match(finding ?? "", /found/)
-    const blind = { ...target, sources: /nothing/ }
-    assert.isUndefined((await fuzzGuided(blind, { executions: 4000, seed: 1 })).finding)
+    const program = fileURLToPath(new URL("guidedCheck.ts", import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [program])
+    const { blind, guided } = JSON.parse(stdout)
+    assert.match(guided, /found/)
+    assert.isNull(blind)
   })
 })
