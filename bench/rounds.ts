@@ -96,6 +96,9 @@ const perConnection = (before: number, after: number, connections: number): Meas
 
 const limitFor = (window: Window): number => (window.warmUp + window.measured) * 8 + 60_000
 
+/** A program that has just started takes longer until its code is compiled. */
+const fresh = (window: Window): Window => ({ ...window, warmUp: window.warmUp * 3 })
+
 type Run = (peer: Peer, round: number) => Promise<Measurement>
 
 const serverRun = (
@@ -134,7 +137,7 @@ const serverRun = (
   return async (peer, round) => {
     const server = running.get(peer) ?? (await start(peer))
     running.set(peer, server)
-    const window = { ...settings.window, warmUp: round === 0 ? settings.window.warmUp * 2 : settings.window.warmUp }
+    const window = round === 0 ? fresh(settings.window) : settings.window
     return measured(await load.ask({ type: "run", target: server.target, job, window }, limitFor(window)))
   }
 }
@@ -194,7 +197,7 @@ const clientRun = (
       program.order("go")
       await expectField(program, "ready")
       if (job.kind === "idle") return perConnection(before, await settledMemory(program), job.connections)
-      const window = { ...settings.window, warmUp: settings.window.warmUp * 2 }
+      const window = fresh(settings.window)
       const answer = await mirror.ask({ type: "measure", pid: program.pid, window }, limitFor(window))
       // A client that failed has said why, and that is the better reason.
       if (answer.type === "failed") await expectField(program, "nothing more").catch(explain)
