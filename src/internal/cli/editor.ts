@@ -10,10 +10,12 @@ const promptMark = "> "
 /** How many lines can be fetched back. */
 const historySize = 1000
 
-const clearBelow = "\r\u001B[J"
+const clearRow = "\u001B[2K"
 const clearScreen = "\u001B[2J\u001B[H"
 
 const up = (rows: number): string => (rows > 0 ? `\u001B[${rows}A` : "")
+
+const down = (rows: number): string => (rows > 0 ? `\u001B[${rows}B` : "")
 
 const right = (columns: number): string => (columns > 0 ? `\u001B[${columns}C` : "")
 
@@ -55,8 +57,11 @@ export class Editor {
   private readonly editor: readline.Interface
   private prompting = false
   private drawing = false
-  /** The row of the cursor, counted from the one of the prompt. */
-  private row = 0
+  /** What is on the screen: the prompt and the line, and what of it stands before the cursor. */
+  private drawn: { readonly text: string; readonly before: string } | undefined = undefined
+  /** The rows of its end and of the cursor, counted from the one of the prompt. */
+  private lastRow = 0
+  private cursorRow = 0
 
   /** `leave` is called when a person wants to quit: with CTRL+C, or CTRL+D. */
   constructor({ input, output }: CliStreams, leave: () => void) {
@@ -127,14 +132,14 @@ export class Editor {
   private readonly pressed = (_: unknown, key: readline.Key | undefined): void => {
     if (this.prompting && key?.ctrl === true && key.name === "l") {
       this.output.write(clearScreen)
-      this.row = 0
+      this.drawn = undefined
     }
     this.drawSoon()
   }
 
   /** A terminal breaks the line anew by itself, and the cursor goes along with its character. */
   private readonly resized = (): void => {
-    this.row = this.cursor.row
+    this.measure()
     this.erase()
     this.draw()
   }
@@ -144,26 +149,34 @@ export class Editor {
     return "columns" in output && typeof output.columns === "number" && output.columns > 0 ? output.columns : 80
   }
 
-  private get cursor(): Place {
-    const { cursor, line } = this.editor
-    return endOf(promptMark + visible(line.slice(0, cursor)), this.columns)
+  /** Finds out where things stand that are drawn. */
+  private measure(): Place {
+    const { before, text } = this.drawn ?? nothingDrawn
+    const cursor = endOf(before, this.columns)
+    this.lastRow = endOf(text, this.columns).row
+    this.cursorRow = cursor.row
+    return cursor
   }
 
+  /** Clears row by row what is drawn, and no more; the cursor is at the left edge of the first row then. */
   private erase(): void {
-    if (!this.prompting) return
-    this.output.write(up(this.row) + clearBelow)
-    this.row = 0
+    if (this.drawn === undefined) return
+    const rows = `${clearRow}${up(1)}`.repeat(this.lastRow)
+    this.output.write(`${down(this.lastRow - this.cursorRow)}${rows}${clearRow}\r`)
+    this.drawn = undefined
   }
 
   /** Draws the line from where the cursor stands, which is at the left edge. */
   private draw(): void {
     if (!this.prompting) return
-    const text = promptMark + visible(this.editor.line)
-    const end = endOf(text, this.columns)
-    const { column, row } = this.cursor
+    const { cursor, line } = this.editor
+    const text = promptMark + visible(line)
+    this.drawn = { text, before: promptMark + visible(line.slice(0, cursor)) }
+    const { column } = this.measure()
     // At the right edge a terminal waits for one more character before it goes on to the next row.
-    const wrap = end.column === 0 ? " " : ""
-    this.output.write(`${text}${wrap}${up(end.row - row)}\r${right(column)}`)
-    this.row = row
+    const wrap = endOf(text, this.columns).column === 0 ? " " : ""
+    this.output.write(`${text}${wrap}${up(this.lastRow - this.cursorRow)}\r${right(column)}`)
   }
 }
+
+const nothingDrawn = { text: "", before: "" }
