@@ -1,10 +1,11 @@
 import { EventEmitter } from "node:events"
-import * as http from "node:http"
+import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, Server } from "node:http"
 import type { Duplex } from "node:stream"
 import { isAttached } from "../internal/duplexTransport.ts"
 import { acceptFor } from "../internal/handshake/acceptKey.ts"
 import { isFieldValue, isToken } from "../internal/handshake/token.ts"
 import * as Extension from "./extension.ts"
+import { http } from "./internal/http.ts"
 import { commonDefaults } from "./internal/opening.ts"
 import { PerMessageDeflate } from "./PerMessageDeflate.ts"
 import type { Extensions } from "./Sender.ts"
@@ -26,7 +27,7 @@ const refuse = (
   socket: Duplex,
   status: number,
   message: string | undefined,
-  headers: http.OutgoingHttpHeaders | undefined
+  headers: OutgoingHttpHeaders | undefined
 ): void => {
   const phrase = http.STATUS_CODES[status]
   const body = message || String(phrase)
@@ -46,7 +47,7 @@ const refuse = (
 }
 
 /** Tells a plain request that this server wants an upgrade. */
-const answerPlain: http.RequestListener = (_, response) => {
+const answerPlain: RequestListener = (_, response) => {
   const body = http.STATUS_CODES[426] ?? ""
   response.writeHead(426, { "Content-Length": body.length, "Content-Type": "text/plain" })
   response.end(body)
@@ -69,13 +70,13 @@ interface Upgrade<Request> {
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class WebSocketServer<
   T extends typeof WebSocket = typeof WebSocket,
-  U extends typeof http.IncomingMessage = typeof http.IncomingMessage
+  U extends typeof IncomingMessage = typeof IncomingMessage
 > extends EventEmitter {
   /** The options, defaults filled in. */
   readonly options: Types.ServerOptions<T, U>
   /** The open connections, unless `clientTracking` is `false`. */
   declare clients: Set<InstanceType<T>>
-  _server: http.Server | null | undefined = undefined
+  _server: Server | null | undefined = undefined
   private state: "running" | "closing" | "closed" = "running"
   private removeListeners: (() => void) | undefined = undefined
   /** `close` is emitted when the last client is gone. */
@@ -107,7 +108,7 @@ export class WebSocketServer<
       this._server = http.createServer(answerPlain)
       this._server.listen(resolved.port, resolved.host ?? undefined, resolved.backlog ?? undefined, callback)
     } else if (resolved.server) {
-      this._server = resolved.server as http.Server
+      this._server = resolved.server as Server
     }
     if (this._server) this.removeListeners = this.attach(this._server)
     if (resolved.clientTracking) this.clients = new Set()
@@ -222,12 +223,12 @@ export class WebSocketServer<
     }
   }
 
-  private attach(server: http.Server): () => void {
+  private attach(server: Server): () => void {
     const listening = (): boolean => this.emit("listening")
     const failed = (error: Error): boolean => this.emit("error", error)
     const connected = (client: InstanceType<T>, request: InstanceType<U>): boolean =>
       this.emit("connection", client, request)
-    const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void =>
+    const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
       this.handleUpgrade(request as InstanceType<U>, socket, head, connected)
     server.on("listening", listening)
     server.on("error", failed)
@@ -311,7 +312,7 @@ export class WebSocketServer<
     socket: Duplex,
     status: number,
     message: string,
-    headers?: http.OutgoingHttpHeaders
+    headers?: OutgoingHttpHeaders
   ): void {
     if (this.listenerCount("wsClientError") > 0) this.emit("wsClientError", new Error(message), socket, request)
     else refuse(socket, status, message, headers)
@@ -339,7 +340,7 @@ const isSecure = (socket: Duplex): boolean =>
   ("authorized" in socket && Boolean(socket.authorized)) || ("encrypted" in socket && Boolean(socket.encrypted))
 
 /** The events of a server, with their arguments. */
-interface Events<T extends typeof WebSocket, U extends typeof http.IncomingMessage> {
+interface Events<T extends typeof WebSocket, U extends typeof IncomingMessage> {
   close: []
   connection: [client: InstanceType<T>, request: InstanceType<U>]
   error: [error: Error]
@@ -350,21 +351,21 @@ interface Events<T extends typeof WebSocket, U extends typeof http.IncomingMessa
 
 type Listener<
   T extends typeof WebSocket,
-  U extends typeof http.IncomingMessage,
-  K extends keyof Events<typeof WebSocket, typeof http.IncomingMessage>
+  U extends typeof IncomingMessage,
+  K extends keyof Events<typeof WebSocket, typeof IncomingMessage>
 > = (this: WebSocketServer<T, U>, ...args: Events<T, U>[K]) => void
 
 /** Of other events than those above nothing is known. */
-type AnyListener<T extends typeof WebSocket, U extends typeof http.IncomingMessage> = (
+type AnyListener<T extends typeof WebSocket, U extends typeof IncomingMessage> = (
   this: WebSocketServer<T, U>,
   // oxlint-disable-next-line typescript/no-explicit-any
   ...args: Array<any>
 ) => void
 
-type EventName = keyof Events<typeof WebSocket, typeof http.IncomingMessage>
+type EventName = keyof Events<typeof WebSocket, typeof IncomingMessage>
 
 /** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
-export interface WebSocketServer<T extends typeof WebSocket, U extends typeof http.IncomingMessage> {
+export interface WebSocketServer<T extends typeof WebSocket, U extends typeof IncomingMessage> {
   on<K extends EventName>(event: K, listener: Listener<T, U, K>): this
   on(event: string | symbol, listener: AnyListener<T, U>): this
   once<K extends EventName>(event: K, listener: Listener<T, U, K>): this

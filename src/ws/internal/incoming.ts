@@ -51,13 +51,14 @@ export abstract class Incoming<Emitter extends EventEmitter> implements Face {
 
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     const data = bytes.subarray(start, end)
-    if (isText(opcode)) {
-      if (this.options.skipUTF8Validation !== true && !isUtf8(data)) return Violation.invalidUtf8
-      this.tell("message", data, false)
-    } else if (this.binaryType === "nodebuffer") {
-      this.tell("message", data, true)
-    } else {
+    const binary = !isText(opcode)
+    if (!binary && this.options.skipUTF8Validation !== true && !isUtf8(data)) return Violation.invalidUtf8
+    if (binary && this.binaryType !== "nodebuffer") {
       this.tell("message", this.convert(data.length === 0 ? [] : [data]), true)
+    } else if (this.options.allowSynchronousEvents === false) {
+      this.tell("message", data, binary)
+    } else {
+      this.emitter.emit("message", data, binary)
     }
     return undefined
   }

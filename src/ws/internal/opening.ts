@@ -1,6 +1,6 @@
 import type { EventEmitter } from "node:events"
-import * as http from "node:http"
-import * as https from "node:https"
+import type { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from "node:http"
+import type { RequestOptions } from "node:https"
 import * as net from "node:net"
 import type { Duplex } from "node:stream"
 import { unescape as unescapeQuery } from "node:querystring"
@@ -12,6 +12,7 @@ import { PerMessageDeflate } from "../PerMessageDeflate.ts"
 import type { Extensions } from "../Sender.ts"
 import type * as Types from "../types.ts"
 import type { SocketSettings, WebSocket } from "../WebSocket.ts"
+import { http, https } from "./http.ts"
 
 /** The versions that can be spoken. */
 const versions = [8, 13]
@@ -36,13 +37,13 @@ const clientDefaults = {
   protocolVersion: 13
 } as const
 
-type Given = Types.ClientOptions | http.ClientRequestArgs
+type Given = Types.ClientOptions | ClientRequestArgs
 
 /** The client whose connection is being opened. */
 export interface Opener extends EventEmitter {
   readonly readyState: number
   _url: string
-  _req: http.ClientRequest | null
+  _req: ClientRequest | null
   _protocol: string
   _extensions: Extensions
   setSocket(socket: Duplex, head: Buffer, settings: SocketSettings): void
@@ -78,11 +79,11 @@ export class Opening {
   private readonly opener: Opener & WebSocket
   private readonly protocols: ReadonlyArray<string>
   /** The headers of the caller. From the first redirect on, with lower-case names, and with the credentials of the URL. */
-  private headers: http.OutgoingHttpHeaders
+  private headers: OutgoingHttpHeaders
   private redirects = 0
   private origin: Origin | undefined = undefined
   private aborted = false
-  private request: http.ClientRequest | undefined = undefined
+  private request: ClientRequest | undefined = undefined
 
   constructor(opener: Opener & WebSocket, protocols: unknown, options: Given | undefined) {
     const inPlace = typeof protocols === "object" && protocols !== null && !isList(protocols)
@@ -90,7 +91,7 @@ export class Opening {
     this.opener = opener
     this.protocols = inPlace || protocols === undefined ? listOf(given.protocols) : listOf(protocols)
     this.options = { ...clientDefaults, ...given }
-    this.headers = { ...(given.headers as http.OutgoingHttpHeaders | undefined) }
+    this.headers = { ...(given.headers as OutgoingHttpHeaders | undefined) }
   }
 
   /** Sends the first request. Throws for an address, a version or a subprotocol that can't be. */
@@ -196,7 +197,7 @@ export class Opening {
       socketPath,
       timeout: options.handshakeTimeout,
       auth
-    } as https.RequestOptions)
+    } as RequestOptions)
     this.request = opener._req = request
     if (this.redirects > 0) opener.emit("redirect", opener._url, request)
     this.listen(request, url, asked)
@@ -204,7 +205,7 @@ export class Opening {
     else request.end()
   }
 
-  private headersFor({ deflate, key, protocols }: Asked): http.OutgoingHttpHeaders {
+  private headersFor({ deflate, key, protocols }: Asked): OutgoingHttpHeaders {
     const { origin, protocolVersion = 0 } = this.options
     return {
       ...this.headers,
@@ -222,7 +223,7 @@ export class Opening {
     }
   }
 
-  private listen(request: http.ClientRequest, url: URL, asked: Asked): void {
+  private listen(request: ClientRequest, url: URL, asked: Asked): void {
     const { opener, options } = this
     if (options.handshakeTimeout) request.on("timeout", () => this.abort("Opening handshake has timed out"))
     request.on("error", (error) => {
@@ -250,7 +251,7 @@ export class Opening {
     })
   }
 
-  private redirect(request: http.ClientRequest, location: string, from: URL): void {
+  private redirect(request: ClientRequest, location: string, from: URL): void {
     const { opener, options } = this
     if (++this.redirects > (options.maxRedirects ?? 0)) {
       this.abort("Maximum redirects exceeded")
@@ -271,7 +272,7 @@ export class Opening {
   }
 
   /** Checks the response, takes over what it agrees to, and answers what is wrong with it. */
-  private settle({ headers }: http.IncomingMessage, asked: Asked): string | undefined {
+  private settle({ headers }: IncomingMessage, asked: Asked): string | undefined {
     const { opener } = this
     if (headers.upgrade?.toLowerCase() !== "websocket") return "Invalid Upgrade header"
     if (headers["sec-websocket-accept"] !== acceptFor(asked.key)) return "Invalid Sec-WebSocket-Accept header"
@@ -329,7 +330,7 @@ const parseUrl = (address: string | URL, base: URL | undefined): URL => {
 const credentialsOf = ({ password, username }: URL): string | undefined =>
   username === "" && password === "" ? undefined : `${unescapeQuery(username)}:${unescapeQuery(password)}`
 
-const without = (headers: http.OutgoingHttpHeaders, names: ReadonlyArray<string>): http.OutgoingHttpHeaders =>
+const without = (headers: OutgoingHttpHeaders, names: ReadonlyArray<string>): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))
 
 /** Node takes a connection's own function in place of an agent, which would keep sockets for later. */
