@@ -1,4 +1,5 @@
 // Where this library differs from `ws`, on purpose: each difference that docs/ws.md names, with both behaviours.
+/* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { assert, describe, it } from "@effect/vitest"
 import type { PerMessageDeflate } from "effect-ws/ws"
 import { deflateRawSync } from "node:zlib"
