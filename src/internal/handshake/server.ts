@@ -103,26 +103,49 @@ const checkAccess = (
 }
 
 /** Picks the draft, validates the request, negotiates, and composes the answer. */
-export const accept = (request: Request, options: AcceptOptions = {}): Result.Result<Accepted, Errors.HandshakeError> =>
-  Result.gen(function* () {
-    const drafts = options.drafts ?? defaults
-    const draft = yield* selectDraft(request, drafts)
-    const valid = yield* Result.mapError(draft.validate(request), (fault) => explain(fault, request, drafts))
-    const refused = checkAccess(valid, request, options)
-    if (refused !== undefined) return yield* Result.fail(refused)
+export const accept = (
+  request: Request,
+  options: AcceptOptions = {}
+): Result.Result<Accepted, Errors.HandshakeError> => {
+  // Runs for every connection: written out, since a generator costs as much as the rest of it.
+  const drafts = options.drafts ?? defaults
+  const selected = selectDraft(request, drafts)
+  if (Result.isFailure(selected)) return Result.fail(selected.failure)
+  const draft = selected.success
+  const validated = draft.validate(request)
+  if (Result.isFailure(validated)) return Result.fail(explain(validated.failure, request, drafts))
+  const valid = validated.success
+  const refused = checkAccess(valid, request, options)
+  if (refused !== undefined) return Result.fail(refused)
 
-    const protocol = yield* chooseProtocol(options.protocols, valid.protocols, request)
-    const speaksExtensions = options.extensions !== undefined && options.extensions.length > 0
-    const extensions =
-      speaksExtensions && valid.extensions !== undefined ? yield* agree(options.extensions, valid.extensions) : []
-    const added = options.headers === undefined ? [] : yield* safeHeaders(options.headers)
+  const protocol = chooseProtocol(options.protocols, valid.protocols, request)
+  if (Result.isFailure(protocol)) return Result.fail(protocol.failure)
+  const extensions =
+    options.extensions === undefined || options.extensions.length === 0 || valid.extensions === undefined
+      ? none
+      : agree(options.extensions, valid.extensions)
+  if (Result.isFailure(extensions)) return Result.fail(extensions.failure)
+  const added = options.headers === undefined ? none : safeHeaders(options.headers)
+  if (Result.isFailure(added)) return Result.fail(added.failure)
 
-    const response = valid.respond(protocol)
-    const headers: Array<Header> = [...response.headers]
-    if (extensions.length > 0) headers.push(["Sec-WebSocket-Extensions", yield* extensionsValue(extensions)])
-    headers.push(...added)
-    return { draft, protocol, extensions, origin: valid.origin, response: { ...response, headers } }
+  const response = valid.respond(protocol.success)
+  const headers: Array<Header> = [...response.headers]
+  if (extensions.success.length > 0) {
+    const value = extensionsValue(extensions.success)
+    if (Result.isFailure(value)) return Result.fail(value.failure)
+    headers.push(["Sec-WebSocket-Extensions", value.success])
+  }
+  headers.push(...added.success)
+  return Result.succeed({
+    draft,
+    protocol: protocol.success,
+    extensions: extensions.success,
+    origin: valid.origin,
+    response: { ...response, headers }
   })
+}
+
+const none: Result.Result<ReadonlyArray<never>> = Result.succeed([])
 
 /** The answer with which a caller's own authorization refuses a request. */
 export interface Rejection {
