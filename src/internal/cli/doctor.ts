@@ -5,7 +5,7 @@ import { performance } from "node:perf_hooks"
 import * as Handshake from "../../Handshake.ts"
 import { connect, type ConnectOptions, type Socket, SocketError } from "../../Socket.ts"
 import { type Target, targetOf } from "./connecting.ts"
-import { endOf, explain } from "./explain.ts"
+import { certificateProblem, endOf, explain } from "./explain.ts"
 import { WscatError } from "./failure.ts"
 import type { Doctor } from "./flags.ts"
 import { dial, lookup, secure, type Timed, type TlsFacts } from "./probe.ts"
@@ -153,12 +153,14 @@ const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Cha
   chart.ok("tls", `${version}, ${cipher}`, elapsed)
   const shown = `of ${subject} by ${issuer}${names === "" ? "" : `, for ${names}`}`
   if (problem !== undefined) {
+    const what = certificateProblem(problem) ?? problem.message
     if (target.options.tls?.rejectUnauthorized === false) {
-      chart.note("certificate", `${shown}: ${problem.message}; not checked`)
+      chart.note("certificate", `${shown}: ${what}; not checked`)
       return true
     }
-    const reason = { _tag: "OpenFailed", message: `${shown}: ${problem.message}`, cause: problem } as const
-    chart.problem("certificate", explain(new SocketError({ reason }), target.url))
+    const reason = { _tag: "OpenFailed", message: problem.message, cause: problem } as const
+    const { hint, kind } = explain(new SocketError({ reason }), target.url)
+    chart.problem("certificate", new WscatError({ kind, message: `${shown}: ${what}`, hint }))
     return false
   }
   const days = Math.floor((validTo.getTime() - Date.now()) / day)

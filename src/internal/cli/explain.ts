@@ -12,29 +12,29 @@ const codeOf = (cause: unknown): string =>
 const firstOf = (cause: unknown): unknown =>
   cause instanceof AggregateError && cause.errors.length > 0 ? cause.errors[0] : cause
 
-/** What Node calls a certificate that it doesn't trust. */
-const certificateCodes = new Set([
-  "CERT_HAS_EXPIRED",
-  "CERT_NOT_YET_VALID",
-  "CERT_REVOKED",
-  "CERT_UNTRUSTED",
-  "CERT_REJECTED",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-  "HOSTNAME_MISMATCH",
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "UNABLE_TO_GET_ISSUER_CERT",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+/** What is wrong with a certificate, by what Node calls it. */
+const certificateProblems = new Map([
+  ["CERT_HAS_EXPIRED", "it has expired"],
+  ["CERT_NOT_YET_VALID", "it is not valid yet"],
+  ["CERT_REVOKED", "it was revoked"],
+  ["DEPTH_ZERO_SELF_SIGNED_CERT", "it is signed by itself"],
+  ["ERR_TLS_CERT_ALTNAME_INVALID", "it is for another name"],
+  ["SELF_SIGNED_CERT_IN_CHAIN", "its authority is not trusted here"],
+  ["UNABLE_TO_GET_ISSUER_CERT", "its authority is not known here"],
+  ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "its authority is not known here"],
+  ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "its authority is not known here, or the server leaves out what lies between"]
 ])
+
+/** What is wrong with a certificate, in plain words. */
+export const certificateProblem = (cause: unknown): string | undefined => certificateProblems.get(codeOf(cause))
 
 /** Whether an error is one of TLS, and what to do about it. */
 const tlsHint = (code: string): string | undefined => {
-  if (code === "CERT_HAS_EXPIRED") return "the server's certificate has expired; -n connects all the same"
-  if (code === "ERR_TLS_CERT_ALTNAME_INVALID" || code === "HOSTNAME_MISMATCH") {
+  if (code.startsWith("CERT_")) return "-n connects all the same"
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return "the certificate is for another name; --servername says which is meant, -n does not check"
   }
-  if (certificateCodes.has(code)) return "--ca names the authority to trust, -n does not check"
+  if (certificateProblems.has(code)) return "--ca names the authority to trust, -n does not check"
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG" || code === "EPROTO") {
     return "the server does not speak TLS there; try ws: instead of wss:"
   }
@@ -163,7 +163,7 @@ export const explain = (error: SocketError, url: string): WscatError => {
       const tls = tlsHint(code)
       return tls === undefined
         ? new WscatError({ kind: "unreachable", message: text, hint: networkHint(code, text, url) })
-        : new WscatError({ kind: "tls", message: text.split("\n", 1)[0] ?? text, hint: tls })
+        : new WscatError({ kind: "tls", message: tlsMessage(cause, text), hint: tls })
     }
     case "OpenTimeout": {
       return new WscatError({ kind: "timeout", message, hint: "--open-timeout waits longer" })
@@ -187,6 +187,13 @@ export const explain = (error: SocketError, url: string): WscatError => {
       return new WscatError({ kind: "unexpected", message })
     }
   }
+}
+
+const tlsMessage = (cause: unknown, text: string): string => {
+  const problem = certificateProblem(cause)
+  return problem === undefined
+    ? (text.split("\n", 1)[0] ?? text)
+    : `the server's certificate is not trusted: ${problem}`
 }
 
 const explainViolation = (violation: Violation): WscatError =>

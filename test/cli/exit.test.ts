@@ -1,0 +1,173 @@
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Frame, Handshake, Server } from "effect-ws"
+import { acceptFor } from "../../src/internal/handshake/acceptKey.ts"
+import { makeCertificate } from "../support/certificate.ts"
+import { folder } from "./support/files.ts"
+import { program, start, wscat } from "./support/program.ts"
+import { serve, serveTcp } from "./support/server.ts"
+
+// Each run is a process, which takes its time on a machine that has much to do.
+vi.setConfig({ testTimeout: 60_000 })
+
+/** Runs to the end, and checks that the one line on the errors, if any, and the exit code are as they should be. */
+const ends = (args: ReadonlyArray<string>, code: number, errors: RegExp, input = "") =>
+  Effect.gen(function* () {
+    const outcome = yield* wscat(args, { input })
+    assert.match(outcome.errors, errors)
+    assert.isAtMost(outcome.errors.split("\n").length, 2, outcome.errors)
+    assert.strictEqual(outcome.code, code, args.join(" "))
+  })
+
+/** An HTTP server that answers every request so. */
+const answering = (answer: string) => serveTcp((socket) => socket.once("data", () => socket.end(answer)))
+
+describe("the exit code says how it ended", () => {
+  it.live("0: in order", () =>
+    Effect.gen(function* () {
+      for (const code of [1000, 1001]) {
+        const { url } = yield* serve((socket) => socket.close(code))
+        yield* ends(["-c", url, "-w", "-1"], 0, /^$/)
+      }
+      const { url } = yield* serve((socket) => socket.send(Frame.close()))
+      yield* ends(["-c", url, "-w", "-1"], 0, /^$/)
+    })
+  )
+
+  it.live("2: the command line, or the input, can't be understood", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      yield* ends(["--nonsense"], 2, /^error: there is no option --nonsense \(hint: .*\)\n$/)
+      yield* ends(["-c", url, "--count", "many"], 2, /^error: .*--count.*many/)
+      yield* ends(["-c", url, "-p", "12"], 2, /^error: .*--protocol.*12/)
+      yield* ends(["-c", url, "--count", "0"], 2, /^error: .*a whole number, at least 1/)
+      yield* ends(["-c", "ftp://host/"], 2, /^error: .*the scheme must be ws, wss/)
+      yield* ends(["-c", url, "-H", "nocolon"], 2, /has no colon/)
+      yield* ends(["-c", url, "-H", "Upgrade: h2c"], 2, /the handshake sets it/)
+      yield* ends(["-c", url, "--hex", "--base64"], 2, /--hex and --base64/)
+      yield* ends(["-c", url, "--close-code", "1005"], 2, /--close-code/)
+      yield* ends(["-c", url, "--ca", "/nowhere"], 2, /--ca: cannot read \/nowhere/)
+      yield* ends(["-c", url, "--hex"], 2, /can't be sent: it is not hexadecimal/, "xyz\n")
+      yield* ends(["-c", url, "--max-payload", "4"], 2, /longer than 4 bytes/, "12345\n")
+      const every = yield* serve(undefined, { drafts: Handshake.all })
+      yield* ends(["-c", every.url, "-p", "hixie-76", "-x", "00", "--hex"], 2, /hixie-76 can't say this: binary/)
+      yield* ends(["-c", every.url, "-p", "hixie-76", "--compress"], 2, /hixie-76 has no extensions/)
+      yield* ends(["-l", "65536"], 2, /a port from 0 to 65535/)
+      yield* ends(["-c", url, "--passphrase"], 2, /--passphrase-file/)
+    })
+  )
+
+  it.live("3: no connection", () =>
+    Effect.gen(function* () {
+      yield* ends(["-c", "127.0.0.1:1"], 3, /ECONNREFUSED.*nothing listens there/)
+      yield* ends(["-c", "localhost:1"], 3, /ECONNREFUSED.*nothing listens there/)
+      yield* ends(["-c", "wscat.invalid"], 3, /ENOTFOUND|EAI_AGAIN/)
+      yield* ends(["-c", "ws+unix:/nowhere/socket"], 3, /there is no socket at this path/)
+      yield* ends(["-c", "host", "--proxy", "127.0.0.1:1"], 3, /the proxy 127\.0\.0\.1:1/)
+      const port = yield* serveTcp((socket) => socket.end())
+      yield* ends(["-c", `127.0.0.1:${port}`], 3, /lost during the handshake.*\n$/)
+    })
+  )
+
+  it.live("4: the server refuses, and the hint says what it may want", () =>
+    Effect.gen(function* () {
+      for (const [status, headers, hint] of [
+        [200, "", "a web page is here"],
+        [302, "Location: /elsewhere\r\n", "-L follows it to /elsewhere"],
+        [401, "", "--auth"],
+        [403, "", "-o"],
+        [404, "", "nothing at this path"],
+        [426, "Sec-WebSocket-Version: 8\r\n", "speaks version 8: -p"],
+        [503, "", "--retry"]
+      ] as const) {
+        const port = yield* answering(`HTTP/1.1 ${status} X\r\n${headers}Content-Length: 0\r\n\r\n`)
+        yield* ends(["-c", `127.0.0.1:${port}`], 4, new RegExp(`with status ${status} \\(hint: .*${hint}`))
+      }
+      const broken = yield* answering(
+        "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: wrong\r\n\r\n"
+      )
+      yield* ends(["-c", `127.0.0.1:${broken}`], 4, /sec-websocket-accept/i)
+    })
+  )
+
+  it.live("5: TLS", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make({ port: 0, host: "127.0.0.1", tls: makeCertificate() })
+      const { port } = server.address
+      yield* ends(
+        ["-c", `wss://localhost:${port}`],
+        5,
+        /not trusted: it is signed by itself \(hint: --ca .* -n does not check\)/
+      )
+      const plain = yield* serve()
+      yield* ends(["-c", `wss://127.0.0.1:${plain.port}`], 5, /does not speak TLS there/)
+    })
+  )
+
+  it.live("6: it took too long", () =>
+    Effect.gen(function* () {
+      const port = yield* serveTcp(() => {})
+      yield* ends(
+        ["-c", `127.0.0.1:${port}`, "--open-timeout", "0.2"],
+        6,
+        /not open after 200 ms \(hint: --open-timeout/
+      )
+    })
+  )
+
+  it.live("7: closed with an error code, or lost", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve((socket) => socket.close(1011, "oops"))
+      yield* ends(["-c", url, "-w", "-1"], 7, /the peer closed with 1011 \(internal error\): "oops"/)
+      const port = yield* serveTcp((socket) => {
+        socket.once("data", (request) => {
+          const key = /sec-websocket-key: (\S+)/i.exec(String(request))?.[1] ?? ""
+          socket.end(accept(key))
+        })
+      })
+      yield* ends(["-c", `127.0.0.1:${port}`, "-w", "-1"], 7, /lost without a close frame/)
+    })
+  )
+
+  it.live("8: the server broke the protocol, or sent more than it may", () =>
+    Effect.gen(function* () {
+      const port = yield* serveTcp((socket) => {
+        socket.once("data", (request) => {
+          const key = /sec-websocket-key: (\S+)/i.exec(String(request))?.[1] ?? ""
+          // A server must not mask.
+          socket.write(accept(key) + "\u0081\u0080\0\0\0\0", "latin1")
+        })
+      })
+      yield* ends(["-c", `127.0.0.1:${port}`, "-w", "-1"], 8, /masked.*closed with 1002/)
+      const { url } = yield* serve((socket) => Effect.andThen(socket.send("12345"), Stream.runDrain(socket.messages)))
+      yield* ends(["-c", url, "-w", "-1", "--max-payload", "4"], 8, /closed with 1009 \(hint: --max-payload/)
+      yield* ends(["-c", url, "--count", "1", "-w", "-1", "--max-payload", "5"], 0, /^$/)
+    })
+  )
+
+  it.live("9: the port is taken", () =>
+    Effect.gen(function* () {
+      const { port } = yield* serve()
+      yield* ends(["-l", `127.0.0.1:${port}`], 9, /EADDRINUSE.*something listens there already/)
+    })
+  )
+})
+
+/** The answer that opens a connection, and then what the test makes of it. */
+const accept = (key: string): string =>
+  `HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(key)}\r\n\r\n`
+
+describe("an old Node", () => {
+  it.live("is told so in one line", () =>
+    Effect.gen(function* () {
+      const file = yield* folder({
+        "old.mjs": 'Object.defineProperty(process.versions, "node", { value: "22.18.1" })\n'
+      })
+      const running = yield* start(["-c", "localhost"], { env: { NODE_OPTIONS: `--import ${file("old.mjs")}` } })
+      const outcome = yield* running.ended
+      assert.match(outcome.errors, /^error: wscat needs Node 22\.19 or newer; this is v\d+\.\d+\.\d+\n$/)
+      assert.strictEqual(outcome.code, 1)
+      assert.include(program(), "bin/wscat.js")
+    })
+  )
+})
