@@ -11,7 +11,7 @@ import { exitCode } from "./internal/cli/exitCode.ts"
 import { misuse, WscatError } from "./internal/cli/failure.ts"
 import { benchFlags, doctorFlags, wscatFlags } from "./internal/cli/flags.ts"
 import { type CliStreams, Streams } from "./internal/cli/streams.ts"
-import { verbs } from "./internal/cli/words.ts"
+import { type Verb, verbs } from "./internal/cli/words.ts"
 
 export { exitCode, Streams, WscatError }
 export type { CliStreams }
@@ -23,19 +23,21 @@ const load = <A>(module: () => Promise<A>): Effect.Effect<A> => Effect.promise(m
 
 const url = Argument.String("url")
 
+const examplesOf = ({ examples }: Verb) => examples.map(([command, description]) => ({ command, description }))
+
 const bench = Command.make("bench", { ...benchFlags, url }, ({ url, ...flags }) =>
   Effect.flatMap(
     load(() => import("./internal/cli/bench.ts")),
     (module) => module.bench(url, flags)
   )
-).pipe(Command.withDescription(benchVerb.summary))
+).pipe(Command.withDescription(benchVerb.summary), Command.withExamples(examplesOf(benchVerb)))
 
 const doctor = Command.make("doctor", { ...doctorFlags, url }, ({ url, ...flags }) =>
   Effect.flatMap(
     load(() => import("./internal/cli/doctor.ts")),
     (module) => module.doctor(url, flags)
   )
-).pipe(Command.withDescription(doctorVerb.summary))
+).pipe(Command.withDescription(doctorVerb.summary), Command.withExamples(examplesOf(doctorVerb)))
 
 /**
  * `wscat` as a command, for `Command.withSubcommands`. It talks through `Streams`, fails with a `WscatError`, and reads
@@ -56,7 +58,11 @@ export const command = Command.make("wscat", wscatFlags, (flags) => {
     )
   }
   return Effect.fail(misuse("use either --listen or --connect"))
-}).pipe(Command.withDescription(wscatVerb.summary), Command.withSubcommands([bench, doctor]))
+}).pipe(
+  Command.withDescription(wscatVerb.summary),
+  Command.withExamples(examplesOf(wscatVerb)),
+  Command.withSubcommands([bench, doctor])
+)
 
 const hint = "wscat --help lists the options"
 

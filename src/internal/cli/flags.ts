@@ -45,6 +45,8 @@ const flagsOf = (verb: Verb) => {
       Flag.withDefault(Flag.withoutNegation(named(Flag.Boolean(name), wordOf(name))), false),
     text: (name: string): Flag.Flag<string | undefined> => optional(named(Flag.String(name), wordOf(name))),
     texts: (name: string): Flag.Flag<ReadonlyArray<string>> => Flag.atLeast(named(Flag.String(name), wordOf(name)), 0),
+    file: (name: string): Flag.Flag<string | undefined> => optional(named(Flag.File(name), wordOf(name))),
+    files: (name: string): Flag.Flag<ReadonlyArray<string>> => Flag.atLeast(named(Flag.File(name), wordOf(name)), 0),
     textOr: (name: string, absent: string): Flag.Flag<string | undefined> =>
       optional(Flag.withOptionalValue(named(Flag.String(name), wordOf(name)), absent)),
     whole: (name: string, least: number, most = Infinity): Flag.Flag<number | undefined> =>
@@ -68,7 +70,7 @@ const [wscatVerb, benchVerb, doctorVerb] = verbs
 
 /** How to connect, for all commands. */
 const connecting = (verb: Verb) => {
-  const { draft, on, seconds, text, textOr, texts, whole, wholeOr } = flagsOf(verb)
+  const { draft, file, on, seconds, text, textOr, texts, whole, wholeOr } = flagsOf(verb)
   return {
     protocol: draft("protocol"),
     subprotocol: texts("subprotocol"),
@@ -76,18 +78,18 @@ const connecting = (verb: Verb) => {
     host: text("host"),
     header: texts("header"),
     auth: text("auth"),
-    authFile: text("auth-file"),
+    authFile: file("auth-file"),
     cookie: texts("cookie"),
-    cookieFile: text("cookie-file"),
+    cookieFile: file("cookie-file"),
     location: on("location"),
     maxRedirects: wholeOr("max-redirects", 10, 0),
     compress: on("compress"),
     noCheck: on("no-check"),
-    ca: text("ca"),
-    cert: text("cert"),
-    key: text("key"),
+    ca: file("ca"),
+    cert: file("cert"),
+    key: file("key"),
     passphrase: textOr("passphrase", ask),
-    passphraseFile: text("passphrase-file"),
+    passphraseFile: file("passphrase-file"),
     servername: text("servername"),
     proxy: text("proxy"),
     openTimeout: seconds("open-timeout", 0.001),
@@ -101,7 +103,7 @@ type Values<A> = Types.Simplify<{ readonly [K in keyof A]: A[K] extends Flag.Fla
 export type Connecting = Values<ReturnType<typeof connecting>>
 
 const wscat = () => {
-  const { on, seconds, text, texts, whole, wholeOr } = flagsOf(wscatVerb)
+  const { files, on, seconds, text, texts, whole, wholeOr } = flagsOf(wscatVerb)
   return {
     connect: text("connect"),
     listen: text("listen"),
@@ -110,7 +112,7 @@ const wscat = () => {
     ...connecting(wscatVerb),
     retry: wholeOr("retry", -1, -1),
     execute: texts("execute"),
-    file: texts("file"),
+    file: files("file"),
     wait: seconds("wait", -1),
     count: whole("count", 1),
     binary: on("binary"),

@@ -6,6 +6,9 @@ const width = 80
 /** Where the explanations begin. */
 const column = 30
 
+/** Where what an example does begins. */
+const exampleColumn = 44
+
 const title = (word: Word): string => {
   const short = word.short === undefined ? "    " : `-${word.short}, `
   return `  ${short}--${word.name}${word.value === undefined ? "" : ` ${word.value}`}`
@@ -40,5 +43,6 @@ const section = ({ heading, words }: Group): string => `${heading}:\n${words.map
 export const helpText = (verb: Verb): string => {
   const usage = verb.usage.map((line, at) => (at === 0 ? `Usage: ${line}` : `       ${line}`)).join("\n")
   const summary = wrap(verb.summary, width).join("\n")
-  return `${[usage, summary, ...verb.groups.map(section)].join("\n\n")}\n`
+  const examples = verb.examples.map(([command, what]) => `  ${command.padEnd(exampleColumn - 2)}${what}`)
+  return `${[usage, summary, ...verb.groups.map(section), ["Examples:", ...examples].join("\n")].join("\n\n")}\n`
 }

@@ -32,6 +32,8 @@ export interface Verb {
   readonly usage: ReadonlyArray<string>
   readonly summary: string
   readonly groups: ReadonlyArray<Group>
+  /** Command lines to begin with, and what they do. */
+  readonly examples: ReadonlyArray<readonly [command: string, what: string]>
 }
 
 /** What commander takes for the value of an option that may have none: anything that isn't an option. */
@@ -180,7 +182,14 @@ const wscat: Verb = {
     "wscat doctor [options] <url>"
   ],
   summary: "Talk to a WebSocket server, or be one, on a terminal or in a pipe.",
-  groups: [place, handshake, { ...transport, words: [...transport.words, again] }, messages, output, general]
+  groups: [place, handshake, { ...transport, words: [...transport.words, again] }, messages, output, general],
+  examples: [
+    ["wscat -c wss://example.com/chat", "talk to a server"],
+    ["wscat -l 8080 --echo", "be a server that echoes"],
+    ["wscat -c localhost:8080 -x hello -w 1", "say hello, wait a second for answers"],
+    ["wscat -c localhost:8080 < lines.txt", "send each line, then close"],
+    ["wscat -c localhost:8080 --frames -p 8", "see the frames of version 8"]
+  ]
 }
 
 /** The options of a subcommand about how to connect: those of `wscat` under the same names. */
@@ -206,7 +215,8 @@ const bench: Verb = {
     },
     ...connecting,
     general
-  ]
+  ],
+  examples: [["wscat bench localhost:8080", "ten connections for ten seconds"]]
 }
 
 const doctor: Verb = {
@@ -223,7 +233,8 @@ const doctor: Verb = {
     },
     ...connecting,
     general
-  ]
+  ],
+  examples: [["wscat doctor wss://example.com/chat", "see what is wrong with a server"]]
 }
 
 /** `wscat` first, then its subcommands. */
