@@ -107,7 +107,7 @@ export const accept = (
   request: Request,
   options: AcceptOptions = {}
 ): Result.Result<Accepted, Errors.HandshakeError> => {
-  // Runs for every connection: written out, since a generator costs as much as the rest of it.
+  // Runs for every connection: written out, since a generator costs more than the rest of it.
   const drafts = options.drafts ?? defaults
   const selected = selectDraft(request, drafts)
   if (Result.isFailure(selected)) return Result.fail(selected.failure)
