@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { answer } from "../../src/internal/cli/answer.ts"
 import { read } from "../../src/internal/cli/argv.ts"
+import { exitCode } from "../../src/internal/cli/exitCode.ts"
 import { helpText } from "../../src/internal/cli/help.ts"
 import { verbs, wordsOf } from "../../src/internal/cli/words.ts"
 import { original } from "./support/program.ts"
@@ -138,6 +139,32 @@ describe("wscat 6.1", () => {
       if (takes === "any") assert.include(argsOf(...other, `--${name}`, "5"), `--${name}=5`)
     })
   }
+})
+
+/** The page, where each option of the ancestors stands in a table. */
+const page = readFileSync(new URL("../../docs/wscat.md", import.meta.url), "utf8")
+
+describe("the page", () => {
+  it("has every option of wscat 6.1 and its short form in its table", () => {
+    const rows = page.split("\n").filter((line) => line.startsWith("| `"))
+    for (const { name, short } of listed(execFileSync(process.execPath, [original, "--help"], { encoding: "utf8" }))) {
+      const given = short === undefined ? `\`--${name}` : `\`-${short}, --${name}`
+      assert.isTrue(
+        rows.some((row) => row.includes(given)),
+        given
+      )
+    }
+  })
+
+  it("names no option that isn't there", () => {
+    const own = page.slice(0, page.indexOf("## The options of its ancestors"))
+    const known = new Set(verbs.flatMap((verb) => wordsOf(verb).map(({ name }) => name)))
+    for (const [, name = ""] of own.matchAll(/`[^`\n]*?--([a-z][\w-]*)/g)) assert.include([...known], name)
+  })
+
+  it("has every exit code in its table", () => {
+    for (const code of Object.values(exitCode)) assert.match(page, new RegExp(`^\\| ${code} +\\|`, "m"))
+  })
 })
 
 describe("wscat of 2012", () => {

@@ -175,6 +175,22 @@ describe("wscat and TLS", () => {
     })
   )
 
+  it.live("take a certificate and its key from one file", () =>
+    Effect.gen(function* () {
+      const file = yield* folder({ "cert.pem": cert, "key.pem": key })
+      const [input, output] = [
+        ["-in", file("cert.pem"), "-inkey", file("key.pem")],
+        ["-out", file("both.p12")]
+      ]
+      execFileSync("openssl", ["pkcs12", "-export", ...input, ...output, "-passout", "pass:opensesame"])
+      const identity = ["--cert", file("both.p12"), "--passphrase", "opensesame"]
+      const listener = yield* start(["-l", "127.0.0.1:0", "--echo", ...identity], { input: "" })
+      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const outcome = yield* wscat(["-c", `wss://localhost:${port}`, ...round, "-n"])
+      assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["there\n", "", 0])
+    })
+  )
+
   it.live.skipIf(missing !== undefined)("ask for a passphrase that is left out, and don't show it", () =>
     Effect.gen(function* () {
       const file = yield* folder({ "cert.pem": cert, "key.pem": encrypted })

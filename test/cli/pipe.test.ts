@@ -178,6 +178,15 @@ describe("wscat in a pipe", () => {
     })
   )
 
+  it.live("gives a peer up that doesn't answer pings", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serveWs(() => {}, { autoPong: false })
+      const running = yield* start(["-c", url, "--ping", "0.1", "--pong-timeout", "0.2"])
+      const { code, errors } = yield* running.ended
+      assert.deepStrictEqual([errors, code], ["error: no pong came within 0.2 seconds\n", 7])
+    })
+  )
+
   it.live("obeys slash commands in a script, and stops at one that it doesn't know", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []

@@ -15,9 +15,6 @@ interface Ended {
   readonly asked: boolean
 }
 
-/** How long an answer to a ping may take, in seconds. */
-const pongTimeout = 20
-
 /** Connects, and talks until one of the two sides has enough. */
 export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatError> =>
   Effect.scoped(
@@ -28,8 +25,8 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
       const options = {
         ...target.options,
         ...(watches(talk) ? { onFrame: watch(talk, () => undefined) } : {}),
-        // A person who quits doesn't wait for a peer that hangs.
-        ...(screen.interactive ? { closeTimeout: "2 seconds" as const } : {})
+        // Nobody waits long for a peer that hangs: not a person who quits, not one who pings.
+        ...(screen.interactive || talk.ping !== undefined ? { closeTimeout: "2 seconds" as const } : {})
       }
       const session = Effect.scoped(
         Effect.gen(function* () {
@@ -127,7 +124,7 @@ const attempt = (talk: Talk, effect: Effect.Effect<unknown, SocketError>): Effec
   )
 
 /** Pings at the interval, and fails when the peer is silent for too long. */
-const pings = ({ ping }: Talk, socket: Socket): Effect.Effect<never, WscatError> => {
+const pings = ({ ping, pongTimeout }: Talk, socket: Socket): Effect.Effect<never, WscatError> => {
   if (ping === undefined) return Effect.never
   let count = 0
   const next = Effect.suspend(() => socket.ping(Buffer.from(`ping ${++count}`)))

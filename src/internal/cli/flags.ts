@@ -121,6 +121,7 @@ const wscat = () => {
     null: on("null"),
     slash: on("slash"),
     ping: seconds("ping", 0.001),
+    pongTimeout: seconds("pong-timeout", 0.001),
     showPingPong: on("show-ping-pong"),
     closeCode: whole("close-code", 1000, 4999),
     closeReason: text("close-reason"),

@@ -28,12 +28,15 @@ export interface Talk {
   readonly count: number
   /** Seconds between pings. */
   readonly ping: number | undefined
+  /** Seconds that a pong may take. */
+  readonly pongTimeout: number
   readonly showPings: boolean
   readonly slash: boolean
   readonly close: { readonly code: number | undefined; readonly reason: string }
 }
 
 const defaultWait = 2
+const defaultPongTimeout = 20
 
 const encodingOf = (flags: Wscat): Effect.Effect<Encoding, WscatError> => {
   const chosen = (["binary", "hex", "base64"] as const).filter((name) => flags[name])
@@ -89,6 +92,7 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       wait: flags.wait ?? (prepared === undefined ? 0 : defaultWait),
       count: flags.count ?? Infinity,
       ping: flags.ping,
+      pongTimeout: flags.pongTimeout ?? defaultPongTimeout,
       showPings: flags.showPingPong,
       slash: flags.slash,
       close

@@ -148,6 +148,7 @@ const messages: Group = {
       text: "slash commands: /ping, /pong, /close, /binary, /file, /help"
     },
     { name: "ping", value: "<seconds>", text: "ping at this interval; a peer that doesn't answer is lost" },
+    { name: "pong-timeout", value: "<seconds>", text: "how long the answer to a ping may take (20)" },
     { name: "show-ping-pong", short: "P", text: "show pings and pongs, with the time they took" },
     { name: "close-code", value: "<code>", text: "code to close with (1000)" },
     { name: "close-reason", value: "<reason>", text: "reason to close with" }
