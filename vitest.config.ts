@@ -10,6 +10,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/cli/support/setup.ts"],
     testTimeout: 20_000,
     maxWorkers: 2
   }
