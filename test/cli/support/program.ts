@@ -2,7 +2,17 @@
 import { Effect, type Scope } from "effect"
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process"
 import { createHash } from "node:crypto"
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync
+} from "node:fs"
 import { join } from "node:path"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
@@ -23,12 +33,23 @@ const sourcesHash = (): string => {
   return hash.digest("hex").slice(0, 16)
 }
 
+const day = 24 * 60 * 60 * 1000
+
+/** Removes builds of earlier days; those of today may be in use. */
+const forgetOld = (): void => {
+  for (const name of readdirSync(builds)) {
+    const path = join(builds, name)
+    const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity
+    if (Date.now() - changed > day) rmSync(path, { recursive: true, force: true })
+  }
+}
+
 /** The folder of the built package: what `npm pack` would put into it. */
 const build = (): string => {
   const folder = join(builds, sourcesHash())
   if (existsSync(folder)) return folder
-  rmSync(builds, { recursive: true, force: true })
   mkdirSync(builds, { recursive: true })
+  forgetOld()
   // Another worker may be building: the first to be done is taken.
   const unfinished = mkdtempSync(join(builds, "build-"))
   const tsc = join(root, "node_modules", ".bin", "tsc")
