@@ -10,6 +10,7 @@ import { read } from "./internal/cli/argv.ts"
 import { exitCode } from "./internal/cli/exitCode.ts"
 import { misuse, WscatError } from "./internal/cli/failure.ts"
 import { benchFlags, doctorFlags, wscatFlags } from "./internal/cli/flags.ts"
+import { harmless } from "./internal/cli/format.ts"
 import { type CliStreams, Streams } from "./internal/cli/streams.ts"
 import { type Verb, verbs } from "./internal/cli/words.ts"
 
@@ -94,7 +95,7 @@ export const run = (argv: ReadonlyArray<string>): Effect.Effect<number, never, C
     const complain = (line: string): Effect.Effect<void> =>
       Effect.sync(() => {
         const colored = streams.errors.isTTY === true && !streams.env["NO_COLOR"] && !args.includes("--no-color")
-        streams.errors.write(colored ? `\u001B[33m${line}\u001B[39m\n` : `${line}\n`)
+        streams.errors.write(colored ? `\u001B[33m${harmless(line)}\u001B[39m\n` : `${harmless(line)}\n`)
       })
     return yield* Command.runWith(command, { version: version(), renderErrors: false })(args).pipe(
       Effect.provideService(CliConfig.CliConfig, manners),

@@ -17,7 +17,7 @@ import { missing, terminal } from "./support/terminal.ts"
 vi.setConfig({ testTimeout: 60_000 })
 
 /** Sends one message and waits for its echo. */
-const round = ["-x", "there", "--count", "1", "-w", "-1"]
+const round = ["-x", "there", "--count", "1"]
 
 const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString("base64")}`
 
@@ -262,7 +262,7 @@ describe("a listening wscat", () => {
       const listener = yield* start(["-l", "127.0.0.1:0", "--count", "2", "-x", "welcome"])
       const [, port] = yield* listener.until(/listening on port (\d+)/)
       for (const message of ["one", "two"]) {
-        const client = yield* wscat(["-c", `127.0.0.1:${port}`, "-x", message, "--count", "1", "-w", "-1"])
+        const client = yield* wscat(["-c", `127.0.0.1:${port}`, "-x", message, "--count", "1"])
         assert.strictEqual(client.output, "welcome\n")
       }
       const outcome = yield* listener.ended

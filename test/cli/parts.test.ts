@@ -111,6 +111,7 @@ describe("slash commands", () => {
 describe("formats", () => {
   const plain: Format = {
     json: false,
+    terminal: false,
     marks: false,
     frames: false,
     timestamps: false,
@@ -125,13 +126,15 @@ describe("formats", () => {
     assert.deepStrictEqual(showMessage(plain, bytes, undefined, time), Buffer.of(0, 0xff, 0x0a))
     assert.strictEqual(showMessage({ ...plain, encoding: "hex" }, bytes, undefined, time), "00ff\n")
     assert.strictEqual(showMessage({ ...plain, encoding: "base64", separator: "\0" }, bytes, undefined, time), "AP8=\0")
-    const marked = { ...plain, marks: true }
+    const marked = { ...plain, terminal: true, marks: true }
     assert.strictEqual(showMessage(marked, "hi", undefined, time), "< hi\n")
     assert.strictEqual(showMessage({ ...marked, timestamps: true }, "hi", 3, time), "[03:04:05.006] [3] < hi\n")
     assert.strictEqual(showMessage(marked, bytes, undefined, time), "< [binary, 2 bytes] 00 ff\n")
     const long = String(showMessage(marked, new Uint8Array(1000), undefined, time))
     assert.match(long, /^< \[binary, 1000 bytes\] (?:00 ){256}… 744 more\n$/)
+    assert.strictEqual(showMessage({ ...plain, terminal: true }, "\u001b[1m", undefined, time), "␛[1m\n")
     const json = { ...plain, json: true }
+    assert.match(String(showMessage(json, "\u009b\u001b", undefined, time)), /"\\u009b\\u001b"/)
     assert.deepStrictEqual(JSON.parse(String(showMessage(json, "hi", undefined, time))), {
       time: time.toISOString(),
       direction: "received",

@@ -59,7 +59,7 @@ describe("wscat in a pipe", () => {
       Effect.gen(function* () {
         const listener = yield* start(["-l", "127.0.0.1:0", "-p", draft, "--echo"], { input: "" })
         const [, port] = yield* listener.until(/listening on port (\d+)/)
-        const args = ["-p", draft, `127.0.0.1:${port}`, "--count", "1", "-w", "-1"]
+        const args = ["-p", draft, `127.0.0.1:${port}`, "--count", "1"]
         const outcome = yield* wscat(args, { input: "hello\n" })
         assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["hello\n", "", 0])
         assert.strictEqual(listener.output(), "hello\n")
@@ -149,7 +149,7 @@ describe("wscat in a pipe", () => {
       const { url } = yield* serveWs((socket) => socket.on("message", (data) => socket.send(textOf(data))), {
         perMessageDeflate: { threshold: 0 }
       })
-      const plain = yield* wscat(["-c", url, "--frames", "--count", "1", "-w", "-1"], { input: "aa\n" })
+      const plain = yield* wscat(["-c", url, "--frames", "--count", "1"], { input: "aa\n" })
       assert.strictEqual(
         plain.output,
         [
@@ -237,7 +237,7 @@ describe("wscat in a pipe", () => {
       assert.strictEqual(Number(stdout), 100 * (size + 1))
       const echo = yield* serve(undefined, { maxMessageSize: 10_000_000 })
       const large = "y".repeat(5_000_000)
-      const returned = yield* wscat(["-c", echo.url, "--count", "1", "-w", "-1"], { input: `${large}\n` })
+      const returned = yield* wscat(["-c", echo.url, "--count", "1"], { input: `${large}\n` })
       assert.strictEqual(returned.output, `${large}\n`)
     })
   )

@@ -194,6 +194,29 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
     })
   )
 
+  it.live("can be stopped with CTRL+Z, and goes on with the line that was being typed", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const shell = yield* terminal([], { shell: true, env: { PS1: "shell$ " }, columns: 200 })
+      yield* shell.until((lines) => lines.at(-1)?.startsWith("shell$") === true)
+      shell.type(`'${process.execPath}' '${program()}' -c ${url}; echo "ended $?"`)
+      shell.press("Enter")
+      yield* shell.until(shows(">"))
+      shell.type("half a li")
+      yield* shell.until(shows("> half a li"))
+      shell.press("C-z")
+      yield* shell.until((lines) => lines.at(-1)?.startsWith("shell$") === true)
+      shell.type("fg")
+      shell.press("Enter")
+      yield* shell.until((lines) => lines.at(-1) === "> half a li")
+      shell.type("ne")
+      shell.press("Enter")
+      yield* shell.until(shows("< half a line"))
+      shell.press("C-c")
+      yield* shell.until((lines) => lines.some((line) => line.startsWith("disconnected (code: 1000")))
+    })
+  )
+
   it.live("shows colours on a terminal, and none with --no-color or NO_COLOR", () =>
     Effect.gen(function* () {
       const { url } = yield* serve()
@@ -229,6 +252,9 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
         "< [binary, 3 bytes] 00 01 ff",
         ">"
       ])
+      yield* clients[0]?.close(4000, "\u001B[2J\u009B1A") ?? Effect.die("no client")
+      const end = yield* screen.until(shows("exit 7"))
+      assert.include(end, 'disconnected (code: 4000, reason: "␛[2J\\x9b1A")')
     })
   )
 

@@ -87,11 +87,13 @@ const receive = (
 ): Effect.Effect<void, SocketError> => {
   let received = 0
   // In a pipe the frames stand for the messages that they carry.
-  const shown = !format.frames || format.marks || format.json
+  const shown = !format.frames || format.terminal || format.json
   return runBatch(socket, (batch) => {
-    for (const message of batch.slice(0, count - received)) {
-      if (shown) screen.show(showMessage(format, message, undefined, new Date()), "blue")
-    }
+    screen.together(() => {
+      for (const message of batch.slice(0, count - received)) {
+        if (shown) screen.show(showMessage(format, message, undefined, new Date()), "blue")
+      }
+    })
     received += batch.length
     if (received >= count) Deferred.doneUnsafe(enough, Effect.void)
     return screen.room
@@ -119,7 +121,7 @@ const transmit = (talk: Talk, socket: Socket, onClose: () => void): Effect.Effec
 const attempt = (talk: Talk, effect: Effect.Effect<unknown, SocketError>): Effect.Effect<unknown, WscatError> =>
   Effect.catch(effect, (error) =>
     error.reason._tag === "Unsupported" || error.reason._tag === "InvalidSend"
-      ? orComplain(talk, Effect.fail(explain(error, "")))
+      ? orComplain(talk, Effect.fail(explain(error)))
       : Effect.never
   )
 
@@ -129,9 +131,7 @@ const pings = ({ ping, pongTimeout }: Talk, socket: Socket): Effect.Effect<never
   let count = 0
   const next = Effect.suspend(() => socket.ping(Buffer.from(`ping ${++count}`)))
   const once = Effect.timeoutOrElse(
-    Effect.catch(next, (error) =>
-      error.reason._tag === "Unsupported" ? Effect.fail(explain(error, "")) : Effect.never
-    ),
+    Effect.catch(next, (error) => (error.reason._tag === "Unsupported" ? Effect.fail(explain(error)) : Effect.never)),
     {
       duration: pongTimeout * 1000,
       orElse: () =>

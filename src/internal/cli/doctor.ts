@@ -8,6 +8,7 @@ import { type Target, targetOf } from "./connecting.ts"
 import { certificateProblem, endOf, explain } from "./explain.ts"
 import { WscatError } from "./failure.ts"
 import type { Doctor } from "./flags.ts"
+import { harmless, jsonLine } from "./format.ts"
 import { dial, lookup, secure, type Timed, type TlsFacts } from "./probe.ts"
 import { hasColors } from "./screen.ts"
 import { Streams } from "./streams.ts"
@@ -58,7 +59,7 @@ export const doctor = (given: string, flags: Doctor): Effect.Effect<void, WscatE
     const streams = yield* Streams
     const colored = !flags.noColor && hasColors(streams)
     const chart = new Chart((finding) => {
-      streams.output.write(`${flags.json ? JSON.stringify(finding) : lineOf(finding, colored)}\n`)
+      streams.output.write(flags.json ? jsonLine(finding) : `${lineOf(finding, colored)}\n`)
     })
     yield* examine(target, chart)
     const { first, problems } = chart
@@ -78,7 +79,7 @@ const lineOf = ({ hint, milliseconds, step, text, verdict }: Finding, colored: b
   const mark = colored ? `\u001B[${colors[verdict]}m${verdict.padEnd(7)}\u001B[39m` : verdict.padEnd(7)
   const took = milliseconds === undefined ? "" : ` (${milliseconds.toFixed(1)} ms)`
   const advice = hint === undefined ? "" : `\n${" ".repeat(21)}${hint}`
-  return `${mark} ${step.padEnd(12)} ${text}${took}${advice}`
+  return `${mark} ${step.padEnd(12)} ${harmless(`${text}${took}${advice}`)}`
 }
 
 const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> =>

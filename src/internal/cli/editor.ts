@@ -76,7 +76,7 @@ export class Editor {
     })
     this.editor.on("line", (line) => this.entered(line))
     this.editor.on("SIGINT", leave)
-    this.editor.on("SIGCONT", () => this.draw())
+    this.editor.on("SIGCONT", this.continued)
     this.editor.on("close", () => {
       this.queue.end()
       leave()
@@ -99,7 +99,7 @@ export class Editor {
   above(text: Shown): void {
     this.erase()
     this.output.write(text)
-    this.draw()
+    this.drawSoon()
   }
 
   close(): void {
@@ -118,7 +118,7 @@ export class Editor {
     this.drawSoon()
   }
 
-  /** The keys of one read, which may be many lines that are pasted, are drawn once. */
+  /** What happens in one turn, such as many lines that are pasted or many messages that arrive, is drawn once. */
   private drawSoon(): void {
     if (this.drawing) return
     this.drawing = true
@@ -130,6 +130,11 @@ export class Editor {
   }
 
   private readonly pressed = (_: unknown, key: readline.Key | undefined): void => {
+    // The shell has written since, where the line was drawn: `continued` comes next.
+    if (key?.ctrl === true && key.name === "z") {
+      this.drawn = undefined
+      return
+    }
     if (this.prompting && key?.ctrl === true && key.name === "l") {
       this.output.write(clearScreen)
       this.drawn = undefined
@@ -141,6 +146,12 @@ export class Editor {
   private readonly resized = (): void => {
     this.measure()
     this.erase()
+    this.draw()
+  }
+
+  /** The process was stopped by CTRL+Z, and goes on; Node's editor has paused. */
+  private readonly continued = (): void => {
+    this.editor.resume()
     this.draw()
   }
 

@@ -153,7 +153,7 @@ const explainHandshake = (error: HandshakeError): WscatError => {
 }
 
 /** A connection that could not be opened, or failed. */
-export const explain = (error: SocketError, url: string): WscatError => {
+export const explain = (error: SocketError, url = ""): WscatError => {
   const { message, reason } = error
   switch (reason._tag) {
     case "OpenFailed": {
@@ -249,16 +249,18 @@ export const endOf = ({ received }: Closed): { readonly code: number; readonly r
   reason: received?.reason ?? ""
 })
 
-/** A port or path that can't be listened on. */
-export const explainListening = ({ reason }: ServerError): WscatError =>
+/** A port, or the path of a Unix socket, that can't be listened on. */
+export const explainListening = ({ reason }: ServerError, socketPath: string | undefined): WscatError =>
   new WscatError({
     kind: "listen",
     message: reason.message,
     hint:
       reason.code === "EADDRINUSE"
-        ? "something listens there already; port 0 picks a free one"
+        ? socketPath === undefined
+          ? "something listens there already; port 0 picks a free one"
+          : "remove the file, if nothing listens there any more"
         : reason.code === "EACCES"
-          ? "ports below 1024 are for the system"
+          ? "you may not; ports below 1024 are for the system"
           : reason.code === "EADDRNOTAVAIL"
             ? "this machine has no such address"
             : undefined

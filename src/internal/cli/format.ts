@@ -10,7 +10,9 @@ import { type Encoding, encodeOutput } from "./payload.ts"
 export interface Format {
   /** One JSON object a line. */
   readonly json: boolean
-  /** For a person: with a mark for the direction, and bytes in hexadecimal. Otherwise the bare payload. */
+  /** A person sees it: bytes in hexadecimal, and nothing that a terminal would obey. Otherwise the bare payload. */
+  readonly terminal: boolean
+  /** A mark before each message, for its direction. */
   readonly marks: boolean
   /** Each frame as well. */
   readonly frames: boolean
@@ -57,7 +59,9 @@ const stamp = (format: Format, time: Date): string => (format.timestamps ? `[${c
 
 const clientMark = (client: Client): string => (client === undefined ? "" : `[${client}] `)
 
-const jsonLine = (value: Readonly<Record<string, unknown>>): string => `${JSON.stringify(value)}\n`
+/** A value as one line of JSON, without characters that a terminal would obey. */
+export const jsonLine = (value: object): string =>
+  `${JSON.stringify(value).replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)}\n`
 
 /** The payload of a message or frame, as the members of a JSON object: text as it is, bytes in base64. */
 const jsonPayload = (payload: Message): { readonly payload: string } | { readonly base64: string } =>
@@ -78,17 +82,19 @@ const nameOf = (opcode: number): string => names.get(opcode) ?? `opcode ${opcode
 /** Something to show: the bytes for the output, and for a terminal whether it is coloured as incoming. */
 export type Shown = string | Uint8Array
 
+const terminalBody = (message: Message, encoding: Encoding): string => {
+  if (typeof message === "string") return harmless(message)
+  return encoding === "hex" || encoding === "base64"
+    ? String(encodeOutput(message, encoding))
+    : `[binary, ${message.length} bytes] ${hexView(message)}`
+}
+
 /** A message that arrived. */
 export const showMessage = (format: Format, message: Message, client: Client, time: Date): Shown => {
   if (format.json) return jsonMessage("received", message, client, time)
-  if (format.marks) {
-    const body =
-      typeof message === "string"
-        ? harmless(message)
-        : format.encoding === "base64"
-          ? String(encodeOutput(message, "base64"))
-          : `[binary, ${message.length} bytes] ${hexView(message)}`
-    return `${stamp(format, time)}${clientMark(client)}< ${body}\n`
+  if (format.terminal) {
+    const mark = format.marks ? `${clientMark(client)}< ` : ""
+    return `${stamp(format, time)}${mark}${terminalBody(message, format.encoding)}\n`
   }
   const body = encodeOutput(message, format.encoding)
   const before = stamp(format, time)
@@ -176,7 +182,7 @@ export const showFrame = (format: Format, frame: WireFrame, draft: Draft, client
     })
   }
   const arrow = direction === "sent" ? "->" : "<-"
-  const body = framePayload(frame, format.marks ? shownBytes : Infinity)
+  const body = framePayload(frame, format.terminal ? shownBytes : Infinity)
   const line = `${arrow} ${nameOf(opcode)} ${frameHead(frame, draft)} ${body}`
   return `${stamp(format, time)}${clientMark(client)}${line.trimEnd()}\n`
 }

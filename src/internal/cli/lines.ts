@@ -51,6 +51,7 @@ export class LineQueue {
 export class Outbox {
   private readonly lines: Lines
   private waiting: ReadonlyArray<Line> = []
+  private next = 0
 
   constructor(lines: Lines) {
     this.lines = lines
@@ -58,17 +59,18 @@ export class Outbox {
 
   /** The next line; `undefined` when there is none any more. */
   readonly first: Effect.Effect<Line | undefined, WscatError> = Effect.suspend(() => {
-    const [first] = this.waiting
+    const first = this.waiting[this.next]
     if (first !== undefined) return Effect.succeed(first)
     return Effect.flatMap(this.lines, (lines) => {
       this.waiting = lines ?? []
+      this.next = 0
       return lines === undefined ? Effect.succeed(undefined) : this.first
     })
   })
 
   /** The first line was dealt with. */
   shift(): void {
-    this.waiting = this.waiting.slice(1)
+    this.next++
   }
 }
 

@@ -60,7 +60,7 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
           ...(demanded === undefined ? {} : { authorize: authorize(demanded) }),
           ...(watches(talk) ? { onFrame: watch(talk, room.numberOf) } : {})
         }),
-        explainListening
+        (error) => explainListening(error, options.socketPath)
       )
       const { host, port } = server.address
       const status = `listening on ${options.socketPath === undefined ? `port ${port}` : host} (press CTRL+C to quit)`
@@ -104,11 +104,13 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
 
 const receive = (room: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> => {
   const { count, format, screen } = room.talk
-  const shown = !format.frames || format.marks || format.json
+  const shown = !format.frames || format.terminal || format.json
   return runBatch(socket, (batch) => {
-    for (const message of batch.slice(0, Math.max(0, count - room.received))) {
-      if (shown) screen.show(showMessage(format, message, number, new Date()), "blue")
-    }
+    screen.together(() => {
+      for (const message of batch.slice(0, Math.max(0, count - room.received))) {
+        if (shown) screen.show(showMessage(format, message, number, new Date()), "blue")
+      }
+    })
     room.received += batch.length
     if (room.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
     if (!room.echo) return screen.room
@@ -188,6 +190,6 @@ const sendTo = (
 ): Effect.Effect<void, WscatError> =>
   Effect.catch(perform(talk, socket, action, number), (error) => {
     if (error.reason._tag !== "Unsupported" && error.reason._tag !== "InvalidSend") return Effect.void
-    talk.screen.complain(`client ${number}: ${explain(error, "").message}`)
+    talk.screen.complain(`client ${number}: ${explain(error).message}`)
     return Effect.void
   }).pipe(Effect.asVoid)

@@ -80,7 +80,7 @@ export const perform = (
 }
 
 /** Sent messages are shown where both directions are: as JSON. */
-export const showSent = ({ format, screen }: Talk, message: Message, client: Client): Effect.Effect<void> =>
+const showSent = ({ format, screen }: Talk, message: Message, client: Client): Effect.Effect<void> =>
   Effect.sync(() => {
     if (format.json) screen.show(jsonMessage("sent", message, client, new Date()), undefined)
   })

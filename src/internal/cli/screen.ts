@@ -1,7 +1,7 @@
 import { Deferred, Effect, type Scope } from "effect"
 import { errorLine } from "./answer.ts"
 import { Editor } from "./editor.ts"
-import type { Shown } from "./format.ts"
+import { harmless, type Shown } from "./format.ts"
 import { type Lines, recordsOf } from "./lines.ts"
 import { type CliStreams, Streams } from "./streams.ts"
 
@@ -18,6 +18,8 @@ export interface Screen {
   readonly interactive: boolean
   /** Puts something on the output; on a terminal above the prompt. */
   readonly show: (text: Shown, color: Color | undefined) => void
+  /** Has what is shown meanwhile leave in one write. */
+  readonly together: (show: () => void) => void
   /** Says what happens, to a person. */
   readonly status: (text: string) => void
   /** Says what must be known also where nobody sees the output. */
@@ -27,7 +29,7 @@ export interface Screen {
   /** Shows the prompt, from now on. */
   readonly prompt: () => void
   readonly lines: Lines
-  /** Waits until the output has room. */
+  /** Waits until the output has room, or nobody reads it any more. */
   readonly room: Effect.Effect<void>
   /** Waits until nobody reads the output any more, or a person wants to quit. */
   readonly quit: Effect.Effect<void>
@@ -35,7 +37,7 @@ export interface Screen {
 
 /** How a screen is to be. */
 export interface ScreenOptions {
-  /** Messages alone: no status, no prompt. */
+  /** Messages alone, no status. */
   readonly quiet: boolean
   readonly color: boolean
   /** Whether lines are wanted from the input at all. */
@@ -78,34 +80,43 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
       if (editor === undefined) output.write(paint(text, color))
       else editor.above(paint(text, color))
     }
+    const drained = Effect.raceFirst(
+      Deferred.await(gone),
+      Effect.callback<void>((resume) => {
+        const done = (): void => resume(Effect.void)
+        output.once("drain", done)
+        return Effect.sync(() => output.off("drain", done))
+      })
+    )
     const status: Screen["status"] = (text) => {
-      if (terminal && !options.quiet) show(`${text}\n`, "green")
+      if (terminal && !options.quiet) show(`${harmless(text)}\n`, "green")
     }
     return {
       terminal,
       interactive,
       show,
+      together: (run) => {
+        output.cork()
+        try {
+          run()
+        } finally {
+          output.uncork()
+        }
+      },
       status,
       announce: (text) => {
         if (terminal) status(text)
         else errors.write(`${text}\n`)
       },
       complain: (message, hint) => {
-        const line = `${errorLine(message, hint)}\n`
+        const line = `${harmless(errorLine(message, hint))}\n`
         if (editor === undefined) errors.write(errors.isTTY === true ? paint(line, "yellow") : line)
         else show(line, "yellow")
       },
-      prompt: () => {
-        if (!options.quiet) editor?.begin()
-      },
+      prompt: () => editor?.begin(),
       lines:
         editor?.lines ?? (options.reads ? recordsOf(streams.input, options.separator, options.limit) : Effect.never),
-      room: Effect.callback((resume) => {
-        if (!output.writableNeedDrain) return resume(Effect.void)
-        const done = (): void => resume(Effect.void)
-        output.once("drain", done)
-        return Effect.sync(() => output.off("drain", done))
-      }),
+      room: Effect.suspend(() => (output.writableNeedDrain ? drained : Effect.void)),
       quit: Deferred.await(gone)
     }
   })

@@ -80,6 +80,7 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       outbox: new Outbox(screen.lines),
       format: {
         json: flags.json,
+        terminal,
         // What -x is answered with is for a script, also when it is tried on a terminal.
         marks: terminal && prepared === undefined && !flags.json,
         frames: flags.frames,
@@ -89,7 +90,8 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       },
       encoding,
       prepared,
-      wait: flags.wait ?? (prepared === undefined ? 0 : defaultWait),
+      // Who counts messages waits for them.
+      wait: flags.wait ?? (flags.count !== undefined ? -1 : prepared === undefined ? 0 : defaultWait),
       count: flags.count ?? Infinity,
       ping: flags.ping,
       pongTimeout: flags.pongTimeout ?? defaultPongTimeout,

@@ -136,7 +136,7 @@ const messages: Group = {
       name: "wait",
       short: "w",
       value: "<seconds>",
-      text: "wait after -x (2) or after the end of the input (0) before closing; -1 holds the connection open"
+      text: "wait after -x (2) or the end of the input (0) before closing; -1, as with --count, holds the connection open"
     },
     { name: "count", value: "<number>", text: "close after this many messages were received" },
     { name: "binary", text: "send binary messages" },
@@ -161,7 +161,7 @@ const output: Group = {
     { name: "json", text: "one JSON object a line for each message, sent or received" },
     { name: "frames", text: "show each frame as it is on the wire" },
     { name: "timestamps", text: "the time before each message" },
-    { name: "quiet", short: "q", text: "nothing but messages" },
+    { name: "quiet", short: "q", text: "messages alone, no status" },
     { name: "no-color", text: "no colors; so does NO_COLOR" }
   ]
 }

@@ -47,12 +47,16 @@ export const terminal = (
     readonly env?: Readonly<Record<string, string>>
     /** Which program; default: ours. */
     readonly file?: string
+    /** A shell to type command lines into, instead of a program. */
+    readonly shell?: boolean
   } = {}
 ): Effect.Effect<Terminal, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
       const server = `wscat-${process.pid}-${count++}`
-      const command = [process.execPath, options.file ?? program(), ...args].map(quote).join(" ")
+      const run =
+        options.shell === true ? ["bash", "--norc", "-i"] : [process.execPath, options.file ?? program(), ...args]
+      const command = run.map(quote).join(" ")
       const variables = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${quote(value)} `)
       const size = ["-x", String(options.columns ?? 60), "-y", String(options.rows ?? 20)]
       const script = `${variables.join("")}${command}; echo "exit $?"; exec sleep 1000`
