@@ -264,6 +264,25 @@ describe("Socket", () => {
   })
 
   describe("closing", () => {
+    for (const [name, serve] of [
+      ["a Stream", (socket: Socket.Socket) => Stream.runForEach(socket.messages, socket.send)],
+      ["run", (socket: Socket.Socket) => Socket.run(socket, socket.send)]
+    ] as const) {
+      it.effect(`lets ${name} answer a message that came in one read with the close frame`, () =>
+        Effect.gen(function* () {
+          const [client, server] = yield* Socket.makePair()
+          const serving = yield* Effect.forkChild(serve(server), { startImmediately: true })
+          const answers = yield* Effect.forkChild(Stream.runCollect(client.messages), { startImmediately: true })
+          yield* client.sendAll(["last", Frame.close(1000)])
+          assert.deepStrictEqual(yield* Fiber.join(answers), ["last"])
+          yield* Fiber.join(serving)
+          const closed = yield* server.closed
+          assert.strictEqual(closed.first, "received")
+          assert.strictEqual(closed.cause._tag, "Handshake")
+        })
+      )
+    }
+
     it.effect("tells both close frames, their order, and why", () =>
       Effect.gen(function* () {
         const [client, server] = yield* Socket.makePair()

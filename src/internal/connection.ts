@@ -152,6 +152,8 @@ export class Connection implements FrameSink, Receiver {
   private suspended = false
   /** How the transport ended, while what was read before still waits. */
   private lost: { readonly error: Error | undefined } | undefined = undefined
+  /** The peer's close frame, until the batch that it came with was told. */
+  private closeHeard: CloseFrame | undefined = undefined
   /** The payload that answers the peer's close frame. */
   private echo: Uint8Array | undefined = undefined
   private assembler: Assembler | undefined = undefined
@@ -644,6 +646,7 @@ export class Connection implements FrameSink, Receiver {
       else if (typeof source === "function") source()
       else this.decoder.feed(source)
       this.face.batchEnd()
+      if (this.closeHeard !== undefined && this.phase === open) this.beginClosing("received", undefined, undefined)
       told = true
     } finally {
       if (!told) this.interrupted()
@@ -736,7 +739,8 @@ export class Connection implements FrameSink, Receiver {
   private closeFrameReceived(frame: CloseFrame): void {
     // What follows a close frame is not read, RFC 6455 §1.4.
     this.decoder.suspend()
-    if (this.phase === open) this.beginClosing("received", frame, undefined)
+    // Its batch may still be answered: RFC 6455 §5.5.1 lets the answer to a close frame wait for that.
+    if (this.phase === open) this.closeHeard = frame
     else if (this.phase._tag === "Closing") this.phase.received ??= frame
   }
 
@@ -976,7 +980,15 @@ export class Connection implements FrameSink, Receiver {
   ): Closing {
     this.keepAlive?.stop()
     const timer = this.timers.after(this.settings.closeTimeout, () => this.closeTimedOut())
-    const closing: Closing = { _tag: "Closing", sent: undefined, received, first, cause, timer }
+    const heard = this.closeHeard
+    const closing: Closing = {
+      _tag: "Closing",
+      sent: undefined,
+      received: received ?? heard,
+      first: heard === undefined ? first : "received",
+      cause,
+      timer
+    }
     this.phase = closing
     const { waiters } = this
     this.waiters = undefined

@@ -1,6 +1,5 @@
 import { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { DirectWriter } from "./directWrite.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
 const transportKey = Symbol("effect-ws/transport")
@@ -49,14 +48,10 @@ export class DuplexTransport implements Transport {
   private readonly duplex: Attached
   /** Whether bytes that no longer wait were copied by the system. Another stream may hold on to what it was given. */
   private readonly copies: boolean
-  private readonly direct: DirectWriter | undefined
-  /** A direct write is under way. */
-  private pending = false
 
   constructor(duplex: Duplex) {
     this.duplex = duplex
     this.copies = duplex instanceof Socket
-    this.direct = DirectWriter.of(duplex)
   }
 
   attach(receiver: Receiver): void {
@@ -77,51 +72,20 @@ export class DuplexTransport implements Transport {
   }
 
   write(bytes: Uint8Array, written?: Written): boolean {
-    const { direct, duplex } = this
+    const { duplex } = this
     if (!duplex.writable) return this.refuse(written)
-    if (direct !== undefined && this.isIdle && direct.ready) return this.writeDirectly(direct, bytes, written)
     duplex.write(bytes, written)
     return this.copies && duplex.writableLength === 0
   }
 
   writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
-    const { direct, duplex } = this
+    const { duplex } = this
     if (!duplex.writable) return this.refuse(written)
-    if (direct !== undefined && this.isIdle && direct.ready) return this.writeDirectly(direct, pieces, written)
     const last = pieces.length - 1
     duplex.cork()
     for (let at = 0; at <= last; at++) duplex.write(pieces[at], at === last ? written : undefined)
     duplex.uncork()
     return this.copies && duplex.writableLength === 0
-  }
-
-  /** Whether nothing waits, in the stream or beneath it. */
-  private get isIdle(): boolean {
-    return !this.pending && this.duplex.writableLength === 0 && this.duplex.writableCorked === 0
-  }
-
-  private writeDirectly(
-    direct: DirectWriter,
-    bytes: Uint8Array | ReadonlyArray<Uint8Array>,
-    written: Written | undefined
-  ): boolean {
-    const outcome = direct.write(bytes, (error) => this.finishDirect(error, written))
-    if (outcome === "pending") {
-      this.pending = true
-      return false
-    }
-    const error = outcome === "written" ? undefined : outcome
-    if (written !== undefined) process.nextTick(written, error)
-    if (error !== undefined) this.duplex.destroy(error)
-    return true
-  }
-
-  private finishDirect(error: Error | undefined, written: Written | undefined): void {
-    const { duplex } = this
-    this.pending = false
-    written?.(error)
-    if (error !== undefined) duplex.destroy(error)
-    else if (!duplex.destroyed) this.receiver?.drained()
   }
 
   private refuse(written: Written | undefined): true {
@@ -130,11 +94,11 @@ export class DuplexTransport implements Transport {
   }
 
   get buffered(): number {
-    return this.duplex.writableLength + (this.pending ? (this.direct?.waiting ?? 0) : 0)
+    return this.duplex.writableLength
   }
 
   get congested(): boolean {
-    return this.pending || this.duplex.writableNeedDrain
+    return this.duplex.writableNeedDrain
   }
 
   pause(): void {

@@ -10,7 +10,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 const nodes = [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
 
-const files = ["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "directWrite", "dependants/dependants"].map(
+const files = ["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "dependants/dependants"].map(
   (name) => `test/${name}.test.ts`
 )
 
