@@ -42,7 +42,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "ws 7.4.6: Sec-WebSocket-Protocol with many spaces takes quadratic time",
     places: ["engine", "ws"],
     holds: "every pattern and parser takes time in proportion to the header",
-    breaks: "handshake/schema.ts: split a list at `/ *, */` behind a pattern that begins with ` *`",
+    breaks: "handshake/schema.ts `listOf`: drop the `^` that the pattern begins with",
     except: "legacy: its handshake is the engine's"
   },
   {
@@ -50,7 +50,8 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "websocket-extensions: an unclosed quoted value takes exponential time",
     places: ["engine", "ws"],
     holds: "the parser of Sec-WebSocket-Extensions reads each character once",
-    breaks: 'Extension.ts: read a quoted value with a pattern such as `(?:\\\\.|[^"])*`, nested in another repetition',
+    breaks:
+      "Extension.ts `parse`: look first whether the quotes are closed, by a pattern with one repetition in another",
     except: "legacy: reads no extensions"
   },
   {
@@ -65,14 +66,16 @@ export const advisories: ReadonlyArray<Advisory> = [
     id: "CVE-2024-37890",
     what: "ws 8.17.1: more headers than Node keeps, with Upgrade among the lost ones, crash the server",
     places: ["Effect", "ws", "legacy"],
-    holds: "a request whose headers are missing is refused with 400 or 426",
+    holds:
+      "a request whose headers are missing is refused with 400 or 426; recent releases of Node answer 431 themselves",
     breaks: "WebSocketServer.ts: `headers.upgrade.toLowerCase()`; handshake/schema.ts: take `upgrade` for granted"
   },
   {
     id: "CVE-2026-45736",
     what: "ws 8.20.1: `close(1000, new Float32Array(20))` leaks memory behind the reason",
     places: ["Effect", "ws", "legacy"],
-    holds: "a reason is a string or a Uint8Array of at most 123 bytes; else the call throws and nothing is sent",
+    holds:
+      "a reason is a string or a Uint8Array of at most 123 bytes; else the call throws and nothing is sent. The legacy face takes any array, and sends the bytes that it has",
     breaks: "Sender.ts `closePayload`: allocate by `Buffer.byteLength` and copy by index"
   },
   {
@@ -171,7 +174,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "no header, URL, subprotocol or status line that we write takes CR, LF or NUL",
     breaks:
-      "handshake/token.ts `isFieldValue`: allow any character; WebSocketServer.ts `refuse`: don't look at the headers",
+      "handshake/token.ts `isFieldValue`: allow any character; WebSocketServer.ts `refuse`: write the headers as they are; legacy/upgrade.ts `isLine`: answer true",
     except: "ws: the lines that a `headers` listener adds are the program's own, as in ws"
   },
   {

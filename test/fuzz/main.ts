@@ -1,27 +1,41 @@
 /**
  * Fuzzes everything for a while: `npm run fuzz -- --seconds 60`. Options: `--seconds` for all targets together, 60 by
- * default; `--target` for one alone; `--seed` to repeat a run. Prints the executions of each target, and exits with 1
- * when something was found: a broken invariant, a hang, memory that stays.
+ * default; `--target` for one alone, or `--kind generated` or `guided` for those that chance or coverage leads; `--seed` to
+ * repeat a run. Prints the executions of each target, and exits with 1 when something was found: a broken invariant, a hang,
+ * memory that stays.
  */
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
+import type { Target } from "./target.ts"
 import { targets } from "./targets.ts"
 import type { Order, Report } from "./worker.ts"
 
 const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "60" }, target: { type: "string" }, seed: { type: "string" } }
+  options: {
+    seconds: { type: "string", default: "60" },
+    target: { type: "string" },
+    kind: { type: "string" },
+    seed: { type: "string" }
+  }
 })
 
 const seconds = Number(values.seconds)
 const seed = values.seed === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(values.seed)
-const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target)
+const kindOf = (target: Target): string => ("guided" in target ? "guided" : "generated")
+const chosen = targets.filter(
+  (target) =>
+    (values.target === undefined || target.name === values.target) &&
+    (values.kind === undefined || kindOf(target) === values.kind)
+)
 if (!(seconds > 0) || !Number.isInteger(seed) || chosen.length === 0) {
-  console.error(`usage: --seconds N --seed N --target ${targets.map(({ name }) => name).join("|")}`)
+  console.error(
+    `usage: --seconds N --seed N --kind generated|guided --target ${targets.map(({ name }) => name).join("|")}`
+  )
   process.exit(2)
 }
 
-/** Milliseconds that a slice of a second may take before it counts as a hang. */
-const hangAfter = 60_000
+/** Seconds that a slice of one may take before it counts as a hang. Those while the process is stopped don't count. */
+const hangAfter = 60
 
 /** Bytes that may stay alive when a target is done. */
 const mayStay = 32 * 1024 * 1024
@@ -37,20 +51,19 @@ const fuzzOne = (name: string): Promise<Result> =>
     const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: order })
     let executions = 0
     let slice = -1
-    let watchdog: NodeJS.Timeout | undefined
+    let silent = 0
+    const watchdog = setInterval(() => {
+      if (++silent > hangAfter) finish(`hangs with --seed ${seed + slice + 1} --target ${name}`)
+    }, 1000)
     const finish = (finding: string | undefined): void => {
-      clearTimeout(watchdog)
+      clearInterval(watchdog)
       void worker.terminate()
       resolve({ executions, finding })
     }
-    const watch = (): void => {
-      clearTimeout(watchdog)
-      watchdog = setTimeout(() => finish(`hangs with --seed ${seed + slice + 1} --target ${name}`), hangAfter)
-    }
-    watch()
     worker.on("message", (report: Report) => {
       ;({ executions, slice } = report)
-      if (!report.over) return watch()
+      silent = 0
+      if (!report.over) return
       const stays = report.live - report.firstLive
       finish(report.finding ?? (stays > mayStay ? `${stays} bytes stay alive` : undefined))
     })
@@ -65,11 +78,13 @@ let total = 0
 for (const { name } of chosen) {
   const { executions, finding } = await fuzzOne(name)
   total += executions
-  console.log(`${name.padEnd(22)} ${String(executions).padStart(10)} executions`)
+  console.log(`${name.padEnd(26)} ${String(executions).padStart(10)} executions`)
   if (finding !== undefined) {
     findings++
     console.error(`${name}: ${finding}`)
   }
 }
-console.log(`${"all".padEnd(22)} ${String(total).padStart(10)} executions, ${findings} findings`)
+const { system, user } = process.cpuUsage()
+console.log(`${"all".padEnd(26)} ${String(total).padStart(10)} executions, ${findings} findings`)
+console.log(`${Math.round((user + system) / 1e6)} s of processor time`)
 process.exit(findings === 0 ? 0 : 1)

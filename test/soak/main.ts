@@ -9,6 +9,8 @@ import { once } from "node:events"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 import type { Order, Tally } from "./clients.ts"
 import { servers } from "./servers.ts"
 
@@ -67,6 +69,16 @@ const resolution = 10
 
 const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1)
 
+setFlagsFromString("--expose-gc")
+const collect: unknown = runInNewContext("gc")
+
+/** Bytes that live on the heap and in buffers, after a collection. */
+const liveNow = (): number => {
+  for (let turn = 0; turn < 2; turn++) if (typeof collect === "function") Reflect.apply(collect, undefined, [])
+  const { arrayBuffers, heapUsed } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
 const handlesNow = (): number => process.getActiveResourcesInfo().length
 
 const server = await start()
@@ -85,10 +97,12 @@ const began = performance.now()
 
 /** What comes before everybody is there, and the first half after it, is no trend yet. */
 let full: number | undefined
+let liveAtFirst = 0
 const sampling = setInterval(() => {
   const time = performance.now() - began
   if (full === undefined && (tally?.open ?? 0) >= 0.95 * connections) {
     full = time
+    liveAtFirst = liveNow()
     delay.enable()
   }
   samples.push({ time, resident: process.memoryUsage.rss(), handles: handlesNow() })
@@ -103,6 +117,7 @@ await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 clearInterval(sampling)
 clearInterval(progress)
 delay.disable()
+const liveAtLast = liveNow()
 
 const left = once(clients, "exit")
 clients.send("end")
@@ -129,6 +144,9 @@ console.log(
   `memory: ${mib(steady.at(-1)?.resident ?? 0)} MiB resident, ${mib(memory.perMinute)} MiB a minute (${(100 * memory.growth).toFixed(1)} % over ${Math.round(seconds - from / 1000)} s)`
 )
 console.log(
+  `of it alive after a collection: ${mib(liveAtFirst)} MiB when all had come, ${mib(liveAtLast)} MiB at the end`
+)
+console.log(
   `handles: ${steady.at(-1)?.handles}, ${handles.perMinute.toFixed(1)} a minute; ${handlesBefore} before, ${handlesAfter} after`
 )
 console.log(`event loop delay: ${percentiles.join(", ")}, max ${millis(delay.max)} ms`)
@@ -137,7 +155,7 @@ const faults = [
   full === undefined ? "not all connections opened" : "",
   tally === undefined || tally.wrong > 0 || tally.sent !== tally.echoed ? "an answer was wrong or missing" : "",
   (tally?.errors.length ?? 1) > 0 ? "errors" : "",
-  memory.growth > 0.1 ? "memory grew" : "",
+  memory.growth > 0.1 || liveAtLast > 1.1 * liveAtFirst ? "memory grew" : "",
   handlesAfter > handlesBefore + 5 ? "handles are left" : ""
 ].filter((fault) => fault !== "")
 console.log(faults.length === 0 ? "ok" : `failed: ${faults.join("; ")}`)

@@ -32,6 +32,8 @@ const one = new Uint8Array(1)
 interface Attack {
   readonly name: string
   readonly bytes: Buffer
+  /** Whether permessage-deflate is agreed on. */
+  readonly compressed?: boolean
   /** Whether each byte is written by itself. */
   readonly singly?: boolean
   /** Whether what the server answers is read. Default `true`. */
@@ -54,7 +56,8 @@ const attacks: ReadonlyArray<Attack> = [
   },
   {
     name: "60 000 empty fragments, RSV1",
-    bytes: Buffer.concat([masked(2, false, nothing, 4), many(59_999, masked(0, false, nothing))])
+    bytes: Buffer.concat([masked(2, false, nothing, 4), many(59_999, masked(0, false, nothing))]),
+    compressed: true
   },
   {
     name: "20 000 bytes of a frame, one a packet",
@@ -77,19 +80,20 @@ const request = [
   "Connection: Upgrade",
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
   "Sec-WebSocket-Version: 13",
-  "Sec-WebSocket-Extensions: permessage-deflate",
   "",
   ""
 ].join("\r\n")
 
-/** Writes until everything is out, or the other side takes no more for half a second. */
+const deflateRequest = request.replace(/\r\n$/, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+
+/** Writes until everything is out, or the other side takes no more for two seconds. */
 const pour = async (socket: net.Socket, { bytes, singly = false }: Attack): Promise<void> => {
   const size = singly ? 1 : 64 * 1024
   for (let at = 0; at < bytes.length && !socket.destroyed && socket.writable; at += size) {
     const out = socket.write(bytes.subarray(at, at + size))
     if (singly) await new Promise((resolve) => setImmediate(resolve))
     if (out) continue
-    const stuck = AbortSignal.timeout(500)
+    const stuck = AbortSignal.timeout(2000)
     try {
       await once(socket, "drain", { signal: stuck })
     } catch {
@@ -101,7 +105,7 @@ const pour = async (socket: net.Socket, { bytes, singly = false }: Attack): Prom
 const measure = async (port: number, attack: Attack): Promise<string> => {
   const socket = net.connect({ port, host: "127.0.0.1", noDelay: true })
   socket.on("error", () => {})
-  socket.write(request)
+  socket.write(attack.compressed === true ? deflateRequest : request)
   await once(socket, "data")
   if (attack.reads === false) socket.pause()
   else socket.resume()
