@@ -38,12 +38,36 @@ const requestFor = ({ id, version }: Handshake.Draft): Handshake.Request =>
         }
       }
 
+/** The example of RFC 8441 §5.1. */
+const http2Request: Handshake.Request = {
+  method: "CONNECT",
+  url: "/chat",
+  httpVersion: "2.0",
+  headers: {
+    ":protocol": "websocket",
+    ":scheme": "https",
+    ":authority": "server.example.com",
+    "sec-websocket-protocol": "chat, superchat",
+    "sec-websocket-extensions": "permessage-deflate",
+    "sec-websocket-version": "13",
+    origin: "https://server.example.com"
+  },
+  secure: true
+}
+
+/** One way for a draft to open, with an example. */
+interface Way {
+  readonly opening: Handshake.Opening
+  readonly request: Handshake.Request
+}
+
 const titleCase = (name: string): string =>
   name.replaceAll(/(?:^|-)[a-z]/g, (letter) => letter.toUpperCase()).replace("Websocket", "WebSocket")
 
 const isHeader = (field: string): boolean => !["method", "httpVersion", "url", "key3", "body"].includes(field)
 
-const nameOf = (field: string): string => (isHeader(field) ? `\`${titleCase(field)}\`` : field)
+const nameOf = (field: string): string =>
+  isHeader(field) ? `\`${field.startsWith(":") ? field : titleCase(field)}\`` : field
 
 const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
   const all = [head, ...rows]
@@ -54,8 +78,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 }
 
 /** What really happens to a request in which one field is broken. */
-const outcome = (draft: Handshake.Draft, { field }: Rule): string => {
-  const request = requestFor(draft)
+const outcome = ({ request }: Way, { field }: Rule): string => {
   const broken = isHeader(field)
     ? { ...request, headers: { ...request.headers, [field]: "\u0001" } }
     : { ...request, [field]: "\u0001" }
@@ -65,22 +88,22 @@ const outcome = (draft: Handshake.Draft, { field }: Rule): string => {
   })
 }
 
-const requestTable = (draft: Handshake.Draft): string =>
+const requestTable = (way: Way): string =>
   table(
     ["field", "there", "must be", "stated in", "a broken one is answered with"],
-    rulesOf(draft.requestSchema.ast).map((rule) => [
+    rulesOf(way.opening.requestSchema.ast).map((rule) => [
       nameOf(rule.field),
       rule.required ? "always" : "perhaps",
       rule.rule,
       rule.section,
-      outcome(draft, rule)
+      outcome(way, rule)
     ])
   )
 
-const responseTable = (draft: Handshake.Draft): string =>
+const responseTable = ({ opening }: Way): string =>
   table(
     ["field", "there", "must be", "stated in"],
-    rulesOf(draft.responseSchema.ast).map((rule) => [
+    rulesOf(opening.responseSchema.ast).map((rule) => [
       nameOf(rule.field),
       rule.required ? "always" : "perhaps",
       rule.rule,
@@ -91,8 +114,22 @@ const responseTable = (draft: Handshake.Draft): string =>
 const fence = (bytes: Uint8Array): string =>
   `\`\`\`http\n${Buffer.from(bytes).toString("latin1").replaceAll("\r\n", "\n").trimEnd()}\n\`\`\``
 
-const example = (draft: Handshake.Draft): string => {
-  const request = requestFor(draft)
+const lines = (headers: ReadonlyArray<readonly [string, string]>): string =>
+  headers.map(([name, value]) => `${name.toLowerCase()}: ${value}`).join("\n")
+
+/** Header blocks have no text of their own: written as RFC 8441 §5.1 does. */
+const http2Example = (): string => {
+  const { method, url, headers } = http2Request
+  const { response } = Result.getOrThrow(Handshake.acceptResult(http2Request, { protocols: ["chat"] }))
+  const asked = [[":method", String(method)] as const, [":path", String(url)] as const]
+  const fields = Object.entries(headers).map(([name, value]) => [name, String(value)] as const)
+  return (
+    `\`\`\`http\n${lines([...asked, ...fields])}\n\`\`\`\n\n` +
+    `\`\`\`http\n${lines([[":status", String(response.status)], ...response.headers])}\n\`\`\``
+  )
+}
+
+const example = (draft: Handshake.Draft, request: Handshake.Request): string => {
   const accepted = Result.getOrThrow(
     Handshake.acceptResult(request, { drafts: [draft], protocols: ["sample", "chat"] })
   )
@@ -126,20 +163,35 @@ const overview = table(
   })
 )
 
-const section = (draft: Handshake.Draft): string =>
-  `## ${titles[draft.id]}
+const section = (title: string, way: Way, shown: string): string =>
+  `## ${title}
 
 ### The request
 
-${requestTable(draft)}
+${requestTable(way)}
 
 ### The response
 
-${responseTable(draft)}
+${responseTable(way)}
 
 ### An example
 
-${example(draft)}`
+${shown}`
+
+const sections = Handshake.all.flatMap((draft) => {
+  const request = requestFor(draft)
+  const first = section(titles[draft.id], { opening: draft, request }, example(draft, request))
+  return draft.http2 === undefined
+    ? [first]
+    : [
+        first,
+        section(
+          `RFC 8441, version ${draft.version} over HTTP/2: \`Handshake.${draft.id}.http2\``,
+          { opening: draft.http2, request: http2Request },
+          http2Example()
+        )
+      ]
+})
 
 export const render = (): string => `# Opening handshakes
 
@@ -149,15 +201,16 @@ with a \`reason\`, which knows the HTTP status, the section and a sentence for a
 
 A request is for the draft of its \`Sec-WebSocket-Version\`. Without that header it is for Hixie-76 if it has that draft's
 keys, and otherwise for the first draft of the list, whose schema says what is missing. A draft that isn't in the list
-is answered with 426 and the versions that are. Beyond the schema a server checks the path (404) and the origin (403); a
-client checks the subprotocol and the extensions against those it asked for.
+is answered with 426 and the versions that are; over HTTP/2 with 400, since 426 belongs to HTTP/1.1. Beyond the schema a
+server checks the path (404) and the origin (403); a client checks the subprotocol and the extensions against those it
+asked for.
 
 HyBi-07 and HyBi-08 are draft-ietf-hybi-thewebsocketprotocol-07 and -08, hixie-76 is
 draft-hixie-thewebsocketprotocol-76.
 
 ${overview}
 
-${Handshake.all.map(section).join("\n\n")}
+${sections.join("\n\n")}
 `
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(file, render())

@@ -189,6 +189,7 @@ describe("a Hixie-76 client", () => {
     const question = {
       secure: false,
       host: "example.com",
+      target: "/demo",
       origin: "http://example.com",
       protocols: "sample",
       extensions: undefined

@@ -3,6 +3,7 @@ import { Result } from "effect"
 import * as Extension from "../../Extension.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, safeHeaders } from "./http.ts"
+import { isHttp2, openingOf } from "./http2.ts"
 import { rfc6455 } from "./hybi.ts"
 import type { ClientRequest, Header, Negotiated, RequestOptions, ServerResponse } from "./model.ts"
 import { isAuthority, isOrigin } from "./schema.ts"
@@ -35,7 +36,7 @@ export const request = (
   options: RequestOptions = {}
 ): Result.Result<ClientRequest, Errors.HandshakeError> =>
   Result.gen(function* () {
-    const { draft = rfc6455, extensions = [], protocols = [], requireProtocol = false } = options
+    const { draft = rfc6455, extensions = [], httpVersion = "1.1", protocols = [], requireProtocol = false } = options
     const { auth, authority, ...destination } = yield* Url.parse(url)
     const given = yield* safeHeaders(options.headers ?? [])
     const host = options.host ?? headerValue(given, "host") ?? authority
@@ -45,11 +46,15 @@ export const request = (
     if (extensions.length > 0 && !draft.capabilities.extensions) {
       return yield* Result.fail(Errors.unsupported("extensions", draft.id))
     }
+    if (httpVersion === "2.0" && draft.http2 === undefined) {
+      return yield* Result.fail(Errors.unsupported("opening over HTTP/2", draft.id))
+    }
 
     const offers = extensions.flatMap(({ name, offer }) => offer().map((params) => ({ name, params })))
-    const asked = draft.ask({
+    const asked = openingOf(draft, httpVersion).ask({
       secure: destination.secure,
       host,
+      target: destination.target,
       origin,
       protocols: protocols.length > 0 ? protocols.join(", ") : undefined,
       extensions: offers.length > 0 ? yield* extensionsValue(offers) : undefined
@@ -60,7 +65,8 @@ export const request = (
       headers.push(["Authorization", `Basic ${Buffer.from(credentials).toString("base64")}`])
     }
     headers.push(...given.filter(([name]) => !oursUnlessGiven.has(name.toLowerCase())))
-    return { ...destination, ...asked, draft, method: "GET", headers, protocols, requireProtocol, extensions }
+    const method = httpVersion === "2.0" ? "CONNECT" : "GET"
+    return { ...destination, ...asked, draft, httpVersion, method, headers, protocols, requireProtocol, extensions }
   })
 
 const checkProtocol = (request: ClientRequest, protocol: string | undefined): Errors.HandshakeError | undefined => {
@@ -103,8 +109,13 @@ export const verify = (
   response: ServerResponse
 ): Result.Result<Negotiated, Errors.HandshakeError> =>
   Result.gen(function* () {
-    if (response.status !== 101) return yield* Result.fail(Errors.unexpectedStatus(response.status, response.headers))
-    const answer = yield* Result.mapError(request.draft.confirm(request, response), (fault) =>
+    const { headers, status } = response
+    const http2 = isHttp2(request.httpVersion)
+    if (http2 ? status < 200 || status > 299 : status !== 101) {
+      return yield* Result.fail(Errors.unexpectedStatus(status, http2 ? 200 : 101, headers))
+    }
+    const opening = openingOf(request.draft, request.httpVersion)
+    const answer = yield* Result.mapError(opening.confirm(request, response), (fault) =>
       fault.field === "body" ? Errors.invalidBody(fault) : Errors.invalidHeader(fault)
     )
     const refused = checkProtocol(request, answer.protocol)

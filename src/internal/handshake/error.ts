@@ -24,12 +24,14 @@ interface Base<Tag extends string, Status extends number = number> {
   readonly message: string
 }
 
-/** The request's method is not GET. */
+/** The request's method is not GET, or over HTTP/2 not CONNECT. */
 export interface MethodNotAllowed extends Base<"MethodNotAllowed", 405> {
   readonly method: string
+  /** The method that would do. */
+  readonly allowed: "GET" | "CONNECT"
 }
 
-/** The request's HTTP version is below 1.1. */
+/** The request's HTTP version is none over which a WebSocket opens. */
 export interface UnsupportedHttpVersion extends Base<"UnsupportedHttpVersion", 400> {
   readonly httpVersion: string
 }
@@ -45,8 +47,11 @@ export interface UpgradeRequired extends Base<"UpgradeRequired", 426> {
   readonly supported: ReadonlyArray<number>
 }
 
-/** The request is for a version, or a draft without a version, that is not spoken here. */
-export interface UnsupportedVersion extends Base<"UnsupportedVersion", 426> {
+/**
+ * The request is for a version, or a draft without a version, that is not spoken here. Over HTTP/2 the status is 400: 426
+ * demands an `Upgrade` field, which HTTP/2 has no place for.
+ */
+export interface UnsupportedVersion extends Base<"UnsupportedVersion", 400 | 426> {
   /** What the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
   readonly version: string
   /** The versions that are spoken. */
@@ -107,7 +112,7 @@ export interface TooManyConnections extends Base<"TooManyConnections", 503> {
 /** The server is shutting down. */
 export interface ShuttingDown extends Base<"ShuttingDown", 503> {}
 
-/** The server's answer is not 101. */
+/** The server's answer is not 101, or over HTTP/2 none of 200 to 299. */
 export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
   readonly headers: HeaderFields
 }
@@ -133,7 +138,7 @@ export interface UnsafeHeader extends Base<"UnsafeHeader", 500> {
   readonly header: string
 }
 
-/** What was asked for is not something that the draft can say. */
+/** What was asked for is not something that the draft, or the other side, can do. */
 export interface Unsupported extends Base<"Unsupported", 501> {
   readonly feature: string
 }
@@ -176,15 +181,22 @@ export const invalidHeader = ({ field, rule, section }: Fault): HandshakeError =
 export const invalidBody = ({ rule, section }: Fault): HandshakeError =>
   fail({ _tag: "InvalidBody", status: 400, section, message: `the bytes after the head must be ${rule}` })
 
-export const methodNotAllowed = (method: string, section: string): HandshakeError =>
-  fail({ _tag: "MethodNotAllowed", status: 405, section, message: `the method is ${method}, not GET`, method })
+export const methodNotAllowed = (method: string, allowed: "GET" | "CONNECT", section: string): HandshakeError =>
+  fail({
+    _tag: "MethodNotAllowed",
+    status: 405,
+    section,
+    message: `the method is ${method}, not ${allowed}`,
+    method,
+    allowed
+  })
 
 export const unsupportedHttpVersion = (httpVersion: string, section: string): HandshakeError =>
   fail({
     _tag: "UnsupportedHttpVersion",
     status: 400,
     section,
-    message: `HTTP ${httpVersion} has no upgrade to WebSocket`,
+    message: `HTTP ${httpVersion} has no way to open a WebSocket`,
     httpVersion
   })
 
@@ -201,10 +213,14 @@ export const upgradeRequired = ({ field, rule, section }: Fault, supported: Read
     supported
   })
 
-export const unsupportedVersion = (version: string, supported: ReadonlyArray<number>): HandshakeError =>
+export const unsupportedVersion = (
+  version: string,
+  supported: ReadonlyArray<number>,
+  status: UnsupportedVersion["status"]
+): HandshakeError =>
   fail({
     _tag: "UnsupportedVersion",
-    status: 426,
+    status,
     section: "RFC 6455 §4.4",
     message: `version ${version} is not spoken here`,
     version,
@@ -278,12 +294,12 @@ export const tooManyConnections = (limit: number, retryAfter?: number): Handshak
 export const shuttingDown = (): HandshakeError =>
   fail({ _tag: "ShuttingDown", status: 503, section: "RFC 9110 §15.6.4", message: "the server is shutting down" })
 
-export const unexpectedStatus = (status: number, headers: HeaderFields): HandshakeError =>
+export const unexpectedStatus = (status: number, expected: number, headers: HeaderFields): HandshakeError =>
   fail({
     _tag: "UnexpectedStatus",
     status,
-    section: "RFC 6455 §4.1",
-    message: `the server answered ${status} where 101 opens the connection`,
+    section: expected === 101 ? "RFC 6455 §4.1" : "RFC 8441 §5",
+    message: `the server answered ${status} where ${expected} opens the connection`,
     headers
   })
 
@@ -304,6 +320,20 @@ export const invalidUrl = (url: string, message: string): HandshakeError =>
 
 export const unsafeHeader = (header: string, message: string): HandshakeError =>
   fail({ _tag: "UnsafeHeader", status: 500, section: "RFC 9110 §5.5", message: `header ${header}: ${message}`, header })
+
+/** The request is an extended CONNECT for another protocol than WebSocket. */
+export const otherProtocol = (protocol: string): HandshakeError =>
+  fail({
+    _tag: "Unsupported",
+    status: 501,
+    section: "RFC 8441 §4",
+    message: `the request is for the protocol ${protocol}, not for websocket`,
+    feature: protocol
+  })
+
+/** The server doesn't let a WebSocket open over HTTP/2. */
+export const noHttp2 = (feature: string, section: string): HandshakeError =>
+  fail({ _tag: "Unsupported", status: 501, section, message: `the server has no ${feature}`, feature })
 
 export const unsupported = (feature: string, draft: string): HandshakeError =>
   fail({ _tag: "Unsupported", status: 501, section: draft, message: `${draft} has no ${feature}`, feature })

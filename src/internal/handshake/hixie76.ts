@@ -120,6 +120,7 @@ const shuffle = <A>(values: ReadonlyArray<A>): ReadonlyArray<A> =>
 export const hixie76: Draft = {
   id: "hixie-76",
   version: undefined,
+  http2: undefined,
   requestSchema,
   responseSchema,
   capabilities: codec.capabilities,

@@ -1,4 +1,4 @@
-/** The little of HTTP/1.1 that a handshake writes. */
+/** The little of HTTP that a handshake writes. */
 import { Result } from "effect"
 import * as Extension from "../../Extension.ts"
 import { type HandshakeError, unsafeHeader } from "./error.ts"
@@ -40,6 +40,26 @@ export const encodeRequest = (request: {
   readonly headers: ReadonlyArray<Header>
   readonly body: Uint8Array | undefined
 }): Uint8Array => encodeHead(`${request.method} ${request.target} HTTP/1.1`, request.headers, request.body)
+
+/** What speaks of one connection of HTTP/1.1, and must not stand in a message of HTTP/2: RFC 9113 §8.2.2. */
+const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|http2-settings)$/
+
+/**
+ * Header fields as `node:http2` takes them: with lower-case names, none of those that speak of the connection, and what
+ * stands several times joined, but for `set-cookie` (RFC 9110 §5.3).
+ */
+export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
+  const fields: Record<string, string | Array<string>> = {}
+  for (const [written, value] of headers) {
+    const name = written.toLowerCase()
+    const before = fields[name]
+    if (ofConnection.test(name)) continue
+    if (before === undefined) fields[name] = name === "set-cookie" ? [value] : value
+    else if (typeof before !== "string") before.push(value)
+    else fields[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`
+  }
+  return fields
+}
 
 /** The value of the first field with a lower-case name. */
 export const headerValue = (headers: ReadonlyArray<Header>, name: string): string | undefined =>

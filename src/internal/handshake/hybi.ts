@@ -2,6 +2,7 @@
 import { Result, Schema } from "effect"
 import { hybi as codec } from "../hybi.ts"
 import { acceptFor, makeKey } from "./acceptKey.ts"
+import { http2 } from "./http2.ts"
 import type { Draft, Header } from "./model.ts"
 import * as Fields from "./schema.ts"
 import { decoder, must } from "./schema.ts"
@@ -54,6 +55,7 @@ const draft = (options: {
   readonly originHeader: string
   /** Where the draft states what a client checks. */
   readonly section: string
+  readonly http2: Draft["http2"]
 }): Draft => {
   const response = responseSchema(options.section)
   const decodeRequest = decoder(options.requestSchema)
@@ -61,6 +63,7 @@ const draft = (options: {
   return {
     id: options.id,
     version: options.version,
+    http2: options.http2,
     requestSchema: options.requestSchema,
     responseSchema: response,
     capabilities: codec.capabilities,
@@ -113,19 +116,21 @@ const draft = (options: {
   }
 }
 
-const origin = (section: string) => must("visible ASCII characters", section)(Schema.optional(Fields.origin))
-
 /** RFC 6455, version 13: the standard, and what HyBi-13 to HyBi-17 were. */
 export const rfc6455 = draft({
   id: "rfc6455",
   version: 13,
-  requestSchema: requestSchema("13", "RFC 6455 §4.2.1", { origin: origin("RFC 6455 §4.2.1") }),
+  requestSchema: requestSchema("13", "RFC 6455 §4.2.1", { origin: Fields.originOf("RFC 6455 §4.2.1") }),
   originHeader: "Origin",
-  section: "RFC 6455 §4.1"
+  section: "RFC 6455 §4.1",
+  http2
 })
 
 /** Below version 13 the origin has a header of its own; some clients of the time sent `Origin` already. */
-const eitherOrigin = (section: string) => ({ "sec-websocket-origin": origin(section), origin: origin(section) })
+const eitherOrigin = (section: string) => ({
+  "sec-websocket-origin": Fields.originOf(section),
+  origin: Fields.originOf(section)
+})
 
 /** HyBi-08 to HyBi-12: version 8. */
 export const hybi08 = draft({
@@ -133,7 +138,8 @@ export const hybi08 = draft({
   version: 8,
   requestSchema: requestSchema("8", "HyBi-08 §5.2.1", eitherOrigin("HyBi-08 §5.2.1")),
   originHeader: "Sec-WebSocket-Origin",
-  section: "HyBi-08 §5.1"
+  section: "HyBi-08 §5.1",
+  http2: undefined
 })
 
 /** HyBi-07: version 7. */
@@ -142,5 +148,6 @@ export const hybi07 = draft({
   version: 7,
   requestSchema: requestSchema("7", "HyBi-07 §5.2.1", eitherOrigin("HyBi-07 §5.2.1")),
   originHeader: "Sec-WebSocket-Origin",
-  section: "HyBi-07 §5.1"
+  section: "HyBi-07 §5.1",
+  http2: undefined
 })

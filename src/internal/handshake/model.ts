@@ -4,7 +4,7 @@ import type { Extension, Negotiated as NegotiatedExtension } from "../../Extensi
 import type { Capabilities, Codec } from "../codec.ts"
 import type { Fault } from "./error.ts"
 
-/** Header fields by lower-case name, as `node:http` gives them. */
+/** Header fields by lower-case name, as `node:http` and `node:http2` give them: over HTTP/2 with `:authority` and the like. */
 export interface HeaderFields {
   readonly [name: string]: string | ReadonlyArray<string> | undefined
 }
@@ -20,7 +20,7 @@ export interface Request {
   readonly method?: string | undefined
   /** The request target: a path with its query, or an absolute URL. */
   readonly url?: string | undefined
-  /** Such as `1.1`, which an absent one counts as. */
+  /** Such as `1.1`, which an absent one counts as; `2.0` for HTTP/2. */
   readonly httpVersion?: string | undefined
   readonly headers: HeaderFields
   /** Whether the request came over TLS. Default `false`. */
@@ -93,6 +93,8 @@ export interface AcceptOptions {
 
 /** How a client asks. */
 export interface RequestOptions {
+  /** Over which HTTP. Default `1.1`; `2.0` asks as RFC 8441 says, which no draft but RFC 6455 can. */
+  readonly httpVersion?: ClientRequest["httpVersion"] | undefined
   /** Default: RFC 6455, version 13. */
   readonly draft?: Draft | undefined
   /** Subprotocols, the preferred first. */
@@ -124,13 +126,19 @@ export interface ClientRequest {
   readonly port: number
   /** The Unix socket to connect to, in place of host and port. */
   readonly socketPath: string | undefined
-  readonly method: "GET"
+  readonly httpVersion: "1.1" | "2.0"
+  /** `CONNECT` over HTTP/2. */
+  readonly method: "GET" | "CONNECT"
   /** The request target: the path and the query. */
   readonly target: string
+  /** Over HTTP/2 with the pseudo-header fields, `:method` and the like. */
   readonly headers: ReadonlyArray<Header>
   /** Hixie-76: the eight bytes after the head. */
   readonly body: Uint8Array | undefined
-  /** What the server must answer: the value of `Sec-WebSocket-Accept`; for Hixie-76 the body, one character a byte. */
+  /**
+   * What the server must answer: the value of `Sec-WebSocket-Accept`; for Hixie-76 the body, one character a byte. Empty
+   * over HTTP/2, which knows no challenge.
+   */
   readonly expected: string
   readonly protocols: ReadonlyArray<string>
   readonly requireProtocol: boolean
@@ -155,6 +163,8 @@ export interface ValidRequest {
 export interface Question {
   readonly secure: boolean
   readonly host: string
+  /** The path and the query. */
+  readonly target: string
   readonly origin: string | undefined
   /** The value of `Sec-WebSocket-Protocol`. */
   readonly protocols: string | undefined
@@ -170,28 +180,34 @@ export interface ValidResponse {
   readonly extensions: string | undefined
 }
 
+/** How a draft opens a connection over one version of HTTP. */
+export interface Opening {
+  /** What a request must be. */
+  readonly requestSchema: Schema.Codec<unknown, unknown>
+  /** What a response that opens the connection must be, as far as it does not depend on the request. */
+  readonly responseSchema: Schema.Codec<unknown, unknown>
+  /** Server: validates a request. */
+  readonly validate: (request: Request) => Result.Result<ValidRequest, Fault>
+  /** Client: the header fields and the body of a request, with a fresh challenge, and the answer that it expects. */
+  readonly ask: (question: Question) => Pick<ClientRequest, "headers" | "body" | "expected">
+  /** Client: validates a response that opens the connection. */
+  readonly confirm: (request: ClientRequest, response: ServerResponse) => Result.Result<ValidResponse, Fault>
+}
+
 /**
  * A version of the protocol, as a value: its schemas, its wire format, and what it can say. A server speaks the drafts
- * in its list, so that adding a draft is adding a value.
+ * in its list, so that adding a draft is adding a value. Its own opening is that over HTTP/1.1.
  */
-export interface Draft {
+export interface Draft extends Opening {
   readonly id: "rfc6455" | "hybi-08" | "hybi-07" | "hixie-76"
   /** The value of `Sec-WebSocket-Version`; Hixie-76 has none. */
   readonly version: 13 | 8 | 7 | undefined
-  /** What a request must be. */
-  readonly requestSchema: Schema.Codec<unknown, unknown>
-  /** What a response with status 101 must be, as far as it does not depend on the request. */
-  readonly responseSchema: Schema.Codec<unknown, unknown>
+  /** How it opens over HTTP/2: RFC 8441. Absent where it has no way to. */
+  readonly http2: Opening | undefined
   /** What can be said once the connection is open. */
   readonly capabilities: Capabilities
   /** Frames to bytes and back. */
   readonly codec: Codec
   /** The bytes of the handshake that follow the head: none, but for Hixie-76 8 of the request, 16 of the response. */
   readonly bodyLength: { readonly request: number; readonly response: number }
-  /** Server: validates a request. */
-  readonly validate: (request: Request) => Result.Result<ValidRequest, Fault>
-  /** Client: the header fields and the body of a request, with a fresh challenge, and the answer that it expects. */
-  readonly ask: (question: Question) => Pick<ClientRequest, "headers" | "body" | "expected">
-  /** Client: validates a response with status 101. */
-  readonly confirm: (request: ClientRequest, response: ServerResponse) => Result.Result<ValidResponse, Fault>
 }

@@ -84,6 +84,12 @@ export const must =
   <S extends Schema.Top>(schema: S): S["Rebuild"] =>
     schema.pipe(Schema.annotateKey({ description: rule, section }))
 
+/** A path, perhaps with a query. */
+export const path = text(/^\/[\x21-\x7e\x80-\xff]*$/)
+
+/** The origin that a client names, if it does. */
+export const originOf = (section: string) => must("visible ASCII characters", section)(Schema.optional(origin))
+
 /** The first line of a request. */
 export const requestLine = (section: string) => ({
   method: must("GET", section)(Schema.Literal("GET")),

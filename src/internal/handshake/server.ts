@@ -4,6 +4,7 @@ import * as Extension from "../../Extension.ts"
 import { defaults } from "./drafts.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, originForm, reasonPhrase, safeHeaders } from "./http.ts"
+import { isHttp2, openingOf } from "./http2.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput, Request, Response, ValidRequest } from "./model.ts"
 import { isAllowed } from "./origin.ts"
 import { splitList } from "./schema.ts"
@@ -13,13 +14,16 @@ const versionsOf = (drafts: ReadonlyArray<Draft>): ReadonlyArray<number> =>
 
 /**
  * The draft that a request is for: that of its version; Hixie-76 when it has that draft's keys instead. A request that
- * shows neither goes to the first draft, whose schema then says what is missing.
+ * shows neither goes to the first draft, whose schema then says what is missing. Over HTTP/2 only drafts count that open
+ * there.
  */
 export const selectDraft = (
   request: Request,
-  drafts: ReadonlyArray<Draft> = defaults
+  spoken: ReadonlyArray<Draft> = defaults
 ): Result.Result<Draft, Errors.HandshakeError> => {
   const { headers } = request
+  const http2 = isHttp2(request.httpVersion)
+  const drafts = http2 ? spoken.filter((draft) => draft.http2 !== undefined) : spoken
   const version = headers["sec-websocket-version"]
   const isHixie = headers["sec-websocket-key1"] !== undefined || headers["sec-websocket-key2"] !== undefined
   const found =
@@ -29,20 +33,32 @@ export const selectDraft = (
         ? drafts.find((draft) => draft.version === undefined)
         : drafts[0]
   return found === undefined
-    ? Result.fail(Errors.unsupportedVersion(String(version ?? (isHixie ? "hixie-76" : "(none)")), versionsOf(drafts)))
+    ? Result.fail(
+        Errors.unsupportedVersion(
+          String(version ?? (isHixie ? "hixie-76" : "(none)")),
+          versionsOf(drafts),
+          http2 ? 400 : 426
+        )
+      )
     : Result.succeed(found)
 }
 
 const explain = (fault: Errors.Fault, request: Request, drafts: ReadonlyArray<Draft>): Errors.HandshakeError => {
   switch (fault.field) {
     case "method":
-      return Errors.methodNotAllowed(String(request.method), fault.section)
+      return Errors.methodNotAllowed(
+        String(request.method),
+        isHttp2(request.httpVersion) ? "CONNECT" : "GET",
+        fault.section
+      )
     case "httpVersion":
       return Errors.unsupportedHttpVersion(String(request.httpVersion), fault.section)
     case "url":
       return Errors.invalidTarget(fault)
     case "key3":
       return Errors.invalidBody(fault)
+    case ":protocol":
+      return Errors.otherProtocol(String(request.headers[":protocol"]))
     case "upgrade":
     case "connection":
       return Errors.upgradeRequired(fault, versionsOf(drafts))
@@ -112,7 +128,7 @@ export const accept = (
   const selected = selectDraft(request, drafts)
   if (Result.isFailure(selected)) return Result.fail(selected.failure)
   const draft = selected.success
-  const validated = draft.validate(request)
+  const validated = openingOf(draft, request.httpVersion).validate(request)
   if (Result.isFailure(validated)) return Result.fail(explain(validated.failure, request, drafts))
   const valid = validated.success
   const refused = checkAccess(valid, request, options)
@@ -174,7 +190,7 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
 const headersFor = (reason: Errors.Reason): ReadonlyArray<Header> => {
   switch (reason._tag) {
     case "MethodNotAllowed":
-      return [["Allow", "GET"]]
+      return [["Allow", reason.allowed]]
     case "UpgradeRequired":
     case "UnsupportedVersion": {
       const upgrade: Header = ["Upgrade", "websocket"]
