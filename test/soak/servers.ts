@@ -1,9 +1,10 @@
-// The servers that a soak can be run against: those of this library, and that of `ws`.
+// The servers that a soak can be run against, all of which echo: those of this library, and that of `ws`.
 import { Effect, Exit, Scope, Stream } from "effect"
 import { once } from "node:events"
 import { WebSocketServer as PeerServer } from "ws"
 import * as Server from "../../src/Server.ts"
 import { WebSocketServer as OurServer } from "../../src/ws/index.ts"
+import { Server as LegacyServer } from "../../src/ws/legacy/index.ts"
 
 export interface Running {
   readonly port: number
@@ -28,6 +29,9 @@ const effect = async (): Promise<Running> => {
   return { port: server.address.port, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }
 
+const portOf = (address: unknown): number =>
+  typeof address === "object" && address !== null && "port" in address ? Number(address.port) : 0
+
 const callbacks = async (Listener: typeof PeerServer): Promise<Running> => {
   const server = new Listener({
     host: "127.0.0.1",
@@ -39,15 +43,32 @@ const callbacks = async (Listener: typeof PeerServer): Promise<Running> => {
     socket.on("message", (data, isBinary) => socket.send(data, { binary: isBinary }))
   })
   await once(server, "listening")
-  const address = server.address()
   return {
-    port: typeof address === "object" && address !== null ? address.port : 0,
+    port: portOf(server.address()),
     stop: () => new Promise((resolve) => server.close(() => resolve()))
+  }
+}
+
+const legacy = async (): Promise<Running> => {
+  const server = new LegacyServer({ host: "127.0.0.1", port: 0 })
+  server.on("connection", (socket) => {
+    socket.on("error", () => {})
+    socket.on("message", (data, flags) => socket.send(data, { binary: flags.binary === true }))
+  })
+  await once(server, "listening")
+  const http = server._server
+  return {
+    port: portOf(http?.address()),
+    stop: () => {
+      server.close()
+      return Promise.resolve()
+    }
   }
 }
 
 export const servers: { readonly [name: string]: () => Promise<Running> } = {
   effect,
   face: () => callbacks(OurServer as unknown as typeof PeerServer),
+  legacy,
   ws: () => callbacks(PeerServer)
 }
