@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import { Encodings } from "./encodings.ts"
 import type { Message } from "./inbox.ts"
 import { LiveSocket } from "./live.ts"
 import type { Socket } from "./model.ts"
@@ -17,9 +18,6 @@ export interface BroadcastOptions {
   readonly slow?: SlowPolicy | undefined
 }
 
-/** The frames of the messages for each kind of connection among the receivers. */
-type Encodings = Map<string, ReadonlyArray<Uint8Array> | undefined>
-
 /**
  * Sends the same message, or several in one write, to many sockets. It is encoded and compressed once for all
  * connections on which it is the same bytes. Succeeds with the number of sockets that took it; those that are closed, or
@@ -34,7 +32,7 @@ export const broadcast = (
     const all: ReadonlyArray<Message> =
       typeof messages === "string" || messages instanceof Uint8Array ? [messages] : messages
     const slow = options?.slow ?? "wait"
-    const encodings: Encodings = new Map()
+    const encodings = new Encodings(all)
     const pending: Array<Effect.Effect<unknown>> = []
     let taken = 0
     for (const socket of sockets) {
@@ -48,7 +46,7 @@ export const broadcast = (
         if (slow === "close") socket.beginClose(1013, "")
         continue
       }
-      const sent = socket.sendShared(all, encodings)
+      const sent = socket.sendShared(encodings)
       if (sent === undefined) continue
       taken++
       if (sent !== Effect.void && slow === "wait") pending.push(settled(sent))

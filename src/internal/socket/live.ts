@@ -11,6 +11,7 @@ import { Opcode } from "../opcode.ts"
 import type { Timers } from "../timers.ts"
 import type { Transport } from "../transport.ts"
 import * as Violation from "../violation.ts"
+import type { Encodings } from "./encodings.ts"
 import { SocketError, type Unsupported } from "./error.ts"
 import { Inbox, type Message } from "./inbox.ts"
 import type { Socket } from "./model.ts"
@@ -62,6 +63,7 @@ export class LiveSocket<
   /** A message is being sent in fragments; other senders wait in `turn`. */
   private fragmenting = false
   private turn: Array<() => void> | undefined = undefined
+  private leaving: Array<() => void> | undefined = undefined
 
   constructor(options: LiveOptions<Context, Opening>) {
     const { draft, settings } = options
@@ -180,25 +182,35 @@ export class LiveSocket<
   }
 
   /**
-   * Sends messages of which other sockets get the same bytes: `encodings` holds what was encoded so far, by what the
-   * connections have in common. Answers what to wait for, or `undefined` when the draft can't say them.
+   * Sends messages of which other sockets get the same bytes. Answers what to wait for, or `undefined` when the draft can't
+   * say them.
    */
-  sendShared(
-    messages: ReadonlyArray<Message>,
-    encodings: Map<string, ReadonlyArray<Uint8Array> | undefined>
-  ): Effect.Effect<void, SocketError> | undefined {
+  sendShared(encodings: Encodings): Effect.Effect<void, SocketError> | undefined {
     const { connection } = this
     const { shareKey } = connection
-    if (!this.draft.capabilities.binary && messages.some((message) => typeof message !== "string")) return undefined
-    if (shareKey === undefined || this.fragmenting) return this.pushAll(messages)
-    let frames = encodings.get(shareKey)
-    if (frames === undefined && !encodings.has(shareKey)) {
-      frames = allDefined(messages.map((message) => connection.encode(message)))
-      encodings.set(shareKey, frames)
-    }
-    if (frames === undefined) return this.pushAll(messages)
-    for (const frame of frames) connection.sendEncoded(frame)
+    if (encodings.needsBinary && !this.draft.capabilities.binary) return undefined
+    if (shareKey === undefined || this.fragmenting) return this.pushAll(encodings.messages)
+    const bytes = encodings.for(connection, shareKey)
+    if (bytes === undefined) return this.pushAll(encodings.messages)
+    connection.sendEncoded(bytes)
     return connection.full ? this.drained : Effect.void
+  }
+
+  /** Whether a message can be sent now: none is under way in fragments, and there is room. */
+  get isReady(): boolean {
+    return !this.fragmenting && !this.connection.full
+  }
+
+  /** Runs `task` once, when it may be ready again, or will never be. */
+  whenReady(task: () => void): void {
+    if (this.fragmenting && this.connection.closedAs === undefined) (this.turn ??= []).push(task)
+    else this.connection.whenDrained(task)
+  }
+
+  /** Runs `task` once, when the connection is closing from this side, or is gone. */
+  whenLeaving(task: () => void): void {
+    if (this.connection.isOpen) (this.leaving ??= []).push(task)
+    else task()
   }
 
   get ping(): Socket["ping"] {
@@ -254,6 +266,13 @@ export class LiveSocket<
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
     // What nobody reads must not keep the peer's close frame from arriving.
     this.connection.resume()
+    this.leave()
+  }
+
+  private leave(): void {
+    const { leaving } = this
+    this.leaving = undefined
+    if (leaving !== undefined) for (const task of leaving) task()
   }
 
   // What the inbox tells
@@ -272,6 +291,7 @@ export class LiveSocket<
     this.pings = this.turn = undefined
     if (pings !== undefined) for (const ping of pings) ping.settle(Effect.fail(this.closedError()))
     if (turn !== undefined) for (const next of turn) next()
+    this.leave()
     this.onGone?.()
     if (this.whenClosed !== undefined) Deferred.doneUnsafe(this.whenClosed, Exit.succeed(closed))
   }
@@ -433,11 +453,6 @@ export class LiveSocket<
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 
 const nothing = new Uint8Array(0)
-
-const allDefined = <A>(all: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefined => {
-  const defined = all.filter((one) => one !== undefined)
-  return defined.length === all.length ? defined : undefined
-}
 
 export const alreadyReading = new SocketError({
   reason: {

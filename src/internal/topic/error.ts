@@ -1,0 +1,79 @@
+import { Data } from "effect"
+
+/** A topic name or a filter breaks the grammar, or is too long. */
+export interface InvalidTopic {
+  readonly _tag: "InvalidTopic"
+  readonly message: string
+  /** What was given, its first 64 characters. */
+  readonly topic: string
+}
+
+/** The socket has as many subscriptions as one socket may have. */
+export interface TooManySubscriptions {
+  readonly _tag: "TooManySubscriptions"
+  readonly message: string
+  readonly limit: number
+}
+
+/** As many different filters have subscribers as may have at once. */
+export interface TooManyFilters {
+  readonly _tag: "TooManyFilters"
+  readonly message: string
+  readonly limit: number
+}
+
+/** The message is longer than topics take. Nobody got it. */
+export interface MessageTooLarge {
+  readonly _tag: "MessageTooLarge"
+  readonly message: string
+  /** In bytes. */
+  readonly size: number
+  /** In bytes. */
+  readonly limit: number
+}
+
+/** The broker can't be reached, or the connection to it was lost. */
+export interface BrokerUnavailable {
+  readonly _tag: "BrokerUnavailable"
+  readonly message: string
+  /**
+   * What became of what was to be published: `"not sent"` may be published again; `"unknown"` was under way when the
+   * connection was lost, and nobody knows whether the broker has it.
+   */
+  readonly outcome: "not sent" | "unknown"
+  readonly cause: unknown
+}
+
+/** The broker answered with an error: no permission, no such command, out of memory. */
+export interface BrokerRefused {
+  readonly _tag: "BrokerRefused"
+  readonly message: string
+  readonly cause: unknown
+}
+
+export type TopicErrorReason =
+  | InvalidTopic
+  | TooManySubscriptions
+  | TooManyFilters
+  | MessageTooLarge
+  | BrokerUnavailable
+  | BrokerRefused
+
+/** A subscription or a message can't be had or sent. */
+export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+const text = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+/** The broker is away. */
+export const unavailable = (broker: string, outcome: BrokerUnavailable["outcome"], cause: unknown): TopicError =>
+  new TopicError({
+    reason: { _tag: "BrokerUnavailable", message: `${broker} is not available: ${text(cause)}`, outcome, cause }
+  })
+
+/** The broker said no. */
+export const refused = (broker: string, cause: unknown): TopicError =>
+  new TopicError({ reason: { _tag: "BrokerRefused", message: `${broker} refused: ${text(cause)}`, cause } })

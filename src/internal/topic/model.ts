@@ -1,0 +1,119 @@
+import type { Effect, Scope, Stream } from "effect"
+import type { SlowPolicy as BroadcastPolicy } from "../socket/broadcast.ts"
+import type { Message } from "../socket/inbox.ts"
+import type { Socket } from "../socket/model.ts"
+import type { TopicError } from "./error.ts"
+
+/** A message, and the name that it was published on. */
+export interface Published {
+  readonly topic: string
+  readonly message: Message
+}
+
+/** A message that arrived. */
+export interface Delivered extends Published {
+  readonly _tag: "Message"
+}
+
+/**
+ * Messages are missing here, between those delivered before and after. `cause` says why: the connection to the broker was
+ * lost and is back, the broker had forgotten them when it was, or this subscriber didn't keep up.
+ */
+export interface Gap {
+  readonly _tag: "Gap"
+  /** The filter of the subscription. */
+  readonly filter: string
+  readonly cause: "disconnected" | "forgotten" | "slow"
+  /** How many are missing; `undefined` when nobody knows, and it may be none. */
+  readonly missed: number | undefined
+}
+
+export type Delivery = Delivered | Gap
+
+/**
+ * What carries messages between processes. Implement it to use a broker for which there is no layer.
+ *
+ * It has to keep the order in which one process published on one name, deliver nothing twice, and say where something is
+ * missing.
+ */
+export interface BrokerService {
+  /**
+   * Gives messages to the subscribers of every process, this one included. Done when the broker has them. Names are valid.
+   * What failed is not published later: a failure says whether it can have been.
+   */
+  readonly publish: (messages: ReadonlyArray<Published>) => Effect.Effect<void, TopicError>
+  /**
+   * Has everything that is published on names of a valid filter delivered, until the scope ends. Done when nothing that is
+   * published from now on is missed unsaid: while the broker is away that is at once, and a gap follows when it is back. A
+   * filter is subscribed to once at a time.
+   */
+  readonly subscribe: (
+    filter: string,
+    deliver: (delivery: Delivery) => void
+  ) => Effect.Effect<void, TopicError, Scope.Scope>
+}
+
+/**
+ * What becomes of a subscriber that doesn't keep up: more than `queueSize` waits for it. As in `Socket.broadcast`: `"wait"`
+ * makes publishers of this process wait, and closes with 1013 when sixteen times as much waits all the same, since
+ * publishers elsewhere don't; `"drop"` has it miss the new message, `"close"` closes it with 1013. `"dropOldest"` has it
+ * miss those that waited longest.
+ */
+export type SlowPolicy = BroadcastPolicy | "dropOldest"
+
+/** One subscription. */
+export interface SubscribeOptions {
+  /** Default: that of the topics. */
+  readonly slow?: SlowPolicy | undefined
+}
+
+export interface Options extends SubscribeOptions {
+  /** Default `"close"`. */
+  readonly slow?: SlowPolicy | undefined
+  /** Bytes that may wait for a subscriber beyond its socket's `writeBufferSize`. Default 256 KiB. */
+  readonly queueSize?: number | undefined
+  /** Longest message in bytes. Default 1 MiB. */
+  readonly maxMessageSize?: number | undefined
+  /** Most filters that one socket may be subscribed to. Default 1000. */
+  readonly maxSubscriptions?: number | undefined
+  /** Most different filters with subscribers in this process. Default 100 000. */
+  readonly maxFilters?: number | undefined
+  /**
+   * What a subscribed socket is sent where messages are missing, so that its peer can ask for the state anew. Default:
+   * nothing.
+   */
+  readonly gapMessage?: ((gap: Gap) => Message | undefined) | undefined
+}
+
+/** Publish and subscribe. */
+export interface TopicsService {
+  /**
+   * Sends a message to the subscribers of a name. In memory it is done when it was given to each subscriber's connection,
+   * or, for those with the policy `"wait"`, when there is room. Across processes it is done when the broker has it.
+   */
+  readonly publish: (topic: string, message: Message) => Effect.Effect<void, TopicError>
+  /** Publishes several messages at once: one request to a broker. */
+  readonly publishAll: (messages: ReadonlyArray<Published>) => Effect.Effect<void, TopicError>
+  /**
+   * Has a socket sent what is published on a name, or on all names of a filter, until the scope ends or the socket closes. A
+   * socket gets a message once for each of its filters that stands for the name, however often it was subscribed to that filter.
+   */
+  readonly subscribe: (
+    socket: Socket,
+    filter: string,
+    options?: SubscribeOptions
+  ) => Effect.Effect<void, TopicError, Scope.Scope>
+  /** `subscribe` until `leave`, or until the socket closes. */
+  readonly join: (socket: Socket, filter: string, options?: SubscribeOptions) => Effect.Effect<void, TopicError>
+  /** Takes back `join`. Does nothing when the socket hasn't joined. */
+  readonly leave: (socket: Socket, filter: string) => Effect.Effect<void>
+  /**
+   * What is published on a name or on all names of a filter, for the program itself. A reader that is more than 1024
+   * messages behind misses the newest, and a gap says how many.
+   */
+  readonly listen: (filter: string) => Stream.Stream<Delivery, TopicError>
+  /** How many sockets of this process are subscribed to exactly this filter. */
+  readonly subscribers: (filter: string) => Effect.Effect<number>
+  /** The filters that sockets of this process are subscribed to. */
+  readonly filters: Effect.Effect<ReadonlyArray<string>>
+}

@@ -1,0 +1,307 @@
+import { type Context, Effect, type Scope, Stream } from "effect"
+import { Encodings } from "../socket/encodings.ts"
+import type { Message } from "../socket/inbox.ts"
+import type { Socket } from "../socket/model.ts"
+import { TopicError, type TopicErrorReason } from "./error.ts"
+import { Filters } from "./filters.ts"
+import { Group } from "./group.ts"
+import { gaps, missed, overruns } from "./metrics.ts"
+import type {
+  BrokerService,
+  Delivery,
+  Options,
+  Published,
+  SlowPolicy,
+  SubscribeOptions,
+  TopicsService
+} from "./model.ts"
+import { filterViolation, nameViolation } from "./name.ts"
+import { outletOf } from "./outlet.ts"
+import { Reader } from "./reader.ts"
+import { Source } from "./source.ts"
+import { type Shared, Subscriber, Subscription } from "./subscriber.ts"
+
+export const defaults = {
+  queueSize: 256 * 1024,
+  maxMessageSize: 1024 * 1024,
+  maxSubscriptions: 1000,
+  maxFilters: 100_000
+} as const
+
+/** The topics of this process: in memory, or over a broker. */
+export class Topics implements TopicsService {
+  private readonly broker: BrokerService | undefined
+  private readonly context: Context.Context<never>
+  private readonly slow: SlowPolicy
+  private readonly maxMessageSize: number
+  private readonly maxSubscriptions: number
+  private readonly maxFilters: number
+  private readonly shared: Shared
+  private readonly groups = new Filters()
+  private readonly sources = new Map<Group, Source>()
+  private readonly subscribersOf = new Map<Socket, Subscriber>()
+
+  constructor(broker: BrokerService | undefined, options: Options, context: Context.Context<never>) {
+    this.broker = broker
+    this.context = context
+    this.slow = options.slow ?? "close"
+    this.maxMessageSize = options.maxMessageSize ?? defaults.maxMessageSize
+    this.maxSubscriptions = options.maxSubscriptions ?? defaults.maxSubscriptions
+    this.maxFilters = options.maxFilters ?? defaults.maxFilters
+    this.shared = {
+      queueSize: options.queueSize ?? defaults.queueSize,
+      gapMessage: options.gapMessage,
+      onMissed: (count) => missed.updateUnsafe(count, context),
+      onOverrun: () => overruns.updateUnsafe(1, context)
+    }
+  }
+
+  // Publishing
+
+  readonly publish: TopicsService["publish"] = (topic, message) =>
+    Effect.suspend(() => {
+      const reason = this.violation(topic, message)
+      return reason === undefined ? this.publishValid([{ topic, message }]) : fail(reason)
+    })
+
+  readonly publishAll: TopicsService["publishAll"] = (messages) =>
+    Effect.suspend(() => {
+      for (const { message, topic } of messages) {
+        const reason = this.violation(topic, message)
+        if (reason !== undefined) return fail(reason)
+      }
+      return messages.length === 0 ? Effect.void : this.publishValid(messages)
+    })
+
+  private publishValid(messages: ReadonlyArray<Published>): Effect.Effect<void, TopicError> {
+    const crowded = this.crowdedBy(messages)
+    if (crowded.size > 0)
+      return Effect.andThen(
+        whenRoom(crowded),
+        Effect.suspend(() => this.publishValid(messages))
+      )
+    if (this.broker !== undefined) return this.broker.publish(messages)
+    for (const { message, topic } of messages) {
+      const encodings = new Encodings([message])
+      for (const group of this.groups.matching(topic)) group.deliver(topic, message, encodings)
+    }
+    return Effect.void
+  }
+
+  private violation(topic: string, message: Message): TopicErrorReason | undefined {
+    // A filter that somebody is subscribed to was looked at before; as a name it must not be a pattern.
+    const reason = nameViolation(topic)
+    if (reason !== undefined) return reason
+    const limit = this.maxMessageSize
+    // A character is at most three bytes.
+    if (message.length * 3 <= limit) return undefined
+    const size = Buffer.byteLength(message)
+    if (size <= limit) return undefined
+    return { _tag: "MessageTooLarge", message: `the message has ${size} bytes, of at most ${limit}`, size, limit }
+  }
+
+  private crowdedBy(messages: ReadonlyArray<Published>): ReadonlySet<Subscriber> {
+    let crowded: Set<Subscriber> | undefined
+    for (const { topic } of messages) {
+      for (const group of this.groups.matching(topic)) {
+        for (const subscriber of group.crowded) (crowded ??= new Set()).add(subscriber)
+      }
+    }
+    return crowded ?? nobody
+  }
+
+  // Subscribing
+
+  readonly subscribe: TopicsService["subscribe"] = (socket, filter, options) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const subscription = this.find(socket, filter, options)
+        if (subscription === undefined) return Effect.void
+        if (!(subscription instanceof Subscription)) return fail(subscription)
+        subscription.holds++
+        let held = true
+        const release = Effect.sync(() => {
+          if (!held) return
+          held = false
+          subscription.holds--
+          this.releaseUnused(subscription)
+        })
+        return Effect.andThen(
+          Effect.addFinalizer(() => release),
+          Effect.onError(restore(this.ready(subscription.group)), () => release)
+        )
+      })
+    )
+
+  readonly join: TopicsService["join"] = (socket, filter, options) =>
+    Effect.suspend(() => {
+      const subscription = this.find(socket, filter, options)
+      if (subscription === undefined) return Effect.void
+      if (!(subscription instanceof Subscription)) return fail(subscription)
+      if (subscription.joined) return this.ready(subscription.group)
+      subscription.joined = true
+      return Effect.onError(this.ready(subscription.group), () => this.leave(socket, filter))
+    })
+
+  readonly leave: TopicsService["leave"] = (socket, filter) =>
+    Effect.sync(() => {
+      const subscription = this.subscribersOf.get(socket)?.subscriptions.get(filter)
+      if (subscription === undefined) return
+      subscription.joined = false
+      this.releaseUnused(subscription)
+    })
+
+  readonly listen: TopicsService["listen"] = (filter) =>
+    Stream.unwrap(
+      Effect.uninterruptibleMask((restore) =>
+        Effect.suspend(() => {
+          const group = this.groupOf(filter)
+          if (!(group instanceof Group)) return fail(group)
+          const reader = new Reader(filter)
+          group.listeners.add(reader.take)
+          return Effect.addFinalizer(() =>
+            Effect.sync(() => {
+              group.listeners.delete(reader.take)
+              this.dropUnused(group)
+            })
+          ).pipe(Effect.andThen(restore(this.ready(group))), Effect.as(Stream.fromPull(Effect.succeed(reader.pull))))
+        })
+      )
+    )
+
+  readonly subscribers: TopicsService["subscribers"] = (filter) => Effect.sync(() => this.groups.get(filter)?.size ?? 0)
+
+  readonly filters: TopicsService["filters"] = Effect.sync(() =>
+    [...this.groups.values()].filter(({ size }) => size > 0).map(({ filter }) => filter)
+  )
+
+  /** Takes back what was subscribed to at the broker. */
+  readonly end: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(this.sources.values(), ({ stop }) => stop, { discard: true })
+  )
+
+  /** The subscription of a socket to a filter; none when the socket is closed. */
+  private find(
+    socket: Socket,
+    filter: string,
+    options: SubscribeOptions | undefined
+  ): Subscription | TopicErrorReason | undefined {
+    const known = this.subscribersOf.get(socket)
+    const subscribed = known?.subscriptions.get(filter)
+    if (subscribed !== undefined) return subscribed
+    const limit = this.maxSubscriptions
+    if (known !== undefined && known.subscriptions.size >= limit) return tooManySubscriptions(limit)
+    const group = this.groupOf(filter)
+    if (!(group instanceof Group)) return group
+    const subscriber = known ?? this.admit(socket)
+    if (!subscriber.outlet.isOpen) {
+      this.dropUnused(group)
+      return undefined
+    }
+    const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow)
+    subscriber.subscriptions.set(filter, subscription)
+    group.add(subscription)
+    return subscription
+  }
+
+  private admit(socket: Socket): Subscriber {
+    const subscriber = new Subscriber(outletOf(socket), this.shared)
+    this.subscribersOf.set(socket, subscriber)
+    subscriber.outlet.whenLeaving(() => {
+      this.subscribersOf.delete(socket)
+      for (const subscription of subscriber.subscriptions.values()) {
+        subscription.group.delete(subscription)
+        this.dropUnused(subscription.group)
+      }
+      subscriber.subscriptions.clear()
+      subscriber.end()
+    })
+    return subscriber
+  }
+
+  private releaseUnused(subscription: Subscription): void {
+    if (subscription.joined || subscription.holds > 0) return
+    const { group, subscriber } = subscription
+    if (subscriber.subscriptions.get(group.filter) !== subscription) return
+    subscriber.forget(subscription)
+    subscriber.subscriptions.delete(group.filter)
+    group.delete(subscription)
+    this.dropUnused(group)
+  }
+
+  private groupOf(filter: string): Group | TopicErrorReason {
+    const known = this.groups.get(filter)
+    if (known !== undefined) return known
+    const reason = filterViolation(filter)
+    if (reason !== undefined) return reason
+    const limit = this.maxFilters
+    if (this.groups.size >= limit) {
+      return { _tag: "TooManyFilters", message: `at most ${limit} filters have subscribers at once`, limit }
+    }
+    const group = new Group(filter)
+    this.groups.add(group)
+    if (this.broker !== undefined) {
+      this.sources.set(
+        group,
+        new Source(this.broker, filter, (delivery) => this.arrived(group, delivery), this.context)
+      )
+    }
+    return group
+  }
+
+  private dropUnused(group: Group): void {
+    if (!group.isEmpty || this.groups.get(group.filter) !== group) return
+    this.groups.delete(group)
+    const source = this.sources.get(group)
+    this.sources.delete(group)
+    if (source !== undefined) Effect.runForkWith(this.context)(source.stop)
+  }
+
+  private ready(group: Group): Effect.Effect<void, TopicError> {
+    return this.sources.get(group)?.ready ?? Effect.void
+  }
+
+  private arrived(group: Group, delivery: Delivery): void {
+    if (delivery._tag === "Message") {
+      group.deliver(delivery.topic, delivery.message, new Encodings([delivery.message]))
+    } else {
+      gaps.updateUnsafe(delivery.cause, this.context)
+      group.gap(delivery, this.shared.gapMessage?.(delivery))
+    }
+  }
+}
+
+const nobody: ReadonlySet<Subscriber> = new Set()
+
+const fail = (reason: TopicErrorReason): Effect.Effect<never, TopicError> => Effect.fail(new TopicError({ reason }))
+
+const tooManySubscriptions = (limit: number): TopicErrorReason => ({
+  _tag: "TooManySubscriptions",
+  message: `a socket has at most ${limit} subscriptions`,
+  limit
+})
+
+/** Waits until there is room for each of them. */
+const whenRoom = (subscribers: ReadonlySet<Subscriber>): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    let left = subscribers.size
+    const task = (): void => {
+      if (--left === 0) resume(Effect.void)
+    }
+    for (const subscriber of subscribers) subscriber.whenRoom(task)
+    return Effect.sync(() => {
+      for (const subscriber of subscribers) subscriber.forgetRoom(task)
+    })
+  })
+
+/** Topics that end with the scope. */
+export const makeTopics = (
+  broker: BrokerService | undefined,
+  options: Options
+): Effect.Effect<TopicsService, never, Scope.Scope> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Effect.acquireRelease(
+      Effect.sync(() => new Topics(broker, options, context)),
+      ({ end }) => end
+    )
+  )
