@@ -1,9 +1,8 @@
 import { Data, Effect, Schema, SchemaAST, SchemaIssue, Stream } from "effect"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import * as Frame from "../../Frame.ts"
+import type { CommonSocket } from "./common.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
-import type { Socket } from "./model.ts"
 
 /** The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it. */
 export interface WrongType {
@@ -86,24 +85,29 @@ export interface TypedSocket<in out A, out RD = never, out RE = never> {
   readonly sendAll: (values: Iterable<A>) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
 }
 
-/**
- * Reads and writes the messages of a socket as values of a schema: JSON text, unless the schema encodes to text or bytes
- * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other.
- */
-export const withSchema = <A, RD = never, RE = never>(
-  socket: Pick<Socket, "messages" | "send" | "sendAll">,
-  codec: Schema.Codec<A, unknown, RD, RE>,
-  options: SchemaOptions = {}
-): TypedSocket<A, RD, RE> => {
-  const wire = wireOf(codec, options)
-  const encode = (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
-    Effect.flatMap(wire.encode(value), wire.write)
-  return {
-    messages: messagesOf(socket, wire, options.onInvalid ?? "close"),
-    send: (value) => Effect.flatMap(encode(value), socket.send),
-    sendAll: (values) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll)
+/** The part of a socket that messages need, one that reconnects included. */
+export type MessageSocket = Pick<CommonSocket, "messages" | "send" | "sendAll">
+
+/** Begins to close a socket for a message that is no value of the schema; the peer hears `closeReasons`, and no more. */
+export type Refuse<in S> = (socket: S, error: MessageError) => Effect.Effect<void>
+
+/** Makes the `withSchema` of a platform, out of how its sockets are closed. */
+export const makeWithSchema =
+  <S extends MessageSocket>(refuse: Refuse<S>) =>
+  <A, RD = never, RE = never>(
+    socket: S,
+    codec: Schema.Codec<A, unknown, RD, RE>,
+    options: SchemaOptions = {}
+  ): TypedSocket<A, RD, RE> => {
+    const wire = wireOf(codec, options)
+    const encode = (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
+      Effect.flatMap(wire.encode(value), wire.write)
+    return {
+      messages: messagesOf(socket.messages, wire, options.onInvalid ?? "close", (error) => refuse(socket, error)),
+      send: (value) => Effect.flatMap(encode(value), socket.send),
+      sendAll: (values) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll)
+    }
   }
-}
 
 /** A schema and a format, joined. */
 interface Wire<A, RD, RE> {
@@ -209,26 +213,17 @@ const write = (value: unknown, format: MessageFormat): Effect.Effect<Message, Sc
 }
 
 /** What a close frame says to the peer: nothing of what is inside here. */
-const closeReasons = {
+export const closeReasons = {
   WrongType: "unexpected type of message",
   Malformed: "malformed message",
   WrongShape: "unexpected message"
 } as const
 
-const closeFor = (socket: Pick<Socket, "send">, { closeCode, reason }: MessageError): Effect.Effect<void> =>
-  Effect.ignore(
-    Effect.catchIf(
-      socket.send(Frame.close(closeCode, closeReasons[reason._tag])),
-      // A draft without close codes still has a close.
-      (error) => error.reason._tag === "Unsupported",
-      () => socket.send(Frame.close())
-    )
-  )
-
 const messagesOf = <A, RD, RE>(
-  socket: Pick<Socket, "messages" | "send">,
+  messages: MessageSocket["messages"],
   wire: Wire<A, RD, RE>,
-  onInvalid: "close" | "fail" | "skip"
+  onInvalid: "close" | "fail" | "skip",
+  refuse: (error: MessageError) => Effect.Effect<void>
 ): TypedSocket<A, RD, RE>["messages"] => {
   // What was read and not decoded yet is kept from one run to the next.
   let batch: ReadonlyArray<Message> = []
@@ -264,12 +259,12 @@ const messagesOf = <A, RD, RE>(
     )
   })
 
-  return Stream.transformPull(socket.messages, (pull) => {
+  return Stream.transformPull(messages, (pull) => {
     type Next = Effect.Effect<NonEmptyReadonlyArray<A>, Effect.Error<typeof pull> | MessageError, RD>
     const next: Next = Effect.suspend((): Next => {
       if (failure !== undefined) {
         const error = failure
-        if (onInvalid === "close") return Effect.andThen(closeFor(socket, error), Effect.fail(error))
+        if (onInvalid === "close") return Effect.andThen(refuse(error), Effect.fail(error))
         failure = undefined
         return Effect.fail(error)
       }
