@@ -150,8 +150,8 @@ export class Connection implements FrameSink, Receiver {
   private held = false
   /** What was read waits for a message that inflates elsewhere, or for the face. */
   private suspended = false
-  /** How the transport ended, while what was read before still waits. */
-  private lost: { readonly error: Error | undefined } | undefined = undefined
+  /** How the transport ended, while what was read before still waits; not longer than the close timeout. */
+  private lost: { readonly error: Error | undefined; readonly timer: Timer } | undefined = undefined
   /** The peer's close frame, until the batch that it came with was told. */
   private closeHeard: CloseFrame | undefined = undefined
   /** The payload that answers the peer's close frame. */
@@ -562,10 +562,11 @@ export class Connection implements FrameSink, Receiver {
   }
 
   closed(error: Error | undefined): void {
-    if (this.suspended && !this.inboundOver) {
-      this.lost = { error }
+    if (this.lost === undefined && this.waitsToBeTold) {
+      this.lost = { error, timer: this.timers.after(this.settings.closeTimeout, () => this.closed(error)) }
       return
     }
+    this.lost?.timer.cancel()
     const cause: CloseCause = error === undefined ? { _tag: "TransportEnded" } : { _tag: "TransportFailed", error }
     const closing = this.phase === open ? this.beginClosing(undefined, undefined, cause) : this.phase
     if (closing._tag === "Closing") this.finish(closing, cause)
@@ -625,6 +626,11 @@ export class Connection implements FrameSink, Receiver {
       !this.dropped &&
       this.closeReceived === undefined
     )
+  }
+
+  /** Whether what was read before the transport's end is still to be told. */
+  private get waitsToBeTold(): boolean {
+    return !this.inboundOver && !this.dropped && (this.suspended || (this.held && this.reader?.suspended === true))
   }
 
   /** Goes on with what the face kept back, and with the transport; inside a batch, at its end. */
@@ -951,7 +957,9 @@ export class Connection implements FrameSink, Receiver {
     this.dropped = true
     this.reader?.suspend()
     this.discard()
-    this.transport.destroy()
+    // A transport that is gone already has no more to tell.
+    if (this.lost !== undefined) this.closed(this.lost.error)
+    else this.transport.destroy()
   }
 
   private sendClose(frame: CloseFrame, payload: Uint8Array): void {

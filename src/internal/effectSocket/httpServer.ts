@@ -1,5 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import { Effect, Result, Scope } from "effect"
+import { Duration, Effect, Result, Scope } from "effect"
 import type { LazyArg } from "effect/Function"
 import * as Headers from "effect/http/Headers"
 import * as HttpServer from "effect/http/HttpServer"
@@ -12,7 +12,11 @@ import type { Duplex } from "node:stream"
 import type * as Handshake from "../../Handshake.ts"
 import * as Server from "../../Server.ts"
 import { safeHeaders } from "../handshake/http.ts"
+import { type Waiting, whenLeft } from "../server/departure.ts"
+import { clockTimers } from "../socket/clockTimers.ts"
 import { SocketError } from "../socket/error.ts"
+import { defaults } from "../socket/options.ts"
+import type { Timers } from "../timers.ts"
 import { ofConnect } from "./adapter.ts"
 
 /** What connections agree to, and their limits. Who may connect, and where, is the routes' to say. */
@@ -34,6 +38,7 @@ interface Pending {
   readonly response: http.ServerResponse
   readonly socket: Duplex
   readonly head: Buffer
+  readonly waiting: Waiting
   /** Whether the handshake has the socket now, so that no response may be written to it. */
   taken: boolean
 }
@@ -56,7 +61,7 @@ export const makeHttpServer = (
           const earlier = new Set(server.listeners("upgrade"))
           yield* middleware === undefined ? inner.serve(app) : inner.serve(app, middleware)
           const theirs = server.listeners("upgrade").filter((listener) => !earlier.has(listener))
-          const upgrades = new Upgrades(websocket)
+          const upgrades = new Upgrades(websocket, clockTimers(yield* Effect.context<never>()))
           const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
           const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
           const listener = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -79,11 +84,16 @@ export const makeHttpServer = (
 /** The upgrade requests of one application, and the connections that came of them. */
 class Upgrades {
   private readonly options: WebSocketOptions
+  private readonly timers: Timers
+  /** Milliseconds that a peer has to end its side when it got another answer. */
+  private readonly goodbye: number
   private readonly pending = new WeakMap<object, Pending>()
   private readonly live = new Set<Server.Connection>()
 
-  constructor(options: WebSocketOptions) {
+  constructor(options: WebSocketOptions, timers: Timers) {
     this.options = options
+    this.timers = timers
+    this.goodbye = Duration.toMillis(options.handshakeTimeout ?? defaults.timeout)
   }
 
   /** Takes an upgrade request; answers the response that says something else to it. */
@@ -92,9 +102,14 @@ class Upgrades {
     response.shouldKeepAlive = false
     // `assignSocket` writes to it and listens for its end; any duplex stream does for that.
     response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
-    response.once("finish", () => socket.end())
     socket.on("error", () => {})
-    this.pending.set(request, { request, response, socket, head, taken: false })
+    // The end of the socket is the end of the response, and that interrupts the route.
+    const waiting = whenLeft(socket, () => socket.destroy())
+    response.once("finish", () => {
+      waiting.stop()
+      this.sayGoodbye(socket)
+    })
+    this.pending.set(request, { request, response, socket, head, waiting, taken: false })
     return response
   }
 
@@ -117,6 +132,14 @@ class Upgrades {
         discard: true
       })
     )
+  }
+
+  /** Ends the socket behind a response, and drops a peer that doesn't end its side. */
+  private sayGoodbye(socket: Duplex): void {
+    const timer = this.timers.after(this.goodbye, () => socket.destroy())
+    socket.once("close", () => timer.cancel())
+    socket.end()
+    socket.resume()
   }
 
   private closeOne(connection: Server.Connection): Effect.Effect<unknown, SocketError> {
@@ -150,9 +173,10 @@ class Upgrades {
     headers: Handshake.HeadersInput
   ): Effect.Effect<Server.Connection, SocketError, Scope.Scope> {
     return Effect.suspend(() => {
-      const { head, request, response, socket } = pending
+      const { request, response, socket } = pending
       if (pending.taken || socket.destroyed) return Effect.fail(gone)
       pending.taken = true
+      const head = Buffer.concat([pending.head, pending.waiting.stop()])
       response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
       // Says to whoever would answer the request that it has its answer.
       response.end()

@@ -1,4 +1,4 @@
-import { Cause, type Context, Duration, Effect, Exit, Result } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, type Fiber, Result } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { Socket as NetSocket } from "node:net"
 import type { Duplex } from "node:stream"
@@ -13,6 +13,7 @@ import { defaults, type Resolved, resolve } from "../socket/options.ts"
 import type { Timers } from "../timers.ts"
 import { Admission, type Ticket } from "./admission.ts"
 import { Budget } from "./budget.ts"
+import { whenLeft } from "./departure.ts"
 import { evictions, refusals } from "./metrics.ts"
 import type { Options, UpgradeRequest } from "./model.ts"
 import { type Ages, supervise } from "./supervision.ts"
@@ -40,7 +41,7 @@ export class Gate<A, R> {
   private readonly options: Options<A, R>
   private readonly accept: Handshake.AcceptOptions
   private readonly settings: Resolved
-  private readonly fork: <X, E>(effect: Effect.Effect<X, E, R>) => { readonly addObserver: Observe<X, E> }
+  private readonly fork: <X, E>(effect: Effect.Effect<X, E, R>) => Fiber.Fiber<X, E>
   private readonly context: Context.Context<R>
   private readonly admission: Admission
   private readonly ages: Ages
@@ -99,8 +100,14 @@ export class Gate<A, R> {
       this.refuse(socket, error)
       done(Result.fail(error))
     }
+    const left = (): void => {
+      ticket?.leave()
+      socket.destroy()
+      done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
+    }
     const { maxConnections = Infinity, maxHandshakes = defaultMaxHandshakes } = this.options
     const { admission, budget } = this
+    if (isGone(socket as NetSocket)) return left()
     if (this.draining) return refuse(Handshake.shuttingDown())
     const full = (limit: number): void => refuse(Handshake.tooManyConnections(limit, admission.retryAfter))
     if (this.live.size + this.handshakes >= maxConnections) return full(maxConnections)
@@ -113,14 +120,11 @@ export class Gate<A, R> {
     const decide = (whole: UpgradeRequest, rest: Buffer): void => {
       const accepted = Handshake.acceptResult(whole, this.accept)
       if (Result.isFailure(accepted)) return refuse(accepted.failure)
-      this.authorize(whole, socket, (context) => {
+      this.authorize(whole, socket, rest, (context, head) => {
+        if (socket.destroyed) return left()
         if (Result.isFailure(context)) return refuse(context.failure)
         if (this.draining) return refuse(Handshake.shuttingDown())
-        if (socket.destroyed) {
-          entered.leave()
-          return done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
-        }
-        done(Result.succeed(this.open(whole, socket, rest, accepted.success, context.success, entered)))
+        done(Result.succeed(this.open(whole, socket, head, accepted.success, context.success, entered)))
       })
     }
     const draft = Handshake.selectDraft(request, this.options.drafts)
@@ -147,14 +151,16 @@ export class Gate<A, R> {
     const stop = gather(socket, head, size, settle)
   }
 
+  /** Asks whether a request may connect, and gives that up when the client leaves. `done` gets the head with what came behind it. */
   private authorize(
     request: UpgradeRequest,
     socket: Duplex,
-    done: (context: Result.Result<A, Handshake.HandshakeError>) => void
+    head: Buffer,
+    done: (context: Result.Result<A, Handshake.HandshakeError>, head: Buffer) => void
   ): void {
     const { authorize } = this.options
     // Without `authorize` the connection's context is `undefined`, as its type then says.
-    if (authorize === undefined) return done(Result.succeed(undefined as A))
+    if (authorize === undefined) return done(Result.succeed(undefined as A), head)
     this.handshakes++
     const bounded = Effect.timeoutOrElse(
       Effect.suspend(() => authorize(request)),
@@ -163,14 +169,22 @@ export class Gate<A, R> {
         orElse: () => Effect.fail(Handshake.timeout(this.handshakeTimeout))
       }
     )
-    socket.pause()
-    this.fork(bounded).addObserver((exit) => {
+    const fiber = this.fork(bounded)
+    const leave = (): void => {
+      socket.destroy()
+      fiber.interruptUnsafe()
+    }
+    const waiting = fiber.pollUnsafe() === undefined ? whenLeft(socket, leave) : undefined
+    fiber.addObserver((exit) => {
       this.handshakes--
-      if (Exit.isSuccess(exit)) return done(Result.succeed(exit.value))
+      const whole = waiting === undefined ? head : Buffer.concat([head, waiting.stop()])
+      if (Exit.isSuccess(exit)) return done(Result.succeed(exit.value), whole)
       const failure = Cause.findErrorOption(exit.cause)
-      if (failure._tag === "Some") return done(Result.fail(failure.value))
-      this.fork(Effect.logError("authorize failed", exit.cause) as Effect.Effect<void, never, R>)
-      done(Result.fail(Handshake.rejected({ status: 500 })))
+      if (failure._tag === "Some") return done(Result.fail(failure.value), whole)
+      if (!socket.destroyed || !Cause.hasInterruptsOnly(exit.cause)) {
+        this.fork(Effect.logError("authorize failed", exit.cause) as Effect.Effect<void, never, R>)
+      }
+      done(Result.fail(Handshake.rejected({ status: 500 })), whole)
     })
   }
 
@@ -239,7 +253,12 @@ export class Gate<A, R> {
   }
 }
 
-type Observe<X, E> = (observer: (exit: Exit.Exit<X, E>) => void) => unknown
+/**
+ * Whether a TCP peer has left already: then its address isn't known, and it must not pass for the peer of a Unix socket,
+ * whose headers are believed and who is counted nowhere.
+ */
+const isGone = ({ destroyed, localAddress, remoteAddress }: NetSocket): boolean =>
+  destroyed || (remoteAddress === undefined && localAddress !== undefined)
 
 /** Node's own timers and delays off: the engine has its own. */
 const quiet = (socket: Duplex): void => {
