@@ -1,16 +1,20 @@
 /**
- * Accepts WebSocket connections: on a port of its own, or on an HTTP server that exists. `serve` is the shortest way,
- * `make` and `attach` give the connections as a Stream, `upgrade` opens one by hand.
+ * Accepts WebSocket connections: on a port of its own, or on an HTTP server that exists, over HTTP/1.1 and HTTP/2. `serve`
+ * is the shortest way, `make` and `attach` give the connections as a Stream, `upgrade` opens one by hand.
  */
 import { Context, Effect, Layer, type Scope } from "effect"
 import * as http from "node:http"
+import type * as http2 from "node:http2"
 import * as https from "node:https"
 import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { acceptorOf, drain } from "./internal/server/acceptor.ts"
-import { attachGate } from "./internal/server/attachment.ts"
+import { attachGate, type HttpServer } from "./internal/server/attachment.ts"
 import { listenFailed, type ServerError } from "./internal/server/error.ts"
+import { type Exchange, Http1Exchange } from "./internal/server/exchange.ts"
 import { Gate } from "./internal/server/gate.ts"
+import { Http2Exchange } from "./internal/server/http2Exchange.ts"
+import { makeHttp2Server } from "./internal/server/http2Server.ts"
 import type { Acceptor, Address, Connection, ListenOptions, Options, Server } from "./internal/server/model.ts"
 
 export * from "./internal/server/error.ts"
@@ -47,9 +51,11 @@ export const make = <A = undefined, R = never>(
 ): Effect.Effect<Server<A>, ServerError, R | Scope.Scope> =>
   Effect.gen(function* () {
     const gate = new Gate(options, yield* Effect.context<R>())
-    const server = yield* Effect.acquireRelease(listen(gate, options), (server) => stop(server))
+    const listener = yield* listenerOf(gate, options)
+    attachGate(listener.server, undefined, gate)
+    yield* Effect.acquireRelease(listen(listener.server, options), () => stop(listener))
     yield* Effect.addFinalizer(() => drain(gate, new Set()))
-    return { address: addressOf(server), ...acceptorOf(gate) }
+    return { address: addressOf(listener.server), ...acceptorOf(gate) }
   })
 
 /** The service of a server that listens, for `layer`. */
@@ -66,15 +72,18 @@ export const layer = <R = never>(
  * Accepts the upgrades of an HTTP server that exists. Several may be attached, each to a `path` of its own: one without
  * a path takes what no other does. What none takes is answered with 404, unless the HTTP server has other listeners for
  * upgrades. The end of the scope closes every connection with 1001, and detaches.
+ *
+ * A server of `node:http2` gets the setting that lets clients open WebSockets on the sessions to come (RFC 8441 §3).
+ * Its own listeners for `stream` must leave requests with a `:protocol` alone.
  */
 export const attach = <A = undefined, R = never>(
-  server: http.Server | https.Server,
+  server: http.Server | https.Server | http2.Http2Server | http2.Http2SecureServer,
   options: Options<A, R>
 ): Effect.Effect<Acceptor<A>, never, R | Scope.Scope> =>
   Effect.gen(function* () {
     const gate = new Gate(options, yield* Effect.context<R>())
     yield* Effect.acquireRelease(
-      Effect.sync(() => attachGate(server, options.path, gate.upgrade)),
+      Effect.sync(() => attachGate(server, options.path, gate)),
       (detach) => Effect.andThen(drain(gate, new Set()), Effect.sync(detach))
     )
     return acceptorOf(gate)
@@ -90,10 +99,24 @@ export const upgrade = <A = undefined, R = never>(
   head: Buffer,
   options: Options<A, R> = {}
 ): Effect.Effect<Connection<A>, Handshake.HandshakeError, R | Scope.Scope> =>
+  negotiate(new Http1Exchange(request, socket, head), options)
+
+/** `upgrade` over HTTP/2: from what a server's `stream` event gives for an extended CONNECT (RFC 8441). */
+export const upgradeStream = <A = undefined, R = never>(
+  stream: http2.ServerHttp2Stream,
+  headers: http2.IncomingHttpHeaders,
+  options: Options<A, R> = {}
+): Effect.Effect<Connection<A>, Handshake.HandshakeError, R | Scope.Scope> =>
+  negotiate(new Http2Exchange(stream, headers), options)
+
+const negotiate = <A, R>(
+  exchange: Exchange,
+  options: Options<A, R>
+): Effect.Effect<Connection<A>, Handshake.HandshakeError, R | Scope.Scope> =>
   Effect.flatMap(Effect.context<R>(), (context) =>
     Effect.acquireRelease(
       Effect.callback<ReturnType<Gate<A, R>["open"]>, Handshake.HandshakeError>((resume) =>
-        new Gate(options, context).negotiate(request, socket, head, (result) => resume(Effect.fromResult(result)))
+        new Gate(options, context).negotiate(exchange, (result) => resume(Effect.fromResult(result)))
       ),
       (live, exit) => live.end(exit)
     )
@@ -103,57 +126,76 @@ export const upgrade = <A = undefined, R = never>(
 export const reject = (status: number, answer?: Omit<Handshake.Rejection, "status">): Handshake.HandshakeError =>
   Handshake.rejected({ status, ...answer })
 
-const listen = <A, R>(
-  gate: Gate<A, R>,
-  options: ServeOptions<A, R>
-): Effect.Effect<http.Server | https.Server, ServerError> =>
-  Effect.callback((resume) => {
-    const onRequest = options.onRequest ?? upgradeRequired(options.drafts ?? Handshake.default)
-    const timing = { headersTimeout: gate.handshakeTimeout, connectionsCheckingInterval: 1000 }
+/** A server that is to listen, and how to end what is connected to it. */
+interface Listener {
+  readonly server: HttpServer
+  readonly dropAll: () => void
+}
+
+const listenerOf = <A, R>(
+  { handshakeTimeout, timers }: Gate<A, R>,
+  { drafts = Handshake.default, http2: settings = false, onRequest = noWebSocket(drafts), tls }: ServeOptions<A, R>
+): Effect.Effect<Listener> =>
+  Effect.gen(function* () {
+    if (settings !== false) {
+      // Loaded only where it is wanted: that takes 5 ms.
+      const module = yield* Effect.promise(() => import("node:http2"))
+      const options = { tls, settings: settings === true ? {} : settings, idleTimeout: handshakeTimeout }
+      return makeHttp2Server(module, { ...options, timers, onRequest })
+    }
+    const timing = { headersTimeout: handshakeTimeout, connectionsCheckingInterval: 1000 }
     const server =
-      options.tls === undefined
-        ? http.createServer(timing, onRequest)
-        : https.createServer({ ...timing, ...options.tls }, onRequest)
-    server.on("upgrade", gate.upgrade)
-    const place = options.socketPath ?? `${options.host ?? "*"}:${options.port ?? 0}`
+      tls === undefined ? http.createServer(timing, onRequest) : https.createServer({ ...timing, ...tls }, onRequest)
+    return { server, dropAll: () => server.closeAllConnections() }
+  })
+
+const listen = (
+  server: HttpServer,
+  { backlog, host, port = 0, socketPath }: ListenOptions
+): Effect.Effect<void, ServerError> =>
+  Effect.callback((resume) => {
+    const place = socketPath ?? `${host ?? "*"}:${port}`
     const fail = (cause: Error): void => resume(Effect.fail(listenFailed(place, cause)))
     server.once("error", fail)
     server.listen(
       {
-        ...(options.socketPath === undefined ? { port: options.port ?? 0 } : { path: options.socketPath }),
-        ...(options.host === undefined ? {} : { host: options.host }),
-        ...(options.backlog === undefined ? {} : { backlog: options.backlog })
+        ...(socketPath === undefined ? { port } : { path: socketPath }),
+        ...(host === undefined ? {} : { host }),
+        ...(backlog === undefined ? {} : { backlog })
       },
       () => {
         server.off("error", fail)
-        resume(Effect.succeed(server))
+        resume(Effect.void)
       }
     )
     return Effect.sync(() => server.close())
   })
 
-const stop = (server: http.Server | https.Server): Effect.Effect<void> =>
+const stop = ({ dropAll, server }: Listener): Effect.Effect<void> =>
   Effect.callback((resume) => {
     server.close(() => resume(Effect.void))
-    server.closeAllConnections()
+    dropAll()
   })
 
-const addressOf = (server: http.Server | https.Server): Address => {
+const addressOf = (server: HttpServer): Address => {
   const address = server.address()
   return typeof address === "string" || address === null
     ? { host: address ?? "", port: 0 }
     : { host: address.address, port: address.port }
 }
 
-const upgradeRequired =
+/** What a request is told that asks for no WebSocket. */
+const noWebSocket =
   (drafts: ReadonlyArray<Handshake.Draft>): http.RequestListener =>
-  (_, response) => {
-    const versions = drafts.flatMap(({ version }) => (version === undefined ? [] : [version]))
-    response.writeHead(426, {
-      "content-type": "text/plain",
-      connection: "close",
-      upgrade: "websocket",
-      "sec-websocket-version": versions.join(", ")
-    })
+  (request, response) => {
+    const type = { "content-type": "text/plain" }
+    if (request.httpVersionMajor === 2) {
+      // RFC 9110 §15.5.22: 426 demands an `Upgrade` field, which HTTP/2 has no place for.
+      response.writeHead(405, { ...type, allow: "CONNECT" })
+    } else {
+      const versions = drafts.flatMap(({ version }) => (version === undefined ? [] : [version]))
+      const upgrade = { connection: "close", upgrade: "websocket", "sec-websocket-version": versions.join(", ") }
+      response.writeHead(426, { ...type, ...upgrade })
+    }
     response.end("This is a WebSocket server.\n")
   }

@@ -7,6 +7,7 @@ import { type Duplex, duplexPair } from "node:stream"
 import * as fc from "fast-check"
 import { addressList, countingKey, readAddress } from "../src/internal/server/address.ts"
 import { Admission } from "../src/internal/server/admission.ts"
+import { Http1Exchange } from "../src/internal/server/exchange.ts"
 import { type Accepted, Gate } from "../src/internal/server/gate.ts"
 import type { AdmissionOptions, Options } from "../src/internal/server/model.ts"
 import { frame, takeFrames } from "./ws/lab.ts"
@@ -193,7 +194,7 @@ const visit = (gate: Gate<undefined, never>, address: string, headers: Record<st
     }
   } as unknown as IncomingMessage
   let result: Result.Result<Accepted<undefined>, Handshake.HandshakeError> | undefined
-  gate.negotiate(incoming, near, Buffer.alloc(0), (settled) => {
+  gate.negotiate(new Http1Exchange(incoming, near, Buffer.alloc(0)), (settled) => {
     result = settled
   })
   return { result: () => result, peer, received: () => Buffer.concat(chunks) }

@@ -41,6 +41,9 @@ const failure = <A>(result: Result.Result<A, Handshake.HandshakeError>): Handsha
 const refused = (request: Handshake.Request, options?: Handshake.AcceptOptions): Handshake.Reason =>
   failure(Handshake.acceptResult(request, options)).reason
 
+/** The header fields of a refusal, as they go on the wire. */
+const fields = (error: Handshake.HandshakeError) => encodeFields(Handshake.refusal(error).headers)
+
 const ask = (url: string, options?: Handshake.RequestOptions): Handshake.ClientRequest =>
   Result.getOrThrow(Handshake.requestResult(url, { httpVersion: "2.0", ...options }))
 
@@ -106,7 +109,6 @@ describe("a server over HTTP/2", () => {
   })
 
   it("refuses without what speaks of a connection: RFC 9113 §8.2.2", () => {
-    const fields = (error: Handshake.HandshakeError) => encodeFields(Handshake.refusal(error).headers)
     const text = { "content-type": "text/plain; charset=utf-8" }
     assert.deepStrictEqual(fields(failure(Handshake.acceptResult(withHeaders({ "sec-websocket-version": "12" })))), {
       "content-length": "12",
@@ -165,12 +167,12 @@ describe("a client over HTTP/2", () => {
   })
 
   it("names scheme, authority and path of the URL, and credentials as over HTTP/1.1", () => {
-    const fields = encodeFields(ask("ws://ada:secret@[::1]:8080/a/b?c=d").headers)
-    assert.strictEqual(fields[":scheme"], "http")
-    assert.strictEqual(fields[":authority"], "[::1]:8080")
-    assert.strictEqual(fields[":path"], "/a/b?c=d")
-    assert.strictEqual(fields["authorization"], `Basic ${Buffer.from("ada:secret").toString("base64")}`)
-    assert.isUndefined(fields["host"])
+    const asked = encodeFields(ask("ws://ada:secret@[::1]:8080/a/b?c=d").headers)
+    assert.strictEqual(asked[":scheme"], "http")
+    assert.strictEqual(asked[":authority"], "[::1]:8080")
+    assert.strictEqual(asked[":path"], "/a/b?c=d")
+    assert.strictEqual(asked["authorization"], `Basic ${Buffer.from("ada:secret").toString("base64")}`)
+    assert.isUndefined(asked["host"])
     assert.strictEqual(
       encodeFields(ask("wss://a.example/", { headers: { Host: "b.example" } }).headers)[":authority"],
       "b.example"

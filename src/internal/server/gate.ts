@@ -1,10 +1,8 @@
 import { Cause, type Context, Duration, Effect, Exit, type Fiber, Result } from "effect"
 import type { IncomingMessage } from "node:http"
-import type { Socket as NetSocket } from "node:net"
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
-import type { TLSSocket } from "node:tls"
 import * as Handshake from "../../Handshake.ts"
-import { DuplexTransport } from "../duplexTransport.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { gather } from "../socket/exchange.ts"
@@ -14,6 +12,8 @@ import type { Timers } from "../timers.ts"
 import { Admission, type Ticket } from "./admission.ts"
 import { Budget } from "./budget.ts"
 import { whenLeft } from "./departure.ts"
+import { type Exchange, Http1Exchange } from "./exchange.ts"
+import { Http2Exchange } from "./http2Exchange.ts"
 import { evictions, refusals } from "./metrics.ts"
 import type { Options, UpgradeRequest } from "./model.ts"
 import { type Ages, supervise } from "./supervision.ts"
@@ -78,59 +78,61 @@ export class Gate<A, R> {
     }
   }
 
-  /** Handles an upgrade request; accepted sockets go to `onEach`. */
+  /** Handles an upgrade request of HTTP/1.1; accepted sockets go to `onEach`. */
   readonly upgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void =>
-    this.negotiate(incoming, socket, head, (result) => {
-      if (Result.isFailure(result)) return
-      if (this.onConnection === undefined) this.waiting.push(result.success)
-      else this.onConnection(result.success)
-    })
+    this.negotiate(new Http1Exchange(incoming, socket, head), this.settled)
 
-  /** Handles an upgrade request: a refusal is written before `done` hears of it. */
-  negotiate(
-    incoming: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    done: (result: Result.Result<Accepted<A>, Handshake.HandshakeError>) => void
-  ): void {
-    socket.on("error", ignore)
+  /** Handles an extended CONNECT of HTTP/2. */
+  readonly connect = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void =>
+    this.negotiate(new Http2Exchange(stream, headers), this.settled)
+
+  private readonly settled = (result: Result.Result<Accepted<A>, Handshake.HandshakeError>): void => {
+    if (Result.isFailure(result)) return
+    if (this.onConnection === undefined) this.waiting.push(result.success)
+    else this.onConnection(result.success)
+  }
+
+  /** Handles a request: a refusal is written before `done` hears of it. */
+  negotiate(exchange: Exchange, done: (result: Result.Result<Accepted<A>, Handshake.HandshakeError>) => void): void {
+    const { duplex } = exchange
+    duplex.on("error", ignore)
     let ticket: Ticket | undefined
     const refuse = (error: Handshake.HandshakeError): void => {
       ticket?.leave()
-      this.refuse(socket, error)
+      this.refuse(exchange, error)
       done(Result.fail(error))
     }
     const left = (): void => {
       ticket?.leave()
-      socket.destroy()
+      exchange.drop()
       done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
     }
     const { maxConnections = Infinity, maxHandshakes = defaultMaxHandshakes } = this.options
     const { admission, budget } = this
-    if (isGone(socket as NetSocket)) return left()
+    if (exchange.isGone) return left()
     if (this.draining) return refuse(Handshake.shuttingDown())
     const full = (limit: number): void => refuse(Handshake.tooManyConnections(limit, admission.retryAfter))
     if (this.live.size + this.handshakes >= maxConnections) return full(maxConnections)
     if (this.handshakes >= maxHandshakes) return full(maxHandshakes)
     if (budget?.exhausted === true) return full(this.live.size)
-    const request = requestOf(incoming, socket as NetSocket, admission)
+    const request = exchange.request(admission)
     const entered = admission.enter(request.clientAddress)
     if (entered instanceof Handshake.HandshakeError) return refuse(entered)
     ticket = entered
     const decide = (whole: UpgradeRequest, rest: Buffer): void => {
       const accepted = Handshake.acceptResult(whole, this.accept)
       if (Result.isFailure(accepted)) return refuse(accepted.failure)
-      this.authorize(whole, socket, rest, (context, head) => {
-        if (socket.destroyed) return left()
+      this.authorize(whole, duplex, rest, (context, head) => {
+        if (exchange.isGone) return left()
         if (Result.isFailure(context)) return refuse(context.failure)
         if (this.draining) return refuse(Handshake.shuttingDown())
-        done(Result.succeed(this.open(whole, socket, head, accepted.success, context.success, entered)))
+        done(Result.succeed(this.open(exchange, whole, head, accepted.success, context.success, entered)))
       })
     }
     const draft = Handshake.selectDraft(request, this.options.drafts)
     const size = Result.isSuccess(draft) ? draft.success.bodyLength.request : 0
-    if (size === 0) return decide(request, head)
-    this.readBody(socket, head, size, (bytes) =>
+    if (size === 0) return decide(request, exchange.head)
+    this.readBody(duplex, exchange.head, size, (bytes) =>
       bytes === undefined
         ? refuse(Handshake.timeout(this.handshakeTimeout))
         : decide({ ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
@@ -189,18 +191,17 @@ export class Gate<A, R> {
   }
 
   private open(
+    exchange: Exchange,
     request: UpgradeRequest,
-    socket: Duplex,
     head: Buffer,
     accepted: Handshake.Accepted,
     context: A,
     ticket: Ticket
   ): Accepted<A> {
     const { draft, extensions, protocol } = accepted
-    quiet(socket)
-    socket.write(Handshake.encodeResponse(accepted.response))
+    const { duplex } = exchange
     const live: Accepted<A> = new LiveSocket({
-      transport: new DuplexTransport(socket),
+      transport: exchange.open(accepted.response),
       role: "server",
       timers: this.timers,
       settings: this.settings,
@@ -220,9 +221,9 @@ export class Gate<A, R> {
       release?.()
       if (this.live.size === 0) this.onEmpty?.()
     }
-    socket.off("error", ignore)
+    duplex.off("error", ignore)
     // What came behind the handshake is read like the rest, once the handler had its chance to read it.
-    if (head.length > 0) socket.unshift(head)
+    if (head.length > 0) duplex.unshift(head)
     live.connection.start()
     return live
   }
@@ -239,43 +240,15 @@ export class Gate<A, R> {
   }
 
   /** Answers, and sees to it that a peer that never goes away is dropped. */
-  private refuse(socket: Duplex, error: Handshake.HandshakeError): void {
+  private refuse(exchange: Exchange, error: Handshake.HandshakeError): void {
     refusals.updateUnsafe(error.reason._tag, this.context)
-    if (socket.destroyed || !socket.writable) {
-      socket.destroy()
-      return
-    }
-    quiet(socket)
-    const timer = this.timers.after(this.handshakeTimeout, () => socket.destroy())
-    socket.once("close", () => timer.cancel())
-    socket.end(Handshake.encodeResponse(Handshake.refusal(error)))
-    socket.resume()
+    const { duplex } = exchange
+    if (duplex.destroyed || !duplex.writable) return exchange.drop()
+    const timer = this.timers.after(this.handshakeTimeout, () => exchange.drop())
+    duplex.once("close", () => timer.cancel())
+    exchange.refuse(Handshake.refusal(error))
   }
-}
-
-/**
- * Whether a TCP peer has left already: then its address isn't known, and it must not pass for the peer of a Unix socket,
- * whose headers are believed and who is counted nowhere.
- */
-const isGone = ({ destroyed, localAddress, remoteAddress }: NetSocket): boolean =>
-  destroyed || (remoteAddress === undefined && localAddress !== undefined)
-
-/** Node's own timers and delays off: the engine has its own. */
-const quiet = (socket: Duplex): void => {
-  if ("setNoDelay" in socket) (socket as NetSocket).setNoDelay(true)
-  if ("setTimeout" in socket) (socket as NetSocket).setTimeout(0)
 }
 
 const millis = (duration: Duration.Input | undefined): number | undefined =>
   duration === undefined ? undefined : Duration.toMillis(duration)
-
-const requestOf = (incoming: IncomingMessage, socket: NetSocket, admission: Admission): UpgradeRequest => ({
-  method: incoming.method ?? "",
-  url: incoming.url ?? "",
-  httpVersion: incoming.httpVersion,
-  headers: incoming.headers,
-  secure: (socket as TLSSocket).encrypted === true,
-  remoteAddress: socket.remoteAddress,
-  remotePort: socket.remotePort,
-  clientAddress: admission.clientAddress(socket.remoteAddress, incoming.headers)
-})

@@ -1,5 +1,6 @@
 import type { Duration, Effect, Scope, Stream } from "effect"
 import type * as http from "node:http"
+import type * as http2 from "node:http2"
 import type * as https from "node:https"
 import type { AcceptOptions, HandshakeError, Request } from "../../Handshake.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
@@ -95,7 +96,16 @@ export interface ListenOptions {
   readonly backlog?: number | undefined
   /** Serves `wss:`: the certificate, its key, and what else `node:https` takes. */
   readonly tls?: https.ServerOptions | undefined
-  /** Answers requests that ask for no upgrade. Default: 426. */
+  /**
+   * Speaks HTTP/2 too (RFC 8441): over TLS on the same port as HTTP/1.1, as the client prefers; without `tls` in place of
+   * it, to clients that know. In place of `true` the settings to announce; `maxConcurrentStreams`, which bounds the
+   * sockets of one HTTP/2 connection, is 256 by default. Default `false`.
+   */
+  readonly http2?: boolean | http2.Settings | undefined
+  /**
+   * Answers requests that ask for no upgrade; over HTTP/2 it gets Node's compatible `Http2ServerRequest` and
+   * `Http2ServerResponse`. Default: 426, over HTTP/2 405.
+   */
   readonly onRequest?: http.RequestListener | undefined
 }
 

@@ -1,26 +1,32 @@
 import { Duration, Effect } from "effect"
-import type * as net from "node:net"
+import type { ClientHttp2Session } from "node:http2"
 import * as Handshake from "../../Handshake.ts"
-import { DuplexTransport } from "../duplexTransport.ts"
+import type { Transport } from "../transport.ts"
 import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
 import { dial, type DialOptions } from "./dial.ts"
 import { SocketError } from "./error.ts"
 import { exchange } from "./exchange.ts"
+import { handshakeFailed } from "./failure.ts"
+import { exchangeHttp2 } from "./http2Exchange.ts"
 import { LiveSocket } from "./live.ts"
 import type { Scoped, Socket, SocketOptions } from "./model.ts"
 import { defaults, resolve } from "./options.ts"
 
 /** How a client connects. */
-export interface ConnectOptions extends SocketOptions, Handshake.RequestOptions, DialOptions {
+export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOptions, "httpVersion">, DialOptions {
+  /**
+   * Connects over HTTP/2 (RFC 8441): as a stream of a session that all connections to the same host and port with the
+   * same `tls`, `net` and `proxy` share, so far as the server allows it, and that is closed with the last of them. Or as
+   * a stream of a session of the caller's own. Fails with a `HandshakeError` whose reason is `Unsupported` when the
+   * server doesn't speak it; there is no way back to HTTP/1.1. Default `false`.
+   */
+  readonly http2?: boolean | ClientHttp2Session | undefined
   /** How long opening may take: name, transport, TLS and handshake, redirects included. Default 10 seconds. */
   readonly openTimeout?: Duration.Input | undefined
   /** How many redirects are followed. Default 0: a redirect is a failed handshake. */
   readonly maxRedirects?: number | undefined
 }
-
-const handshakeFailed = (error: Handshake.HandshakeError): SocketError =>
-  new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })
 
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
@@ -49,33 +55,33 @@ const open = (
 ): Effect.Effect<LiveSocket<undefined>, SocketError> =>
   Effect.gen(function* () {
     const extensions = [...extensionsOf(options.compression), ...(options.extensions ?? [])]
-    const request = yield* Effect.mapError(Handshake.request(url, { ...options, extensions }), handshakeFailed)
-    const socket = yield* dial(request, options)
-    const { head, response } = yield* exchange(socket, request)
+    const { http2 = false } = options
+    const asked = { ...options, extensions, httpVersion: http2 === false ? "1.1" : "2.0" } as const
+    const request = yield* Effect.mapError(Handshake.request(url, asked), handshakeFailed)
+    const { response, transport } = yield* http2 === false
+      ? Effect.flatMap(dial(request, options), (socket) => exchange(socket, request))
+      : exchangeHttp2(request, http2, options)
     const negotiated = yield* Effect.result(Handshake.verify(request, response))
     if (negotiated._tag === "Failure") {
-      socket.destroy()
+      transport.destroy()
       const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
       return next === undefined
         ? yield* Effect.fail(handshakeFailed(negotiated.failure))
         : yield* open(next.url, next.options, redirects - 1)
     }
     const context = yield* Effect.context<never>()
-    return start(socket, head, request, negotiated.success, options, context)
+    return start(transport, request, negotiated.success, options, context)
   })
 
 const start = (
-  socket: net.Socket,
-  head: Buffer,
+  transport: Transport,
   request: Handshake.ClientRequest,
   { draft, extensions, protocol }: Handshake.Negotiated,
   options: ConnectOptions,
   context: Parameters<typeof clockTimers>[0]
 ): LiveSocket<undefined> => {
-  socket.setNoDelay(true)
-  socket.setTimeout(0)
   const live = new LiveSocket({
-    transport: new DuplexTransport(socket),
+    transport,
     role: "client",
     timers: clockTimers(context),
     settings: resolve(options),
@@ -86,8 +92,6 @@ const start = (
     request,
     context: undefined
   })
-  // What came behind the handshake is read like the rest, once the caller had its chance to read it.
-  if (head.length > 0) socket.unshift(head)
   live.connection.start()
   return live
 }
@@ -117,6 +121,8 @@ const redirectOf = (
     url: next.href,
     options: {
       ...options,
+      // A session of the caller's leads to its own server alone.
+      http2: options.http2 !== undefined && options.http2 !== false,
       auth: undefined,
       host: undefined,
       headers: kept.map(([name, value]) => [name, String(value)] as const)

@@ -4,7 +4,8 @@ import * as https from "node:https"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
-import { SocketError } from "./error.ts"
+import type { SocketError } from "./error.ts"
+import { openFailed } from "./failure.ts"
 import { Socks5Client } from "./socks5.ts"
 
 /** How a client reaches the server. */
@@ -20,15 +21,6 @@ export interface DialOptions {
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
 }
-
-const openFailed = (what: string, cause: unknown): SocketError =>
-  new SocketError({
-    reason: {
-      _tag: "OpenFailed",
-      message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause
-    }
-  })
 
 /** Opens the transport that a request names; destroys it when interrupted. */
 export const dial = (request: ClientRequest, options: DialOptions): Effect.Effect<net.Socket, SocketError> => {
@@ -77,7 +69,7 @@ const secure = (
     () =>
       tls.connect({
         ...(net.isIP(request.host) === 0 ? { servername: request.host } : {}),
-        ALPNProtocols: ["http/1.1"],
+        ALPNProtocols: [request.httpVersion === "2.0" ? "h2" : "http/1.1"],
         ...options,
         socket
       }),

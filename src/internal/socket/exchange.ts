@@ -2,23 +2,19 @@ import { Effect } from "effect"
 import * as http from "node:http"
 import type * as net from "node:net"
 import type { Duplex } from "node:stream"
+import { DuplexTransport } from "../duplexTransport.ts"
 import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
-import { SocketError } from "./error.ts"
+import type { Transport } from "../transport.ts"
+import type { SocketError } from "./error.ts"
+import { openFailed } from "./failure.ts"
 
-/** The server's response, and what came behind it. */
+/** The server's response, and the transport that it came on. */
 export interface Answer {
   readonly response: ServerResponse
-  readonly head: Buffer
+  readonly transport: Transport
 }
 
-const lost = (cause: unknown): SocketError =>
-  new SocketError({
-    reason: {
-      _tag: "OpenFailed",
-      message: `the connection was lost during the handshake: ${cause instanceof Error ? cause.message : String(cause)}`,
-      cause
-    }
-  })
+const lost = (cause: unknown): SocketError => openFailed("the connection was lost during the handshake", cause)
 
 /** Writes the request to an open transport and reads the response; destroys the transport when interrupted. */
 export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Effect<Answer, SocketError> =>
@@ -30,21 +26,30 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       headers: request.headers.flat(),
       setHost: false
     })
-    const answer = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void =>
-      resume(Effect.succeed({ response: { status: incoming.statusCode ?? 0, headers: incoming.headers, body }, head }))
+    const answer = (incoming: http.IncomingMessage, body?: Buffer): void => {
+      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers, body }
+      resume(Effect.succeed({ response, transport: new DuplexTransport(socket) }))
+    }
+    const open = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void => {
+      socket.setNoDelay(true)
+      socket.setTimeout(0)
+      // What came behind the handshake is read like the rest, once the caller had its chance to read it.
+      if (head.length > 0) socket.unshift(head)
+      answer(incoming, body)
+    }
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
       const size = request.draft.bodyLength.response
-      if (size === 0) return answer(incoming, head)
+      if (size === 0) return open(incoming, head)
       gather(socket, head, size, (bytes) =>
         bytes === undefined
           ? resume(Effect.fail(lost("it ended")))
-          : answer(incoming, bytes.subarray(size), bytes.subarray(0, size))
+          : open(incoming, bytes.subarray(size), bytes.subarray(0, size))
       )
     })
     outgoing.once("response", (incoming: http.IncomingMessage) => {
       socket.on("error", () => {})
       socket.destroy()
-      answer(incoming, Buffer.alloc(0))
+      answer(incoming)
     })
     outgoing.on("error", (cause) => resume(Effect.fail(lost(cause))))
     if (request.body !== undefined) outgoing.once("finish", () => socket.write(request.body ?? ""))

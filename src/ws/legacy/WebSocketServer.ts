@@ -161,12 +161,13 @@ const attach = (self: WebSocketServer, server: http.Server): (() => void) => {
 
 const takePath = (self: WebSocketServer, server: http.Server): (() => void) => {
   try {
-    return attachGate(server, self.path ?? undefined, (request, socket, head) =>
-      self.handleUpgrade(request, socket, head, (client) => {
-        self.emit(`connection${request.url}`, client)
-        self.emit("connection", client)
-      })
-    )
+    return attachGate(server, self.path ?? undefined, {
+      upgrade: (request, socket, head) =>
+        self.handleUpgrade(request, socket, head, (client) => {
+          self.emit(`connection${request.url}`, client)
+          self.emit("connection", client)
+        })
+    })
   } catch (cause) {
     throw new Error("two instances of WebSocketServer cannot listen on the same http server path", { cause })
   }

@@ -1,0 +1,16 @@
+import type { HandshakeError } from "../handshake/error.ts"
+import { SocketError } from "./error.ts"
+
+/** The transport could not be opened, or was lost before the connection was. */
+export const openFailed = (what: string, cause: unknown): SocketError =>
+  new SocketError({
+    reason: {
+      _tag: "OpenFailed",
+      message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause
+    }
+  })
+
+/** The opening handshake failed. */
+export const handshakeFailed = (error: HandshakeError): SocketError =>
+  new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })

@@ -1,0 +1,66 @@
+import { Effect, Exit } from "effect"
+import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2"
+import { encodeFields } from "../handshake/http.ts"
+import type { ClientRequest } from "../handshake/model.ts"
+import type { DialOptions } from "./dial.ts"
+import type { SocketError } from "./error.ts"
+import { openFailed } from "./failure.ts"
+import type { Answer } from "./exchange.ts"
+import { lease, type Lease, whenReady } from "./http2Session.ts"
+import { cancelStream, Http2Transport } from "./http2Transport.ts"
+
+const ignore = (): void => {}
+
+/**
+ * Sends the request as a stream of a session, a shared one or the caller's own, and waits for the response; cancels the
+ * stream when interrupted.
+ */
+export const exchangeHttp2 = (
+  request: ClientRequest,
+  session: true | ClientHttp2Session,
+  options: DialOptions
+): Effect.Effect<Answer, SocketError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(session === true ? lease(request, options) : own(session)), (leased) =>
+      Effect.onExit(restore(connect(leased, request)), (exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit)) leased.release()
+        })
+      )
+    )
+  )
+
+const own = (session: ClientHttp2Session): Effect.Effect<Lease, SocketError> =>
+  Effect.as(whenReady(session), { session, release: ignore })
+
+const connect = ({ release, session }: Lease, request: ClientRequest): Effect.Effect<Answer, SocketError> =>
+  Effect.callback((resume) => {
+    const lost = (cause: unknown): void =>
+      resume(Effect.fail(openFailed("the connection was lost during the handshake", cause)))
+    let stream: ClientHttp2Stream
+    try {
+      stream = session.request(encodeFields(request.headers), { endStream: false })
+    } catch (cause) {
+      return lost(cause)
+    }
+    const onClose = (): void => lost(`its stream was reset with error code ${stream.rstCode}`)
+    stream.once("close", release)
+    stream.on("error", lost)
+    stream.once("close", onClose)
+    stream.once("response", (headers: IncomingHttpHeaders) => {
+      // Whoever has the transport hears of what comes from now on.
+      stream.on("error", ignore)
+      stream.off("error", lost)
+      stream.off("close", onClose)
+      resume(
+        Effect.succeed({
+          response: { status: Number(headers[":status"]), headers },
+          transport: new Http2Transport(stream)
+        })
+      )
+    })
+    return Effect.sync(() => {
+      stream.on("error", ignore)
+      cancelStream(stream)
+    })
+  })
