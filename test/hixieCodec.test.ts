@@ -313,6 +313,7 @@ const encode = (write: (out: Output) => void): Buffer => {
   const written: Array<Uint8Array> = []
   write(out)
   out.flush({
+    buffered: 0,
     write: (piece) => {
       written.push(Uint8Array.from(piece))
       return true

@@ -3,6 +3,8 @@ import * as fc from "fast-check"
 import { hybi } from "../src/internal/hybi.ts"
 import { Opcode } from "../src/internal/opcode.ts"
 import { Output, referenceSize, type Sink, slabSize } from "../src/internal/output.ts"
+import { bareConnection, forgetful, mib, Sink as Wire } from "./advisories/bare.ts"
+import { liveBytes } from "./advisories/faces.ts"
 
 /** Keeps what it was given: by copy when it answers that the bytes may be overwritten, as they are when not. */
 class Taker implements Sink {
@@ -10,6 +12,7 @@ class Taker implements Sink {
   readonly calls: Array<number> = []
   /** What the next writes answer. */
   free = true
+  buffered = 0
 
   write(bytes: Uint8Array): boolean {
     this.calls.push(1)
@@ -156,6 +159,43 @@ describe("Output", () => {
     assertSame(keeper.all, Buffer.concat(expected), "kept bytes")
   })
 
+  it("keeps little more than the bytes that wait, whatever others write meanwhile", () => {
+    const out = new Output()
+    const slow = new Taker()
+    slow.free = false
+    slow.buffered = 1
+    const other = new Output()
+    const busy = (): void => {
+      append(other, fill(slabSize - 100, 0xee))
+      other.flush(new Taker())
+    }
+    /** Bytes of memory that the slow one's pieces keep alive. */
+    const kept = (): number =>
+      [...new Set(slow.pieces.map(({ buffer }) => buffer))].reduce((sum, { byteLength }) => sum + byteLength, 0)
+    const expected: Array<Buffer> = []
+    for (const size of [5000, 10_000, 30_000]) {
+      for (let turn = 0; turn < 50; turn++) {
+        const piece = fill(size + turn, turn)
+        append(out, piece)
+        expected.push(piece)
+        busy()
+        out.flush(slow)
+      }
+    }
+    assert.isBelow(kept(), 1.1 * slow.all.length)
+    // Little by little, and written at once in the end.
+    for (let turn = 0; turn < 5000; turn++) {
+      const piece = fill(10, turn & 0xff)
+      append(out, piece)
+      expected.push(piece)
+      out.keep()
+      if (turn % 100 === 0) busy()
+    }
+    out.flush(slow)
+    assertSame(slow.all, Buffer.concat(expected), "bytes")
+    assert.isBelow(kept(), 1.2 * slow.all.length)
+  })
+
   it("forgets what is discarded", () => {
     const out = new Output()
     const taker = new Taker()
@@ -204,7 +244,7 @@ describe("Output", () => {
       which: fc.integer({ min: 0, max: 3 }),
       size,
       spare: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 3000 })),
-      act: fc.constantFrom("append", "append", "append", "reference", "flush", "keep", "discard")
+      act: fc.constantFrom("append", "append", "append", "reference", "settle", "flush", "keep", "queue", "discard")
     })
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -228,8 +268,11 @@ describe("Output", () => {
           } else if (act === "discard") {
             out.discard()
             waiting.length = 0
+          } else if (act === "settle") {
+            out.keep()
           } else {
             taker.free = act === "flush"
+            taker.buffered = act === "queue" ? 1 : 0
             out.flush(taker)
             expected.push(...waiting.splice(0))
           }
@@ -258,6 +301,32 @@ const encode = (role: "client" | "server", payload: string | Uint8Array): Taker 
   out.flush(taker)
   return taker
 }
+
+describe("a connection whose peer reads nothing", () => {
+  it("keeps little more than its bytes, below the transport's limit and beyond it", async () => {
+    const [slow, quick] = [new Wire(), new Wire()]
+    const kept: Array<Uint8Array> = []
+    slow.write = (bytes) => {
+      kept.push(bytes)
+      slow.buffered += bytes.length
+      return false
+    }
+    const [connection, other] = [bareConnection(forgetful, slow), bareConnection(forgetful, quick)]
+    const before = await liveBytes()
+    for (let turn = 0; turn < 2000; turn++) {
+      // The first half waits in the transport, as in a stream; the second in the connection.
+      if (turn === 1000) slow.congested = true
+      connection.sendText("x".repeat(100))
+      for (let rest = 0; rest < 128; rest++) other.sendText("y".repeat(1000))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.isBelow((await liveBytes()) - before, mib)
+    assert.isAtLeast(connection.buffered, 2000 * 100)
+    assert.isAtLeast(kept.length, 1000)
+    connection.drop({ _tag: "TransportEnded" })
+    other.drop({ _tag: "TransportEnded" })
+  })
+})
 
 describe("frames in an output", () => {
   it("references an unmasked payload from the threshold on, and copies it below", () => {

@@ -486,7 +486,7 @@ export class Connection implements FrameSink, Receiver {
   /** Writes what has gathered. */
   flush(): void {
     this.flushing = false
-    if (!this.transport.congested) this.writeOut()
+    this.writeOrKeep()
   }
 
   // Reading, as the face paces it.
@@ -828,7 +828,7 @@ export class Connection implements FrameSink, Receiver {
   private touch(written?: Written): void {
     if (written !== undefined) (this.written ??= []).push(written)
     if (this.gathered >= this.settings.writeHighWaterMark) {
-      if (!this.transport.congested) this.writeOut()
+      this.writeOrKeep()
     } else if (!this.reading && !this.flushing) {
       this.flushing = true
       flushSoon(this)
@@ -842,6 +842,12 @@ export class Connection implements FrameSink, Receiver {
 
   private get out(): Output {
     return (this.output ??= takeOutput())
+  }
+
+  /** Writes what has gathered; what has to wait shares its memory with no other connection. */
+  private writeOrKeep(): void {
+    if (this.transport.congested) this.output?.keep()
+    else this.writeOut()
   }
 
   private writeOut(): void {

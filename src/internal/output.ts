@@ -5,7 +5,8 @@ import type { Written } from "./transport.ts"
  *
  * All outputs carve their bytes from one slab per process. Consecutive frames of one connection lie side by side,
  * so that a flush is a single write of a single view. Once every output that used the slab has handed its bytes to
- * the system, the slab is used again from its beginning; bytes that a transport could not take at once keep it.
+ * the system, the slab is used again from its beginning; bytes that a transport could not take at once keep it. Where it
+ * is known that bytes will wait, they move to memory of their own, so that a slow peer keeps no more than what it is sent.
  */
 
 /** Size of the shared slab, in bytes: the frames that one full read of 64 KiB causes always fit. */
@@ -17,6 +18,12 @@ export const referenceSize = 16 * 1024
 /** Up to this many bytes, several pieces are copied together into one write. */
 const joinSize = 64 * 1024
 
+/** Memory that an output gets, in bytes, when a little has to wait in it: more may come. */
+const keptSize = 16 * 1024
+
+/** The memory of all slabs. */
+const slabs = new WeakSet<ArrayBufferLike>()
+
 class Slab {
   readonly buffer = Buffer.allocUnsafeSlow(slabSize)
   cursor = 0
@@ -24,6 +31,10 @@ class Slab {
   holders = 0
   /** A transport still reads from it: it must not be written again from the beginning. */
   kept = false
+
+  constructor() {
+    slabs.add(this.buffer.buffer)
+  }
 }
 
 let current = new Slab()
@@ -33,6 +44,8 @@ const none = Buffer.alloc(0)
 
 /** What a flush writes to. */
 export interface Sink {
+  /** Bytes that were taken before and still wait: what is written now waits behind them. */
+  readonly buffered: number
   /** Takes bytes, and answers whether they may be overwritten at once. */
   write(bytes: Uint8Array, written?: Written): boolean
   /** Takes several pieces as one write. */
@@ -49,8 +62,10 @@ export class Output {
   private end = 0
   /** The slab that this output holds bytes of. */
   private held: Slab | undefined = undefined
-  /** Whether `buffer` is this output's own: what was reserved was too long for the slab. */
+  /** Whether `buffer` is this output's own: what was reserved was too long for the slab, or waits. */
   private own = false
+  /** How many of the first pieces lie in no slab. */
+  private apart = 0
 
   /**
    * Makes room for `length` contiguous bytes and answers where in `buffer` they begin. Until `commit`, reserving as
@@ -105,10 +120,12 @@ export class Output {
   /** Hands everything to the transport, in one write. */
   flush(sink: Sink, written?: Written): void {
     if (this.size === 0) return
+    const waits = sink.buffered > 0
+    if (waits) this.moveOut(0)
     let free: boolean
     if (this.pieces === undefined) {
       free = sink.write(this.buffer.subarray(this.start, this.end), written)
-    } else if (this.size <= joinSize && this.pieces.length + (this.end > this.start ? 1 : 0) > 1) {
+    } else if (!waits && this.size <= joinSize && this.pieces.length + (this.end > this.start ? 1 : 0) > 1) {
       free = this.flushJoined(sink, this.size, written)
     } else {
       this.seal()
@@ -121,6 +138,34 @@ export class Output {
     this.release(free)
   }
 
+  /** Moves what gathered out of the slab: it will wait for longer than this tick. */
+  keep(): void {
+    this.moveOut(keptSize)
+  }
+
+  /** `spare` is the memory to take where less than a quarter of it is needed. */
+  private moveOut(spare: number): void {
+    if (this.held === undefined || this.size === 0) return
+    this.seal()
+    const pieces = (this.pieces ??= [])
+    const shared = pieces.splice(this.apart)
+    const room = shared.reduce((sum, piece) => sum + (slabs.has(piece.buffer) ? piece.length : 0), 0)
+    this.release(true)
+    this.buffer = Buffer.allocUnsafeSlow(room < spare / 4 ? spare : room)
+    this.own = true
+    for (const piece of shared) {
+      if (slabs.has(piece.buffer)) {
+        this.buffer.set(piece, this.end)
+        this.end += piece.length
+      } else {
+        this.seal()
+        pieces.push(piece)
+      }
+    }
+    this.apart = pieces.length
+    if (pieces.length === 0) this.pieces = undefined
+  }
+
   /** What gathered, in memory of its own, in place of a flush. */
   take(): Buffer {
     let taken: Buffer = Buffer.alloc(0)
@@ -128,7 +173,7 @@ export class Output {
       taken = Buffer.concat(pieces)
       return true
     }
-    this.flush({ write: (bytes) => copy([bytes]), writeAll: copy })
+    this.flush({ buffered: 0, write: (bytes) => copy([bytes]), writeAll: copy })
     return taken
   }
 
@@ -165,7 +210,7 @@ export class Output {
     // An idle output holds neither a slab nor a buffer of its own alive.
     this.buffer = none
     this.own = false
-    this.start = this.end = 0
+    this.start = this.end = this.apart = 0
     const { held } = this
     if (held === undefined) return
     this.held = undefined

@@ -129,6 +129,7 @@ export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: 
     else encoder.text(output, Opcode.text, true, payload.toString())
   }
   output.flush({
+    buffered: 0,
     write: (piece) => written.push(Buffer.from(piece)) > 0,
     writeAll: (pieces) => written.push(Buffer.concat(pieces)) > 0
   })

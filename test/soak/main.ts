@@ -10,9 +10,8 @@ import { once } from "node:events"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import type { Order, Tally } from "./clients.ts"
+import { liveBytes } from "./live.ts"
 import { servers } from "./servers.ts"
 
 const { values } = parseArgs({
@@ -76,16 +75,6 @@ const resolution = 10
 
 const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1)
 
-setFlagsFromString("--expose-gc")
-const collect: unknown = runInNewContext("gc")
-
-/** Bytes that live on the heap and in buffers, after a collection. */
-const liveNow = (): number => {
-  for (let turn = 0; turn < 2; turn++) if (typeof collect === "function") Reflect.apply(collect, undefined, [])
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
-
 const handlesNow = (): number => process.getActiveResourcesInfo().length
 
 const server = await start()
@@ -109,8 +98,10 @@ const sampling = setInterval(() => {
   const time = performance.now() - began
   if (full === undefined && (tally?.open ?? 0) >= 0.95 * connections) {
     full = time
-    liveAtFirst = liveNow()
-    delay.enable()
+    void liveBytes().then((bytes) => {
+      liveAtFirst = bytes
+      delay.enable()
+    })
   }
   samples.push({ time, resident: process.memoryUsage.rss(), handles: handlesNow() })
 }, 500)
@@ -124,7 +115,7 @@ await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
 clearInterval(sampling)
 clearInterval(progress)
 delay.disable()
-const liveAtLast = liveNow()
+const liveAtLast = await liveBytes()
 
 const left = once(clients, "exit")
 clients.send("end")

@@ -4,22 +4,9 @@
  */
 import { once } from "node:events"
 import * as net from "node:net"
-import { setFlagsFromString } from "node:v8"
-import { runInNewContext } from "node:vm"
 import { encodeFrame } from "../../src/internal/hybiEncoder.ts"
+import { liveBytes } from "./live.ts"
 import { servers } from "./servers.ts"
-
-setFlagsFromString("--expose-gc")
-const collect: unknown = runInNewContext("gc")
-
-const liveBytes = async (): Promise<number> => {
-  for (let turn = 0; turn < 4; turn++) {
-    await new Promise((resolve) => setImmediate(resolve))
-    if (typeof collect === "function") Reflect.apply(collect, undefined, [])
-  }
-  const { arrayBuffers, heapUsed } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
 
 const masked = (opcode: number, fin: boolean, payload: Uint8Array, rsv = 0): Buffer =>
   encodeFrame(opcode, fin, rsv, payload, 0x3d21fa37)

@@ -29,7 +29,8 @@ const effect = async (): Promise<Running> => {
   return { port: server.address.port, stop: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }
 
-const portOf = (address: unknown): number =>
+/** The port that a server listens on. */
+export const portOf = (address: unknown): number =>
   typeof address === "object" && address !== null && "port" in address ? Number(address.port) : 0
 
 const callbacks = async (Listener: typeof PeerServer): Promise<Running> => {
