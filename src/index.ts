@@ -1,6 +1,7 @@
 export * as Extension from "./Extension.ts"
 export * as Frame from "./Frame.ts"
 export * as Handshake from "./Handshake.ts"
+export * as Observability from "./Observability.ts"
 export * as Server from "./Server.ts"
 export * as Socket from "./Socket.ts"
 export * as Topic from "./Topic.ts"

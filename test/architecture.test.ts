@@ -32,6 +32,7 @@ const order = [
   "Extension.ts",
   "Handshake.ts",
   "Socket.ts",
+  "Observability.ts",
   "Server.ts",
   "Topic.ts",
   "EffectSocket.ts",

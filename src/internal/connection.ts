@@ -8,6 +8,7 @@ import { ObservedEncoder, ObservedSink, type OnFrame } from "./observer.ts"
 import { Opcode } from "./opcode.ts"
 import { Output, recycleOutput, referenceSize, takeOutput } from "./output.ts"
 import { type Settings, shareSettings } from "./settings.ts"
+import { CountedEncoder, type Tally } from "./tally.ts"
 import type { Timer, Timers } from "./timers.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 import * as Violation from "./violation.ts"
@@ -68,6 +69,8 @@ export interface ConnectionOptions {
   readonly compression?: Compression | undefined
   /** Hears of each frame, those aside that `sendEncoded` sends. Default: nobody, at no cost. */
   readonly onFrame?: OnFrame | undefined
+  /** Where messages, bytes and round trips are counted. Default: nowhere, at no cost. */
+  readonly tally?: Tally | undefined
   /** Whether pings are answered. Default `true`. */
   readonly autoPong?: boolean | undefined
   /** Whether a close frame is answered with its reason too, not with its code alone. Default `false`. */
@@ -194,10 +197,11 @@ export class Connection implements FrameSink, Receiver {
       closeTimeout: options.closeTimeout,
       autoPong: options.autoPong !== false,
       echoReason: options.echoReason === true,
-      clientEnds: options.clientEnds === true
+      clientEnds: options.clientEnds === true,
+      tally: options.tally
     })
-    const { codec, onFrame, role } = options
-    const encoder = codec.encoder(role)
+    const { codec, onFrame, role, tally } = options
+    const encoder = tally === undefined ? codec.encoder(role) : new CountedEncoder(codec.encoder(role), tally)
     const observed = onFrame !== undefined
     this.encoder = observed ? new ObservedEncoder(encoder, role, codec.capabilities, onFrame) : encoder
     this.sink = observed ? new ObservedSink(this, role, codec.capabilities, onFrame) : this
@@ -297,6 +301,10 @@ export class Connection implements FrameSink, Receiver {
     return this.compression?.threshold ?? Infinity
   }
 
+  get tally(): Tally | undefined {
+    return this.settings.tally
+  }
+
   /** Whether the face has paused reading. */
   get isPaused(): boolean {
     return this.paused
@@ -369,7 +377,9 @@ export class Connection implements FrameSink, Receiver {
 
   /** A message as bytes for `sendEncoded`; `undefined` when it is too large to be compressed at once. */
   encode(message: string | Uint8Array): Uint8Array | undefined {
-    const { compression, encoder } = this
+    const { compression } = this
+    // What is encoded here is counted when it is sent.
+    const encoder = this.codec.encoder(this.role)
     const kind = typeof message === "string" ? Opcode.text : Opcode.binary
     const out = new Output()
     if (compression !== undefined && message.length * 3 >= compression.threshold) {
@@ -386,9 +396,11 @@ export class Connection implements FrameSink, Receiver {
     return out.take()
   }
 
-  /** A frame that was encoded before, for this role and draft. */
-  sendEncoded(frame: Uint8Array, written?: Written): boolean {
+  /** Bytes that were encoded before, for this role and draft: one frame or several, which make so many messages. */
+  sendEncoded(frame: Uint8Array, written?: Written, messages = 1): boolean {
     if (this.phase !== open) return false
+    const { tally } = this.settings
+    if (tally !== undefined) tally.messagesSent += messages
     if (this.stalled) {
       this.defer(frame.length, written, () => this.writeEncoded(frame, written))
     } else {
@@ -538,6 +550,8 @@ export class Connection implements FrameSink, Receiver {
 
   received(chunk: Buffer): void {
     if (this.inboundOver || this.dropped) return
+    const { tally } = this.settings
+    if (tally !== undefined) tally.bytesReceived += chunk.length
     this.keepAlive?.noticed()
     this.tell(chunk)
     this.finishReading()
@@ -609,6 +623,8 @@ export class Connection implements FrameSink, Receiver {
       if (this.settings.echoReason) this.echo = Uint8Array.prototype.slice.call(bytes, start, end)
     } else if (opcode === Opcode.ping) {
       if (this.settings.autoPong && this.phase === open) this.pong(bytes.subarray(start, end))
+    } else if (start === end) {
+      this.keepAlive?.answered()
     }
     this.face.control(opcode, bytes, start, end)
     return undefined
@@ -853,6 +869,8 @@ export class Connection implements FrameSink, Receiver {
   private writeOut(): void {
     const { output, written } = this
     if (output === undefined) return
+    const { tally } = this.settings
+    if (tally !== undefined) tally.bytesSent += output.size
     this.output = undefined
     if (written === undefined) {
       output.flush(this.transport)

@@ -1,5 +1,6 @@
 import type { CloseCause } from "./closing.ts"
 import { Opcode } from "./opcode.ts"
+import type { Tally } from "./tally.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 export interface KeepAliveOptions {
@@ -12,6 +13,8 @@ export interface KeepAliveOptions {
 /** What is kept alive. */
 export interface Watched {
   readonly timers: Timers
+  /** Who is told how long answers take. */
+  readonly tally: Tally | undefined
   /** We don't read at present, so an answer could not be seen. */
   readonly isPaused: boolean
   sendControl(opcode: number, payload: Uint8Array): boolean
@@ -37,6 +40,8 @@ export class KeepAlive {
   private stopped = false
   private next: Timer | undefined = undefined
   private deadline: Timer | undefined = undefined
+  /** When the ping went out whose answer is to be timed. */
+  private sentAt: number | undefined = undefined
 
   constructor(watched: Watched, options: KeepAliveOptions) {
     this.watched = watched
@@ -59,11 +64,19 @@ export class KeepAlive {
     this.alive = true
   }
 
+  /** A pong without a payload came, which is what our pings are answered with. */
+  answered(): void {
+    const { sentAt, watched } = this
+    this.sentAt = undefined
+    if (sentAt !== undefined) watched.tally?.roundTrip(watched.timers.now() - sentAt)
+  }
+
   private ping(): void {
     // The deadline first: where both delays are the same, it is over before the next ping.
     if (this.deadline === undefined) {
       this.alive = false
       this.await(this.options.timeout)
+      if (this.watched.tally !== undefined) this.sentAt = this.watched.timers.now()
       this.watched.sendControl(Opcode.ping, nothing)
     }
     // The ping itself may have brought the end.

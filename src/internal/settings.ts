@@ -1,4 +1,5 @@
 import type { Codec, DecoderOptions } from "./codec.ts"
+import type { Tally } from "./tally.ts"
 import type { Timers } from "./timers.ts"
 
 /** What connections can be alike in. */
@@ -11,6 +12,7 @@ export interface Settings extends DecoderOptions {
   readonly autoPong: boolean
   readonly echoReason: boolean
   readonly clientEnds: boolean
+  readonly tally: Tally | undefined
 }
 
 const keys: ReadonlyArray<keyof Settings> = [
@@ -27,7 +29,8 @@ const keys: ReadonlyArray<keyof Settings> = [
   "closeTimeout",
   "autoPong",
   "echoReason",
-  "clientEnds"
+  "clientEnds",
+  "tally"
 ]
 
 const last: { server: Settings | undefined; client: Settings | undefined } = { server: undefined, client: undefined }

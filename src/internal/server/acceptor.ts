@@ -1,4 +1,5 @@
-import { Cause, Duration, Effect, Fiber, Queue, type Scope, Stream } from "effect"
+import { Cause, Duration, Effect, Fiber, Queue, type Scope, Stream, Tracer } from "effect"
+import { spanOf } from "../observability/reporter.ts"
 import { SocketError } from "../socket/error.ts"
 import type { Accepted, Gate } from "./gate.ts"
 import type { Acceptor, Connection } from "./model.ts"
@@ -37,7 +38,15 @@ const handle = <A, X, E, R>(
   handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
 ): Effect.Effect<unknown, never, Exclude<R, Scope.Scope>> =>
   Effect.catchCause(
-    Effect.onExit(Effect.scoped(Effect.suspend(() => handler(socket))), (exit) => socket.end(exit)),
+    Effect.onExit(
+      Effect.scoped(
+        within(
+          socket,
+          Effect.suspend(() => handler(socket))
+        )
+      ),
+      (exit) => socket.end(exit)
+    ),
     (cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.void
       // A peer that goes away, or breaks the protocol, is no failure of the handler's.
@@ -46,6 +55,12 @@ const handle = <A, X, E, R>(
         : Effect.logError("a connection's handler failed", cause)
     }
   )
+
+/** In the span of the connection, when it is traced. */
+const within = <A, X, E, R>(socket: Accepted<A>, effect: Effect.Effect<X, E, R>): Effect.Effect<X, E, R> => {
+  const span = spanOf(socket)
+  return span === undefined ? effect : Effect.provideService(effect, Tracer.ParentSpan, span)
+}
 
 /**
  * Lets a gate's connections end: refuses new ones, starts the closing handshake with 1001 on all, waits for them and

@@ -1,9 +1,10 @@
 import { isUtf8 } from "node:buffer"
-import type { Frame } from "../../Frame.ts"
+import { type Frame, isControl } from "../../Frame.ts"
 import { Assembler } from "../assembler.ts"
 import { type Closed, decodeClose } from "../closing.ts"
 import type { Connection, Face } from "../connection.ts"
 import { Opcode } from "../opcode.ts"
+import type { Tally } from "../tally.ts"
 import { decodeUtf8 } from "../utf8.ts"
 import * as Violation from "../violation.ts"
 
@@ -18,6 +19,15 @@ const holdFactor = 16
 
 /** How what arrives is kept. It is recorded as frames until the first reader says what it wants. */
 type View = "unclaimed" | "frames" | "messages"
+
+/** How many messages end among the frames. */
+const messagesIn = (items: ReadonlyArray<Frame | Message>): number => {
+  let count = 0
+  for (const item of items) {
+    if (typeof item === "object" && "_tag" in item && item.fin && !isControl(item)) count++
+  }
+  return count
+}
 
 /** Who hears of pongs and of the end, without reading. */
 export interface Listener {
@@ -35,6 +45,7 @@ export class Inbox implements Face {
   /** Called, once, when there is something to take or nothing more will come. */
   waiter: (() => void) | undefined = undefined
   private readonly limit: number
+  private readonly tally: Tally | undefined
   private connection: Connection | undefined = undefined
   private listener: Listener | undefined = undefined
   private view: View = "unclaimed"
@@ -42,9 +53,10 @@ export class Inbox implements Face {
   private size = 0
   private heard = false
 
-  /** `limit` is how many bytes may wait before the transport is paused. */
-  constructor(limit: number) {
+  /** `limit` is how many bytes may wait before the transport is paused; the tally counts the messages that are taken. */
+  constructor(limit: number, tally?: Tally) {
     this.limit = limit
+    this.tally = tally
   }
 
   attach(connection: Connection, listener: Listener): void {
@@ -92,7 +104,8 @@ export class Inbox implements Face {
 
   /** Takes all that waits. The items are frames or messages, as was claimed. */
   take(): Array<Frame | Message> {
-    const { items } = this
+    const { items, tally } = this
+    if (tally !== undefined) tally.messagesReceived += this.view === "messages" ? items.length : messagesIn(items)
     this.items = []
     this.size = 0
     if (this.connection?.isPaused === true) this.connection.resume()

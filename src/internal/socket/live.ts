@@ -8,6 +8,7 @@ import type { Role } from "../codec.ts"
 import { type Compression, Connection } from "../connection.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import { Opcode } from "../opcode.ts"
+import type { Tally } from "../tally.ts"
 import type { Timers } from "../timers.ts"
 import type { Transport } from "../transport.ts"
 import * as Violation from "../violation.ts"
@@ -27,6 +28,8 @@ export interface LiveOptions<Context, Opening> {
   readonly protocol: string | undefined
   readonly extensions: ReadonlyArray<Negotiated>
   readonly compression: Compression | undefined
+  /** Where it is counted what the connection does. Default: nowhere. */
+  readonly tally?: Tally | undefined
   readonly request: Opening
   readonly context: Context
 }
@@ -73,7 +76,7 @@ export class LiveSocket<
     this.extensions = options.extensions
     this.request = options.request
     this.context = options.context
-    this.inbox = new Inbox(settings.readBufferSize)
+    this.inbox = new Inbox(settings.readBufferSize, options.tally)
     this.connection = new Connection(this.inbox, {
       transport: options.transport,
       codec: draft.codec,
@@ -84,7 +87,8 @@ export class LiveSocket<
       closeTimeout: settings.closeTimeout,
       keepAlive: settings.keepAlive,
       onFrame: onFrame && ((frame) => onFrame(frame, this)),
-      compression: options.compression
+      compression: options.compression,
+      tally: options.tally
     })
     this.inbox.attach(this.connection, this)
   }
@@ -192,7 +196,7 @@ export class LiveSocket<
     if (shareKey === undefined || this.fragmenting) return this.pushAll(encodings.messages)
     const bytes = encodings.for(connection, shareKey)
     if (bytes === undefined) return this.pushAll(encodings.messages)
-    connection.sendEncoded(bytes)
+    connection.sendEncoded(bytes, undefined, encodings.messages.length)
     return connection.full ? this.drained : Effect.void
   }
 
@@ -282,8 +286,12 @@ export class LiveSocket<
     const at = pings?.findIndex((ping) => payload.equals(ping.payload)) ?? -1
     if (pings === undefined || at < 0) return
     // A pong may stand for earlier pings too, RFC 6455 §5.5.3.
-    const now = this.connection.timers.now()
-    for (const { sentAt, settle } of pings.splice(0, at + 1)) settle(Effect.succeed(Duration.millis(now - sentAt)))
+    const { tally, timers } = this.connection
+    const now = timers.now()
+    for (const { sentAt, settle } of pings.splice(0, at + 1)) {
+      tally?.roundTrip(now - sentAt)
+      settle(Effect.succeed(Duration.millis(now - sentAt)))
+    }
   }
 
   onClosed(closed: Closed): void {

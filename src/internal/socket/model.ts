@@ -3,6 +3,7 @@ import type { DeflateOptions, Negotiated } from "../../Extension.ts"
 import type { Frame } from "../../Frame.ts"
 import type { Closed } from "../closing.ts"
 import type { WireFrame } from "../observer.ts"
+import type { ObservabilityOptions } from "../observability/options.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
@@ -69,7 +70,7 @@ export interface KeepAliveOptions {
 export type FrameObserver = (frame: WireFrame, socket: Socket) => void
 
 /** What both sides can choose. */
-export interface SocketOptions {
+export interface SocketOptions extends ObservabilityOptions {
   /** Longest message in bytes, after decompression. Default 1 MiB; `Infinity` lifts the limit. Beyond it: 1009. */
   readonly maxMessageSize?: number | undefined
   /** Bytes that may wait for the reader before the transport is paused. Default 64 KiB. */

@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import * as Handshake from "../../Handshake.ts"
 import type { Role } from "../codec.ts"
 import { memoryPair } from "../memoryTransport.ts"
+import { type HandshakeReport, reporterOf } from "../observability/reporter.ts"
 import type { Transport } from "../transport.ts"
 import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
@@ -30,17 +31,29 @@ export const makePair = (options: PairOptions = {}): Scoped<[client: Socket, ser
 const open = Effect.fnUntraced(function* (options: PairOptions) {
   const draft = options.draft ?? Handshake.rfc6455
   const both = { ...options, drafts: [draft], draft, extensions: extensionsOf(options.compression) }
-  const request = yield* Handshake.request("ws://localhost/", both)
+  const context = yield* Effect.context<never>()
+  const reporters = {
+    client: reporterOf("client", { ...options, ...options.client }, context),
+    server: reporterOf("server", { ...options, ...options.server }, context)
+  }
+  const asking = reporters.client?.handshake()
+  const request = yield* Handshake.request("ws://localhost/", { ...both, headers: asking?.headers([]) })
   const headers = Object.fromEntries(request.headers.map(([name, value]) => [name.toLowerCase(), value]))
   const asked = { method: request.method, url: request.target, headers, key3: request.body }
+  const answering = reporters.server?.handshake(headers["traceparent"])
   const accepted = yield* Handshake.accept(asked, { ...both, origins: "any" })
   const { body, headers: answer, status } = accepted.response
   const fields = Object.fromEntries(answer.map(([name, value]) => [name.toLowerCase(), value]))
   const negotiated = yield* Handshake.verify(request, { status, headers: fields, body })
-  const timers = clockTimers(yield* Effect.context<never>())
+  const timers = clockTimers(context)
   const [left, right] = memoryPair()
-  const side = (role: Role, transport: Transport, agreed: Handshake.Negotiated): LiveSocket<undefined> =>
-    new LiveSocket({
+  const side = (
+    role: Role,
+    transport: Transport,
+    agreed: Handshake.Negotiated,
+    report: HandshakeReport | undefined
+  ): LiveSocket<undefined> => {
+    const live = new LiveSocket<undefined>({
       transport,
       role,
       timers,
@@ -49,11 +62,16 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
       protocol: agreed.protocol,
       extensions: agreed.extensions,
       compression: compressionOf(agreed.extensions),
+      tally: reporters[role]?.tally,
       request: role === "client" ? request : asked,
       context: undefined
     })
-  const client = side("client", left, negotiated)
-  const server = side("server", right, accepted)
+    reporters[role]?.meter?.handshake("accepted")
+    live.onGone = report?.accepted(live, status)
+    return live
+  }
+  const client = side("client", left, negotiated, asking)
+  const server = side("server", right, accepted, answering)
   client.connection.start()
   server.connection.start()
   return [client, server] as [LiveSocket<undefined>, LiveSocket<undefined>]

@@ -1,0 +1,96 @@
+/**
+ * What a program in service tells of its connections: metrics and traces, off unless `metrics` and `tracing` among the
+ * options of `Server` and `Socket` ask for them. They are Effect's own, so that whatever exports those exports these.
+ *
+ * The metrics, each with `websocket.role`, which is `server` or `client`, and with `unit`, which exporters read:
+ *
+ * - `websocket.connections`, `{connection}`, a gauge.
+ * - `websocket.handshakes`, `{handshake}`, a counter by `websocket.handshake.outcome`.
+ * - `websocket.messages`, `{message}`, a counter by `network.io.direction`: `receive` and `transmit`.
+ * - `websocket.io`, `By`, a counter by `network.io.direction`.
+ * - `websocket.buffered`, `By`, a gauge by `network.io.direction`.
+ * - `websocket.closes`, `{connection}`, a counter by `websocket.close.code` and `websocket.close.initiator`.
+ * - `websocket.ping.duration`, `s`, a histogram.
+ *
+ * `eventLoop` adds those of Node's event loop: `nodejs.eventloop.delay.min`, `.max`, `.mean`, `.stddev`, `.p50`, `.p90`,
+ * `.p99`, `s`, and `nodejs.eventloop.utilization`, `1`, gauges that OpenTelemetry names so.
+ */
+import { Duration, Effect, Layer, Metric, Schedule, type Scope, type Tracer } from "effect"
+import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "node:perf_hooks"
+import { spanOf as reportedSpanOf } from "./internal/observability/reporter.ts"
+import type { Socket } from "./internal/socket/model.ts"
+
+export * from "./internal/observability/metrics.ts"
+export type { ObservabilityOptions, TracingOptions } from "./internal/observability/options.ts"
+
+/**
+ * The span of a connection, `undefined` when it isn't traced. The handler of a server runs within it already; others make it
+ * the parent of what they do with `Effect.withParentSpan`.
+ */
+export const spanOf = (socket: Socket): Tracer.Span | undefined => reportedSpanOf(socket)
+
+/** How the event loop is watched. */
+export interface EventLoopOptions {
+  /** How often the gauges are set; each tells of the time since the last. Default 5 seconds. */
+  readonly interval?: Duration.Input | undefined
+  /** How often the delay is sampled. The finer, the more often an idle process wakes. Default 20 ms. */
+  readonly resolution?: Duration.Input | undefined
+}
+
+const gauge = (name: string, description: string, unit: string): Metric.Gauge<number> =>
+  Metric.gauge(`nodejs.eventloop.${name}`, { description, attributes: { unit } })
+
+/** The gauges of the event loop's delay, in seconds, by what they tell of the samples. */
+export const eventLoopDelay = {
+  min: gauge("delay.min", "Least delay of the event loop", "s"),
+  max: gauge("delay.max", "Greatest delay of the event loop", "s"),
+  mean: gauge("delay.mean", "Mean delay of the event loop", "s"),
+  stddev: gauge("delay.stddev", "Standard deviation of the event loop's delay", "s"),
+  p50: gauge("delay.p50", "Delay of the event loop, 50th percentile", "s"),
+  p90: gauge("delay.p90", "Delay of the event loop, 90th percentile", "s"),
+  p99: gauge("delay.p99", "Delay of the event loop, 99th percentile", "s")
+} as const
+
+/** The gauge of the event loop's utilization: the part of the time, 0 to 1, in which it had something to do. */
+export const eventLoopUtilization = gauge("utilization", "Part of the time in which the event loop was busy", "1")
+
+/** Watches the event loop of this process until the end of the scope. */
+export const eventLoop = (options?: EventLoopOptions): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const resolution = Math.max(1, Math.round(Duration.toMillis(options?.resolution ?? 20)))
+    const monitor = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const monitor = monitorEventLoopDelay({ resolution })
+        monitor.enable()
+        return monitor
+      }),
+      (monitor) => Effect.sync(() => monitor.disable())
+    )
+    // A sample is the time between two looks, so the delay is what goes beyond the resolution.
+    const seconds = (nanos: number): number => Math.max(0, nanos / 1e9 - resolution / 1e3)
+    let before: EventLoopUtilization = performance.eventLoopUtilization()
+    const take = Effect.suspend(() => {
+      const now = performance.eventLoopUtilization()
+      const { utilization } = performance.eventLoopUtilization(now, before)
+      before = now
+      const updates = [Metric.update(eventLoopUtilization, utilization)]
+      if (monitor.count > 0) {
+        updates.push(
+          Metric.update(eventLoopDelay.min, seconds(monitor.min)),
+          Metric.update(eventLoopDelay.max, seconds(monitor.max)),
+          Metric.update(eventLoopDelay.mean, seconds(monitor.mean)),
+          Metric.update(eventLoopDelay.stddev, monitor.stddev / 1e9),
+          Metric.update(eventLoopDelay.p50, seconds(monitor.percentile(50))),
+          Metric.update(eventLoopDelay.p90, seconds(monitor.percentile(90))),
+          Metric.update(eventLoopDelay.p99, seconds(monitor.percentile(99)))
+        )
+        monitor.reset()
+      }
+      return Effect.all(updates, { discard: true })
+    })
+    yield* Effect.forkScoped(Effect.repeat(take, Schedule.spaced(options?.interval ?? "5 seconds")))
+  })
+
+/** `eventLoop` as a layer. */
+export const layerEventLoop = (options?: EventLoopOptions): Layer.Layer<never> =>
+  Layer.effectDiscard(eventLoop(options))

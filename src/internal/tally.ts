@@ -1,0 +1,44 @@
+import type { Encoder } from "./codec.ts"
+import { Opcode } from "./opcode.ts"
+import type { Output } from "./output.ts"
+
+/** What connections count, in plain numbers: for each read and each write, and for each message as it is encoded. */
+export class Tally {
+  /** Bytes of frames, their headers included. */
+  bytesReceived = 0
+  bytesSent = 0
+  /** Messages that a reader took. */
+  messagesReceived = 0
+  messagesSent = 0
+  /** Hears how many milliseconds passed between a ping and its pong. */
+  readonly roundTrip: (millis: number) => void
+
+  constructor(roundTrip: (millis: number) => void) {
+    this.roundTrip = roundTrip
+  }
+}
+
+/** Counts the messages that are encoded. */
+export class CountedEncoder implements Encoder {
+  private readonly encoder: Encoder
+  private readonly tally: Tally
+
+  constructor(encoder: Encoder, tally: Tally) {
+    this.encoder = encoder
+    this.tally = tally
+  }
+
+  text(out: Output, opcode: number, fin: boolean, text: string): void {
+    if (fin) this.tally.messagesSent++
+    this.encoder.text(out, opcode, fin, text)
+  }
+
+  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+    if (fin && opcode <= Opcode.binary) this.tally.messagesSent++
+    this.encoder.frame(out, opcode, fin, rsv, payload)
+  }
+
+  close(out: Output, payload: Uint8Array): void {
+    this.encoder.close(out, payload)
+  }
+}
