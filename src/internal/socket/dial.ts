@@ -22,7 +22,10 @@ export interface DialOptions {
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
 }
 
-/** Opens the transport that a request names; destroys it when interrupted. */
+/** There are times before a connection is open when nobody else listens, and its end is noticed all the same. */
+const ignore = (): void => {}
+
+/** Opens the transport that a request names; destroys it when interrupted. It never throws an error for want of a listener. */
 export const dial = (request: ClientRequest, options: DialOptions): Effect.Effect<net.Socket, SocketError> => {
   const place = request.socketPath ?? `${request.host}:${request.port}`
   if (request.socketPath !== undefined) {
@@ -48,16 +51,13 @@ const established = (
       return resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
     }
     const fail = (cause: Error): void => resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
-    socket.once("error", fail)
+    socket.on("error", fail)
     socket.once(event, () => {
       socket.off("error", fail)
+      socket.on("error", ignore)
       resume(Effect.succeed(socket))
     })
-    return Effect.sync(() => {
-      // Nobody else listens any more, and an error of a destroyed socket must not be thrown.
-      socket.on("error", () => {})
-      socket.destroy()
-    })
+    return Effect.sync(() => socket.destroy())
   })
 
 const secure = (
@@ -122,6 +122,7 @@ const tunnel = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, S
         socket.destroy()
         return resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
       }
+      socket.on("error", ignore)
       if (head.length > 0) socket.unshift(head)
       resume(Effect.succeed(socket as net.Socket))
     })

@@ -47,17 +47,13 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       )
     })
     outgoing.once("response", (incoming: http.IncomingMessage) => {
-      socket.on("error", () => {})
       socket.destroy()
       answer(incoming)
     })
     outgoing.on("error", (cause) => resume(Effect.fail(lost(cause))))
     if (request.body !== undefined) outgoing.once("finish", () => socket.write(request.body ?? ""))
     outgoing.end()
-    return Effect.sync(() => {
-      socket.on("error", () => {})
-      socket.destroy()
-    })
+    return Effect.sync(() => socket.destroy())
   })
 
 /**
