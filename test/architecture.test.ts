@@ -37,6 +37,7 @@ const order = [
   "Topic.ts",
   "EffectSocket.ts",
   "Cli.ts",
+  "browser.ts",
   "index.ts"
 ]
 

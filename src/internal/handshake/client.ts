@@ -7,19 +7,8 @@ import { isHttp2, openingOf } from "./http2.ts"
 import { rfc6455 } from "./hybi.ts"
 import type { ClientRequest, Header, Negotiated, RequestOptions, ServerResponse } from "./model.ts"
 import { isAuthority, isOrigin } from "./schema.ts"
-import { isToken } from "./token.ts"
+import { checkProtocols } from "./subprotocol.ts"
 import * as Url from "./url.ts"
-
-const checkProtocols = (protocols: ReadonlyArray<string>): Errors.HandshakeError | undefined => {
-  const broken = protocols.find((protocol) => !isToken(protocol))
-  if (broken !== undefined) {
-    return Errors.invalidSubprotocol(broken, `the subprotocol ${JSON.stringify(broken)} is not a token`)
-  }
-  const twice = protocols.find((protocol, index) => protocols.indexOf(protocol) !== index)
-  return twice === undefined
-    ? undefined
-    : Errors.invalidSubprotocol(twice, `the subprotocol ${twice} is asked for more than once`)
-}
 
 const checkNames = (host: string, origin: string | undefined): Errors.HandshakeError | undefined => {
   if (!isAuthority(host)) return Errors.unsafeHeader("Host", "its value is not a host with an optional port")

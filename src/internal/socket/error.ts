@@ -45,7 +45,7 @@ export interface ProtocolViolation {
   readonly violation: Violation
 }
 
-/** The draft of this connection has no way to say this. Nothing was sent. */
+/** The draft of this connection, or the platform's own `WebSocket`, has no way to say this. Nothing was sent. */
 export interface Unsupported {
   readonly _tag: "Unsupported"
   readonly message: string
@@ -68,6 +68,17 @@ export interface AlreadyReading {
   readonly message: string
 }
 
+/**
+ * More waited for the reader than may, where reading can't be stopped: a browser's `WebSocket` has no backpressure. The
+ * connection is closed for it.
+ */
+export interface ReadBufferFull {
+  readonly _tag: "ReadBufferFull"
+  readonly message: string
+  /** The limit in bytes. */
+  readonly limit: number
+}
+
 export type SocketErrorReason =
   | OpenFailed
   | OpenTimeout
@@ -77,6 +88,7 @@ export type SocketErrorReason =
   | Unsupported
   | InvalidSend
   | AlreadyReading
+  | ReadBufferFull
 
 /** A connection failed. Catch it once, then look at `reason._tag`. */
 export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {

@@ -13,7 +13,6 @@ import {
   type Scope,
   Stream
 } from "effect"
-import type { Closed } from "../closing.ts"
 import type { CommonSocket } from "./common.ts"
 import { SocketError } from "./error.ts"
 
@@ -302,14 +301,6 @@ const live = <Sent, S extends CommonSocket<Sent>, R>(
       Effect.sync(() => link.down(socket))
     )
   })
-
-/** What a connection that ended without anybody's wish fails with. */
-export const lost = (received: Closed["received"], closed?: Closed): SocketError => {
-  const closeCode = received === undefined ? 1006 : (received.code ?? 1005)
-  const closeReason = received?.reason ?? ""
-  const message = `the connection is closed: ${closeCode}${closeReason === "" ? "" : ` ${closeReason}`}`
-  return new SocketError({ reason: { _tag: "ConnectionClosed", message, closeCode, closeReason, closed } })
-}
 
 /** How long the server wants to be left alone, in milliseconds (RFC 9110 §10.2.3): seconds, or a date. */
 const retryAfter = ({ reason }: SocketError, now: number): number => {

@@ -5,7 +5,8 @@ import { connect, type ConnectOptions } from "./connect.ts"
 import { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
 import { isOpen } from "./isOpen.ts"
-import { keepUp, type KeepUpOptions, type KeptUp, lost, type Platform } from "./keepUp.ts"
+import { keepUp, type KeepUpOptions, type KeptUp, type Platform } from "./keepUp.ts"
+import { lost } from "./lost.ts"
 import type { Socket } from "./model.ts"
 
 /** How a connection is kept up. */

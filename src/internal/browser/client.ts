@@ -1,0 +1,24 @@
+/**
+ * A client's connections over the platform's `WebSocket`: `effect-ws/Socket`, as far as a browser can do it. It needs no
+ * Node; the global `WebSocket` of Node, Deno, Bun and workers will do as well as a page's.
+ */
+export type { CommonClosed, CommonSocket } from "../socket/common.ts"
+export { connect } from "./connect.ts"
+export type { CloseFrame } from "../closing.ts"
+export * from "../socket/error.ts"
+export type { Message } from "../socket/inbox.ts"
+export { isTransient, type KeepUpOptions, type KeptUp } from "../socket/keepUp.ts"
+export type { CloseCause, Closed, ConnectOptions, Socket } from "./model.ts"
+export type { PlatformConstructor, PlatformWebSocket } from "./platform.ts"
+export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./reconnecting.ts"
+export {
+  type Malformed,
+  MessageError,
+  type MessageErrorReason,
+  type MessageFormat,
+  type SchemaOptions,
+  type TypedSocket,
+  type WrongShape,
+  type WrongType
+} from "../socket/schema.ts"
+export { withSchema } from "./withSchema.ts"

@@ -1,0 +1,37 @@
+import { Effect, type Scope } from "effect"
+import type { SocketError } from "../socket/error.ts"
+import type { Message } from "../socket/inbox.ts"
+import { keepUp, type KeepUpOptions, type KeptUp, type Platform } from "../socket/keepUp.ts"
+import { lost } from "../socket/lost.ts"
+import { connect } from "./connect.ts"
+import type { Closed, ConnectOptions, Socket } from "./model.ts"
+import { endCode, PlatformSocket, readBufferFull } from "./socket.ts"
+
+/** How a connection is kept up. */
+export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOptions<Socket, R> {}
+
+/** A connection that is opened again when it is lost. It ends for good when either side closes it normally. */
+export interface Reconnecting extends KeptUp<Socket, Message> {}
+
+/**
+ * Keeps a connection to a server up until the end of the scope, which closes it. Tries again as `schedule` says. Doesn't
+ * wait for the first connection: `current` does. Browsers don't tell why a connection could not be opened, so it is tried
+ * again whatever the server answered: let `schedule` end where that is no good.
+ */
+export const reconnecting = <R = never>(
+  url: string | URL,
+  options: ReconnectingOptions<R> = {}
+): Effect.Effect<Reconnecting, never, R | Scope.Scope> =>
+  keepUp<Message, Socket, R>(url, options, { ...platform, connect: (url) => connect(url, options) })
+
+const outcomeOf = ({ cause, received, sent }: Closed): Effect.Effect<void, SocketError> => {
+  if (cause._tag === "ReadBufferFull") return Effect.fail(readBufferFull(cause.limit))
+  return sent !== undefined || received?.code === 1000 ? Effect.void : Effect.fail(lost(received))
+}
+
+const platform: Omit<Platform<Socket>, "connect"> = {
+  isOpen: (socket) => !(socket instanceof PlatformSocket) || socket.isOpen,
+  close: (socket, code, reason) => socket.close(code, reason),
+  outcome: (socket) => Effect.flatMap(socket.closed, outcomeOf),
+  endCode
+}
