@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Metric, Option, Stream, Tracer } from "effect"
 import { TestClock } from "effect/testing"
-import { Frame, type Handshake, Observability, Socket } from "effect-ws"
+import { Frame, type Handshake, Observability, Server, Socket } from "effect-ws"
 import * as fc from "fast-check"
 import { mostCodes } from "../src/internal/observability/meter.ts"
 import { formatTraceparent, longest, parseTraceparent } from "../src/internal/observability/traceContext.ts"
@@ -455,5 +455,174 @@ describe("tracing", () => {
         assert.strictEqual(Observability.spanOf(client)?.spanId, named("connection", "client").spanId)
       }).pipe(Effect.scoped, Effect.provideService(Tracer.Tracer, tracer))
     })
+  )
+})
+
+/** A server on a port of its own, with handlers that run for as long as the scope does. */
+const serving = (
+  options: Server.ServeOptions,
+  handler: (socket: Server.Connection) => Effect.Effect<unknown, unknown> = (socket) => socket.closed
+) =>
+  Effect.gen(function* () {
+    const server = yield* Server.make({ host: "127.0.0.1", port: 0, metrics: true, tracing: true, ...options })
+    yield* Effect.forkScoped(server.run(handler))
+    return { server, url: `ws://127.0.0.1:${server.address.port}` }
+  })
+
+describe("a server and its clients", () => {
+  it.live("tell of one another's addresses, and the handler runs within the span of its connection", () =>
+    alone(
+      Effect.gen(function* () {
+        const { named, tracer } = keeping()
+        const within: Array<string> = []
+        const note = Effect.map(Effect.currentParentSpan, ({ spanId }) => void within.push(spanId))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { server, url } = yield* serving({ authorize: () => Effect.orDie(note) }, (socket) =>
+              Effect.andThen(note, socket.closed)
+            )
+            const path = `/rooms/${"x".repeat(300)}?token=secret`
+            const client = yield* Socket.connect(url + path, { metrics: true, tracing: true })
+            yield* client.send("hello")
+            yield* client.close()
+            const local = { "url.scheme": "ws", "url.path": path.slice(0, 256), "network.peer.address": "127.0.0.1" }
+            const agreed = {
+              "network.protocol.name": "websocket",
+              "network.protocol.version": "13",
+              "websocket.draft": "rfc6455"
+            }
+            assert.deepStrictEqual(attributesOf(named("handshake", "client")), {
+              ...local,
+              ...agreed,
+              "server.address": "127.0.0.1",
+              "server.port": server.address.port,
+              "network.peer.port": server.address.port,
+              "http.response.status_code": 101
+            })
+            const { "network.peer.port": port, ...inward } = attributesOf(named("handshake", "server"))
+            assert.isNumber(port)
+            assert.deepStrictEqual(inward, {
+              ...local,
+              ...agreed,
+              "client.address": "127.0.0.1",
+              "http.response.status_code": 101
+            })
+          })
+        ).pipe(Effect.withSpan("program"), Effect.provideService(Tracer.Tracer, tracer))
+        const connection = named("connection", "server")
+        assert.deepStrictEqual(within, [named("handshake", "server").spanId, connection.spanId])
+        assert.strictEqual(connection.attributes.get("client.address"), "127.0.0.1")
+        assert.strictEqual(parentOf(connection), named("handshake", "client").spanId)
+        for (const role of ["client", "server"] as const) {
+          assert.strictEqual(yield* count(handshakes(role, "accepted")), 1)
+          assert.strictEqual(yield* level(connections(role)), 0)
+        }
+        assert.strictEqual(yield* count(closes("server", "1000", "remote")), 1)
+      })
+    )
+  )
+
+  it.live("tell why a handshake failed", () =>
+    alone(
+      Effect.gen(function* () {
+        const { spans, tracer } = keeping()
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* serving({
+              authorize: ({ url }) => (url === "/slow" ? Effect.never : Effect.fail(Server.reject(403))),
+              origins: "same"
+            })
+            const connect = (path: string, options?: Socket.ConnectOptions) =>
+              Effect.flip(Socket.connect(url + path, { metrics: true, tracing: true, ...options }))
+            yield* connect("/")
+            yield* connect("/", { origin: "http://elsewhere.example" })
+            yield* connect("/slow", { openTimeout: "50 millis" })
+            yield* Effect.delay(count(handshakes("server", "ClientLeft")), "5 millis").pipe(
+              Effect.repeat({ until: (left) => left === 1 })
+            )
+            yield* Effect.flip(Socket.connect("ws://127.0.0.1:1/", { metrics: true, tracing: true }))
+          })
+        ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+        assert.strictEqual(yield* count(handshakes("client", "UnexpectedStatus")), 2)
+        assert.strictEqual(yield* count(handshakes("client", "OpenTimeout")), 1)
+        assert.strictEqual(yield* count(handshakes("client", "OpenFailed")), 1)
+        assert.strictEqual(yield* count(handshakes("client", "Interrupted")), 0)
+        assert.strictEqual(yield* count(handshakes("server", "Rejected")), 1)
+        assert.strictEqual(yield* count(handshakes("server", "OriginRefused")), 1)
+        const told = spans.map(
+          ({ attributes, kind }) =>
+            `${kind} ${attributes.get("error.type")} ${attributes.get("http.response.status_code")}`
+        )
+        assert.deepStrictEqual(told.toSorted(), [
+          "client OpenFailed undefined",
+          "client UnexpectedStatus 403",
+          "client UnexpectedStatus 403",
+          "client undefined undefined",
+          "server ClientLeft undefined",
+          "server OriginRefused 403",
+          "server Rejected 403"
+        ])
+        for (const span of spans) assert.isTrue(Exit.isFailure(exitOf(span) ?? Exit.void), span.name)
+      })
+    )
+  )
+
+  it.live("make a span of each attempt where a client is redirected, and tell each place another span", () =>
+    alone(
+      Effect.gen(function* () {
+        const { spans, tracer } = keeping()
+        const parents: Array<string | undefined> = []
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* serving({
+              tracing: false,
+              authorize: (request) => {
+                parents.push(parseTraceparent(request.headers["traceparent"])?.spanId)
+                return request.url === "/new"
+                  ? Effect.void
+                  : Effect.fail(Server.reject(307, { headers: [["location", "/new"]] }))
+              }
+            })
+            yield* Socket.connect(`${url}/old`, { metrics: true, tracing: true, maxRedirects: 1 })
+          })
+        ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+        const attempts = spans.filter(({ name }) => name === "websocket.handshake")
+        assert.deepStrictEqual(
+          attempts.map((span) => [span.spanId, span.attributes.get("http.response.status_code")]),
+          [
+            [parents[0], 307],
+            [parents[1], 101]
+          ]
+        )
+      })
+    )
+  )
+
+  it.live("leave a header that the caller sets as it is, and begin their own trace after one that is broken", () =>
+    alone(
+      Effect.gen(function* () {
+        const { spans, tracer } = keeping()
+        const seen: Array<string | undefined> = []
+        const traceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* serving({}, (socket) => {
+              seen.push(Observability.spanOf(socket)?.traceId)
+              return socket.closed
+            })
+            for (const traceparent of [`00-${traceId}-00f067aa0ba902b7-01`, "00-broken-01"]) {
+              yield* Effect.scoped(Socket.connect(url, { tracing: true, headers: { TraceParent: traceparent } }))
+            }
+          })
+        ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+        assert.strictEqual(seen[0], traceId)
+        assert.notStrictEqual(seen[1], traceId)
+        assert.isUndefined(
+          parentOf(
+            spans.findLast(({ kind, name }) => kind === "server" && name === "websocket.handshake") as Tracer.Span
+          )
+        )
+      })
+    )
   )
 })

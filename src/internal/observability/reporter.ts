@@ -1,9 +1,9 @@
 import { Clock, Context, Effect, Exit, type Tracer } from "effect"
 import type { Closed } from "../closing.ts"
 import type { Role } from "../codec.ts"
-import { HandshakeError } from "../handshake/error.ts"
+import type { HandshakeError } from "../handshake/error.ts"
 import type { Header, HeadersInput } from "../handshake/model.ts"
-import { SocketError } from "../socket/error.ts"
+import type { SocketError } from "../socket/error.ts"
 import type { LiveSocket } from "../socket/live.ts"
 import type { Tally } from "../tally.ts"
 import { type Attributes, ofClosed, ofSocket } from "./attributes.ts"
@@ -32,8 +32,6 @@ export const reporterOf = (
 
 /** Tells metrics and tracer of handshakes and connections. */
 export class Reporter {
-  /** Where connections count what they do. */
-  readonly tally: Tally | undefined
   readonly meter: Meter | undefined
   private readonly role: Role
   /** Absent when nothing is traced. */
@@ -49,7 +47,6 @@ export class Reporter {
   ) {
     this.role = role
     this.meter = meter
-    this.tally = meter?.tally
     this.propagation = propagation
     this.context = context
     this.clock = Context.get(context, Clock.Clock)
@@ -119,13 +116,19 @@ export class HandshakeReport {
     annotate(this.span, attributes)
   }
 
+  /** Where the connection that comes of it counts what it does. */
+  get tally(): Tally | undefined {
+    return this.reporter.meter?.tally
+  }
+
   headers(input: HeadersInput | undefined): HeadersInput | undefined {
     return this.reporter.headers(input, this.span)
   }
 
-  /** The handshake failed. */
-  failed(exit: Exit.Exit<unknown, unknown>, reason: HandshakeFailure): void {
-    annotate(this.span, { "error.type": reason.type, "http.response.status_code": reason.status })
+  /** The handshake failed; without a reason when it was given up, which is counted by whoever knows why. */
+  failed(exit: Exit.Exit<unknown, unknown>, reason: HandshakeFailure | undefined): void {
+    if (reason !== undefined) this.reporter.meter?.handshake(reason.type)
+    annotate(this.span, { "error.type": reason?.type, "http.response.status_code": reason?.status })
     this.reporter.end(this.span, exit)
   }
 
@@ -134,6 +137,7 @@ export class HandshakeReport {
     const { attributes, remote, reporter, span } = this
     const { meter } = reporter
     const agreed = ofSocket(socket)
+    meter?.handshake("accepted")
     annotate(span, { ...agreed, "http.response.status_code": status })
     reporter.end(span, Exit.void)
     const connection = reporter.span("websocket.connection", remote, span === undefined ? [] : [span])
@@ -163,9 +167,8 @@ export interface HandshakeFailure {
 }
 
 /** What is told of an error that ends a handshake. */
-export const failureOf = (error: unknown): HandshakeFailure => {
-  if (error instanceof HandshakeError) return { type: error.reason._tag, status: error.reason.status }
-  if (!(error instanceof SocketError)) return { type: "Interrupted", status: undefined }
+export const failureOf = (error: HandshakeError | SocketError): HandshakeFailure => {
+  if (error._tag === "HandshakeError") return { type: error.reason._tag, status: error.reason.status }
   const { reason } = error
   if (reason._tag !== "HandshakeFailed") return { type: reason._tag, status: undefined }
   const inner = reason.error.reason

@@ -1,8 +1,10 @@
-import { Cause, type Context, Duration, Effect, Exit, type Fiber, Result } from "effect"
+import { Cause, type Context, Duration, Effect, Exit, type Fiber, Result, Tracer } from "effect"
 import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import * as Handshake from "../../Handshake.ts"
+import { ofUpgrade } from "../observability/attributes.ts"
+import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { gather } from "../socket/exchange.ts"
@@ -46,6 +48,7 @@ export class Gate<A, R> {
   private readonly admission: Admission
   private readonly ages: Ages
   private readonly budget: Budget | undefined
+  private readonly reporter: Reporter | undefined
   private handshakes = 0
   private onConnection: ((socket: Accepted<A>) => void) | undefined = undefined
   private waiting: Array<Accepted<A>> = []
@@ -65,6 +68,7 @@ export class Gate<A, R> {
       options.maxMemory === undefined
         ? undefined
         : new Budget(options.maxMemory, this.timers, this.live, () => this.evicted("memory"))
+    this.reporter = reporterOf("server", options, context)
   }
 
   /** Takes every connection from now on, those that wait first. Answers how to stop. */
@@ -97,15 +101,19 @@ export class Gate<A, R> {
     const { duplex } = exchange
     duplex.on("error", ignore)
     let ticket: Ticket | undefined
+    const report = this.reporter === undefined ? undefined : this.report(this.reporter, exchange)
     const refuse = (error: Handshake.HandshakeError): void => {
       ticket?.leave()
       this.refuse(exchange, error)
+      report?.failed(Exit.fail(error), failureOf(error))
       done(Result.fail(error))
     }
     const left = (): void => {
       ticket?.leave()
       exchange.drop()
-      done(Result.fail(Handshake.timeout(this.handshakeTimeout)))
+      const error = Handshake.timeout(this.handshakeTimeout)
+      report?.failed(Exit.fail(error), { type: "ClientLeft", status: undefined })
+      done(Result.fail(error))
     }
     const { maxConnections = Infinity, maxHandshakes = defaultMaxHandshakes } = this.options
     const { admission, budget } = this
@@ -122,11 +130,11 @@ export class Gate<A, R> {
     const decide = (whole: UpgradeRequest, rest: Buffer): void => {
       const accepted = Handshake.acceptResult(whole, this.accept)
       if (Result.isFailure(accepted)) return refuse(accepted.failure)
-      this.authorize(whole, duplex, rest, (context, head) => {
+      this.authorize(whole, duplex, rest, report, (context, head) => {
         if (exchange.isGone) return left()
         if (Result.isFailure(context)) return refuse(context.failure)
         if (this.draining) return refuse(Handshake.shuttingDown())
-        done(Result.succeed(this.open(exchange, whole, head, accepted.success, context.success, entered)))
+        done(Result.succeed(this.open(exchange, whole, head, accepted.success, context.success, entered, report)))
       })
     }
     const draft = Handshake.selectDraft(request, this.options.drafts)
@@ -158,6 +166,7 @@ export class Gate<A, R> {
     request: UpgradeRequest,
     socket: Duplex,
     head: Buffer,
+    report: HandshakeReport | undefined,
     done: (context: Result.Result<A, Handshake.HandshakeError>, head: Buffer) => void
   ): void {
     const { authorize } = this.options
@@ -171,7 +180,8 @@ export class Gate<A, R> {
         orElse: () => Effect.fail(Handshake.timeout(this.handshakeTimeout))
       }
     )
-    const fiber = this.fork(bounded)
+    const span = report?.span
+    const fiber = this.fork(span === undefined ? bounded : Effect.provideService(bounded, Tracer.ParentSpan, span))
     const leave = (): void => {
       socket.destroy()
       fiber.interruptUnsafe()
@@ -196,7 +206,8 @@ export class Gate<A, R> {
     head: Buffer,
     accepted: Handshake.Accepted,
     context: A,
-    ticket: Ticket
+    ticket: Ticket,
+    report: HandshakeReport | undefined
   ): Accepted<A> {
     const { draft, extensions, protocol } = accepted
     const { duplex } = exchange
@@ -209,13 +220,16 @@ export class Gate<A, R> {
       protocol,
       extensions,
       compression: compressionOf(extensions),
+      tally: report?.tally,
       request,
       context
     })
     this.live.add(live)
     this.budget?.watch()
     const release = this.watch(live)
+    const gone = report?.accepted(live, accepted.response.status)
     live.onGone = () => {
+      gone?.()
       this.live.delete(live)
       ticket.leave()
       release?.()
@@ -226,6 +240,13 @@ export class Gate<A, R> {
     if (head.length > 0) duplex.unshift(head)
     live.connection.start()
     return live
+  }
+
+  private report(reporter: Reporter, exchange: Exchange): HandshakeReport {
+    const request = exchange.request(this.admission)
+    const report = reporter.handshake(request.headers["traceparent"])
+    report.describe(ofUpgrade(request))
+    return report
   }
 
   /** Ends it when it is idle or lives too long, where there are such limits. */

@@ -1,6 +1,10 @@
-import { Duration, Effect } from "effect"
+import { Cause, type Context, Duration, Effect, Exit } from "effect"
 import type { ClientHttp2Session } from "node:http2"
 import * as Handshake from "../../Handshake.ts"
+import { ofClientRequest } from "../observability/attributes.ts"
+import type { Meter } from "../observability/meter.ts"
+import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
+import type { Tally } from "../tally.ts"
 import type { Transport } from "../transport.ts"
 import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
@@ -30,11 +34,26 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
 
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
-  Effect.acquireRelease(
-    Effect.interruptible(withTimeout(open(String(url), options, options.maxRedirects ?? 0), options.openTimeout)),
-    (socket, exit) => socket.end(exit),
-    { interruptible: true }
-  )
+  Effect.contextWith((context: Context.Context<never>) => {
+    const reporter = reporterOf("client", options, context)
+    const opening = withTimeout(open(String(url), options, options.maxRedirects ?? 0, reporter), options.openTimeout)
+    return Effect.acquireRelease(
+      Effect.interruptible(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
+      (socket, exit) => socket.end(exit),
+      { interruptible: true }
+    )
+  })
+
+/** Counts what no attempt can tell of itself: that it took too long, or nobody wants it any more. */
+const counted =
+  (meter: Meter) =>
+  (exit: Exit.Exit<unknown, SocketError>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (Exit.isSuccess(exit)) return
+      const failure = Cause.findErrorOption(exit.cause)
+      if (failure._tag === "None") meter.handshake("Interrupted")
+      else if (failure.value.reason._tag === "OpenTimeout") meter.handshake("OpenTimeout")
+    })
 
 const withTimeout = <A>(
   effect: Effect.Effect<A, SocketError>,
@@ -48,39 +67,83 @@ const withTimeout = <A>(
   })
 }
 
+/** What became of an attempt: a connection, or another place to look for one. */
+type Attempted = LiveSocket<undefined> | { readonly url: string; readonly options: ConnectOptions }
+
 const open = (
   url: string,
   options: ConnectOptions,
-  redirects: number
+  redirects: number,
+  reporter: Reporter | undefined
 ): Effect.Effect<LiveSocket<undefined>, SocketError> =>
+  Effect.flatMap(
+    reporter === undefined ? attempt(url, options, redirects) : reported(url, options, redirects, reporter),
+    (attempted) =>
+      attempted instanceof LiveSocket
+        ? Effect.succeed(attempted)
+        : open(attempted.url, attempted.options, redirects - 1, reporter)
+  )
+
+const reported = (
+  url: string,
+  options: ConnectOptions,
+  redirects: number,
+  reporter: Reporter
+): Effect.Effect<Attempted, SocketError> =>
+  Effect.suspend(() => {
+    const report = reporter.handshake()
+    return Effect.onExit(attempt(url, options, redirects, report), (exit) =>
+      Effect.sync(() => {
+        if (Exit.isSuccess(exit)) return
+        const failure = Cause.findErrorOption(exit.cause)
+        report.failed(exit, failure._tag === "None" ? undefined : failureOf(failure.value))
+      })
+    )
+  })
+
+const attempt = (
+  url: string,
+  options: ConnectOptions,
+  redirects: number,
+  report?: HandshakeReport
+): Effect.Effect<Attempted, SocketError> =>
   Effect.gen(function* () {
     const extensions = [...extensionsOf(options.compression), ...(options.extensions ?? [])]
     const { http2 = false } = options
-    const asked = { ...options, extensions, httpVersion: http2 === false ? "1.1" : "2.0" } as const
+    const headers = report === undefined ? options.headers : report.headers(options.headers)
+    const asked = { ...options, headers, extensions, httpVersion: http2 === false ? "1.1" : "2.0" } as const
     const request = yield* Effect.mapError(Handshake.request(url, asked), handshakeFailed)
+    report?.describe(ofClientRequest(request))
     const { response, transport } = yield* http2 === false
-      ? Effect.flatMap(dial(request, options), (socket) => exchange(socket, request))
+      ? Effect.flatMap(dial(request, options), (socket) => {
+          report?.describe({ "network.peer.address": socket.remoteAddress, "network.peer.port": socket.remotePort })
+          return exchange(socket, request)
+        })
       : exchangeHttp2(request, http2, options)
     const negotiated = yield* Effect.result(Handshake.verify(request, response))
     if (negotiated._tag === "Failure") {
       transport.destroy()
       const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
-      return next === undefined
-        ? yield* Effect.fail(handshakeFailed(negotiated.failure))
-        : yield* open(next.url, next.options, redirects - 1)
+      if (next === undefined) return yield* Effect.fail(handshakeFailed(negotiated.failure))
+      report?.failed(Exit.fail(negotiated.failure), failureOf(handshakeFailed(negotiated.failure)))
+      return next
     }
     const context = yield* Effect.context<never>()
-    return start(transport, request, negotiated.success, options, context)
+    const live = socketOf(transport, request, negotiated.success, options, context, report?.tally)
+    live.onGone = report?.accepted(live, response.status)
+    live.connection.start()
+    return live
   })
 
-const start = (
+const socketOf = (
   transport: Transport,
   request: Handshake.ClientRequest,
   { draft, extensions, protocol }: Handshake.Negotiated,
   options: ConnectOptions,
-  context: Parameters<typeof clockTimers>[0]
-): LiveSocket<undefined> => {
-  const live = new LiveSocket({
+  context: Parameters<typeof clockTimers>[0],
+  tally: Tally | undefined
+): LiveSocket<undefined> =>
+  new LiveSocket({
     transport,
     role: "client",
     timers: clockTimers(context),
@@ -89,12 +152,10 @@ const start = (
     protocol,
     extensions,
     compression: compressionOf(extensions),
+    tally,
     request,
     context: undefined
   })
-  live.connection.start()
-  return live
-}
 
 /** Where a refusal redirects to, with what may be told there: credentials stay with their host, and never leave TLS. */
 const redirectOf = (

@@ -32,15 +32,12 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
   const draft = options.draft ?? Handshake.rfc6455
   const both = { ...options, drafts: [draft], draft, extensions: extensionsOf(options.compression) }
   const context = yield* Effect.context<never>()
-  const reporters = {
-    client: reporterOf("client", { ...options, ...options.client }, context),
-    server: reporterOf("server", { ...options, ...options.server }, context)
-  }
-  const asking = reporters.client?.handshake()
+  const reporter = (role: Role) => reporterOf(role, { ...options, ...options[role] }, context)
+  const asking = reporter("client")?.handshake()
   const request = yield* Handshake.request("ws://localhost/", { ...both, headers: asking?.headers([]) })
   const headers = Object.fromEntries(request.headers.map(([name, value]) => [name.toLowerCase(), value]))
   const asked = { method: request.method, url: request.target, headers, key3: request.body }
-  const answering = reporters.server?.handshake(headers["traceparent"])
+  const answering = reporter("server")?.handshake(headers["traceparent"])
   const accepted = yield* Handshake.accept(asked, { ...both, origins: "any" })
   const { body, headers: answer, status } = accepted.response
   const fields = Object.fromEntries(answer.map(([name, value]) => [name.toLowerCase(), value]))
@@ -62,11 +59,10 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
       protocol: agreed.protocol,
       extensions: agreed.extensions,
       compression: compressionOf(agreed.extensions),
-      tally: reporters[role]?.tally,
+      tally: report?.tally,
       request: role === "client" ? request : asked,
       context: undefined
     })
-    reporters[role]?.meter?.handshake("accepted")
     live.onGone = report?.accepted(live, status)
     return live
   }
