@@ -1,5 +1,5 @@
 // What a fault may leave behind, and who notices.
-import { Context, Effect, Metric } from "effect"
+import { Context, Effect, type Fiber, Metric, Scheduler } from "effect"
 import { clockTimers } from "../../src/internal/socket/clockTimers.ts"
 import { systemTimers } from "../../src/internal/timers.ts"
 
@@ -19,6 +19,10 @@ const context = Context.make(Metric.FiberRuntimeMetrics, fiberCount)
 
 /** Runs an effect whose fibers are counted, those that it forks among them. */
 export const fork = Effect.runForkWith(context)
+
+/** As `fork`, by a scheduler of its own. */
+export const forkWith = <A, E>(effect: Effect.Effect<A, E>, scheduler: Scheduler.Scheduler): Fiber.Fiber<A, E> =>
+  Effect.runForkWith(Context.add(context, Scheduler.Scheduler, scheduler))(effect)
 
 /** As `fork`, for its result. */
 export const run = Effect.runPromiseWith(context)

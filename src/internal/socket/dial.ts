@@ -6,6 +6,7 @@ import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import { openFailed } from "./failure.ts"
+import { holding } from "./opened.ts"
 import { Socks5Client } from "./socks5.ts"
 
 /** How a client reaches the server. */
@@ -43,22 +44,25 @@ const established = (
   event: "connect" | "secureConnect",
   place: string
 ): Effect.Effect<net.Socket, SocketError> =>
-  Effect.callback((resume) => {
-    let socket: net.Socket
-    try {
-      socket = connect()
-    } catch (cause) {
-      return resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
-    }
-    const fail = (cause: Error): void => resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
-    socket.on("error", fail)
-    socket.once(event, () => {
-      socket.off("error", fail)
-      socket.on("error", ignore)
-      resume(Effect.succeed(socket))
+  Effect.flatMap(holding, (hold) =>
+    Effect.callback((resume) => {
+      let socket: net.Socket
+      try {
+        socket = connect()
+      } catch (cause) {
+        return resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
+      }
+      hold(socket)
+      const fail = (cause: Error): void => resume(Effect.fail(openFailed(`cannot connect to ${place}`, cause)))
+      socket.on("error", fail)
+      socket.once(event, () => {
+        socket.off("error", fail)
+        socket.on("error", ignore)
+        resume(Effect.succeed(socket))
+      })
+      return Effect.sync(() => socket.destroy())
     })
-    return Effect.sync(() => socket.destroy())
-  })
+  )
 
 const secure = (
   socket: net.Socket,
@@ -100,36 +104,39 @@ const noWay = (proxy: URL, request: ClientRequest): string =>
 const authority = ({ host, port }: ClientRequest): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 const tunnel = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, SocketError> =>
-  Effect.callback((resume) => {
-    const target = authority(request)
-    const what = noWay(proxy, request)
-    const credentials = `${decode(proxy.username)}:${decode(proxy.password)}`
-    const connect = (proxy.protocol === "https:" ? https : http).request({
-      host: hostOf(proxy),
-      ...(proxy.port === "" ? {} : { port: proxy.port }),
-      method: "CONNECT",
-      path: target,
-      agent: false,
-      headers: {
-        host: target,
-        ...(proxy.username === ""
-          ? {}
-          : { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` })
-      }
+  Effect.flatMap(holding, (hold) =>
+    Effect.callback((resume) => {
+      const target = authority(request)
+      const what = noWay(proxy, request)
+      const credentials = `${decode(proxy.username)}:${decode(proxy.password)}`
+      const connect = (proxy.protocol === "https:" ? https : http).request({
+        host: hostOf(proxy),
+        ...(proxy.port === "" ? {} : { port: proxy.port }),
+        method: "CONNECT",
+        path: target,
+        agent: false,
+        headers: {
+          host: target,
+          ...(proxy.username === ""
+            ? {}
+            : { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` })
+        }
+      })
+      connect.once("connect", (response, socket, head) => {
+        if (response.statusCode !== 200) {
+          socket.destroy()
+          return resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
+        }
+        hold(socket)
+        socket.on("error", ignore)
+        if (head.length > 0) socket.unshift(head)
+        resume(Effect.succeed(socket as net.Socket))
+      })
+      connect.on("error", (cause) => resume(Effect.fail(openFailed(what, cause))))
+      connect.end()
+      return Effect.sync(() => connect.destroy())
     })
-    connect.once("connect", (response, socket, head) => {
-      if (response.statusCode !== 200) {
-        socket.destroy()
-        return resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
-      }
-      socket.on("error", ignore)
-      if (head.length > 0) socket.unshift(head)
-      resume(Effect.succeed(socket as net.Socket))
-    })
-    connect.on("error", (cause) => resume(Effect.fail(openFailed(what, cause))))
-    connect.end()
-    return Effect.sync(() => connect.destroy())
-  })
+  )
 
 const defaultSocksPort = 1080
 

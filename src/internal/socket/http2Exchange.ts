@@ -7,6 +7,7 @@ import type { SocketError } from "./error.ts"
 import { openFailed } from "./failure.ts"
 import type { Answer } from "./exchange.ts"
 import { lease, type Lease, whenReady } from "./http2Session.ts"
+import { holding } from "./opened.ts"
 import { cancelStream, Http2Transport } from "./http2Transport.ts"
 
 const ignore = (): void => {}
@@ -34,33 +35,32 @@ const own = (session: ClientHttp2Session): Effect.Effect<Lease, SocketError> =>
   Effect.as(whenReady(session), { session, release: ignore })
 
 const connect = ({ release, session }: Lease, request: ClientRequest): Effect.Effect<Answer, SocketError> =>
-  Effect.callback((resume) => {
-    const lost = (cause: unknown): void =>
-      resume(Effect.fail(openFailed("the connection was lost during the handshake", cause)))
-    let stream: ClientHttp2Stream
-    try {
-      stream = session.request(encodeFields(request.headers), { endStream: false })
-    } catch (cause) {
-      return lost(cause)
-    }
-    const onClose = (): void => lost(`its stream was reset with error code ${stream.rstCode}`)
-    stream.once("close", release)
-    stream.on("error", lost)
-    stream.once("close", onClose)
-    stream.once("response", (headers: IncomingHttpHeaders) => {
-      // Whoever has the transport hears of what comes from now on.
-      stream.on("error", ignore)
-      stream.off("error", lost)
-      stream.off("close", onClose)
-      resume(
-        Effect.succeed({
-          response: { status: Number(headers[":status"]), headers },
-          transport: new Http2Transport(stream)
-        })
-      )
+  Effect.flatMap(holding, (hold) =>
+    Effect.callback((resume) => {
+      const lost = (cause: unknown): void =>
+        resume(Effect.fail(openFailed("the connection was lost during the handshake", cause)))
+      let stream: ClientHttp2Stream
+      try {
+        stream = session.request(encodeFields(request.headers), { endStream: false })
+      } catch (cause) {
+        return lost(cause)
+      }
+      const onClose = (): void => lost(`its stream was reset with error code ${stream.rstCode}`)
+      stream.once("close", release)
+      stream.on("error", lost)
+      stream.once("close", onClose)
+      stream.once("response", (headers: IncomingHttpHeaders) => {
+        // Whoever has the transport hears of what comes from now on.
+        stream.on("error", ignore)
+        stream.off("error", lost)
+        stream.off("close", onClose)
+        const transport = new Http2Transport(stream)
+        hold(transport)
+        resume(Effect.succeed({ response: { status: Number(headers[":status"]), headers }, transport }))
+      })
+      return Effect.sync(() => {
+        stream.on("error", ignore)
+        cancelStream(stream)
+      })
     })
-    return Effect.sync(() => {
-      stream.on("error", ignore)
-      cancelStream(stream)
-    })
-  })
+  )

@@ -6,6 +6,7 @@ import type { ClientRequest } from "../handshake/model.ts"
 import { dial, type DialOptions } from "./dial.ts"
 import type { SocketError } from "./error.ts"
 import { handshakeFailed, openFailed } from "./failure.ts"
+import { dropUnlessOpen, holding } from "./opened.ts"
 
 /** A session, until `release` is called. */
 export interface Lease {
@@ -56,27 +57,27 @@ const noAlpn = handshakeFailed(noHttp2("HTTP/2", "RFC 9113 §3.2"))
 
 /** Opens a session to the server that a request names, and waits until a WebSocket may open on it. */
 const openSession = (request: ClientRequest, options: DialOptions): Effect.Effect<ClientHttp2Session, SocketError> =>
-  Effect.gen(function* () {
-    const http2 = yield* Effect.promise(() => import("node:http2"))
-    const socket = yield* Effect.mapError(dial(request, options), (error) => (isAlpnAlert(error) ? noAlpn : error))
-    if (request.secure && (socket as TLSSocket).alpnProtocol !== "h2") {
-      socket.destroy()
-      return yield* Effect.fail(noAlpn)
-    }
-    const host = request.host.includes(":") ? `[${request.host}]` : request.host
-    const session = http2.connect(`${request.secure ? "https" : "http"}://${host}:${request.port}`, {
-      createConnection: () => socket,
-      settings: { enablePush: false }
-    })
-    // Each stream hears of it too.
-    session.on("error", ignore)
-    yield* Effect.onExit(whenReady(session), (exit) =>
-      Effect.sync(() => {
-        if (Exit.isFailure(exit)) session.destroy()
+  dropUnlessOpen(
+    Effect.gen(function* () {
+      const http2 = yield* Effect.promise(() => import("node:http2"))
+      const hold = yield* holding
+      const socket = yield* Effect.mapError(dial(request, options), (error) => (isAlpnAlert(error) ? noAlpn : error))
+      if (request.secure && (socket as TLSSocket).alpnProtocol !== "h2") {
+        socket.destroy()
+        return yield* Effect.fail(noAlpn)
+      }
+      const host = request.host.includes(":") ? `[${request.host}]` : request.host
+      const session = http2.connect(`${request.secure ? "https" : "http"}://${host}:${request.port}`, {
+        createConnection: () => socket,
+        settings: { enablePush: false }
       })
-    )
-    return session
-  })
+      // Each stream hears of it too.
+      session.on("error", ignore)
+      hold(session)
+      yield* whenReady(session)
+      return session
+    })
+  )
 
 /** The sessions there are, by where they lead and how they were opened. */
 const shared = new Map<string, Set<SharedSession>>()
