@@ -1,5 +1,5 @@
 // Interrupts an effect at each of its steps, one run for each.
-import { Effect, Exit, type Fiber, Scheduler } from "effect"
+import { type Effect, Exit, type Fiber, Scheduler } from "effect"
 import { forkWith } from "./watch.ts"
 
 /** Lets a fiber do as little as it can between two steps, and calls `onStep` before each of them. */

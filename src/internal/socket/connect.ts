@@ -15,6 +15,7 @@ import { handshakeFailed } from "./failure.ts"
 import { exchangeHttp2 } from "./http2Exchange.ts"
 import { LiveSocket } from "./live.ts"
 import type { Scoped, Socket, SocketOptions } from "./model.ts"
+import { dropUnlessOpen } from "./opened.ts"
 import { defaults, resolve } from "./options.ts"
 
 /** How a client connects. */
@@ -38,9 +39,8 @@ export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped
     const reporter = reporterOf("client", options, context)
     const opening = withTimeout(open(String(url), options, options.maxRedirects ?? 0, reporter), options.openTimeout)
     return Effect.acquireRelease(
-      Effect.interruptible(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
-      (socket, exit) => socket.end(exit),
-      { interruptible: true }
+      dropUnlessOpen(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
+      (socket, exit) => socket.end(exit)
     )
   })
 
