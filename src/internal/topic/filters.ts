@@ -1,44 +1,44 @@
-import type { Group } from "./group.ts"
 import { isPattern } from "./name.ts"
 
 /** Where a pattern goes on: by one segment or by any, or where it ends, or by all that are left. */
-interface Node {
-  readonly segments: Map<string, Node>
-  any: Node | undefined
-  here: Group | undefined
-  rest: Group | undefined
+interface Node<A> {
+  readonly segments: Map<string, Node<A>>
+  any: Node<A> | undefined
+  here: A | undefined
+  rest: A | undefined
 }
 
-const makeNode = (): Node => ({ segments: new Map(), any: undefined, here: undefined, rest: undefined })
+/** What belongs to a filter. */
+interface Filtered {
+  readonly filter: string
+}
 
-const isBare = ({ any, here, rest, segments }: Node): boolean =>
+const makeNode = <A>(): Node<A> => ({ segments: new Map(), any: undefined, here: undefined, rest: undefined })
+
+const isBare = ({ any, here, rest, segments }: Node<unknown>): boolean =>
   any === undefined && here === undefined && rest === undefined && segments.size === 0
 
-/** The groups by their filters, and which of them a name belongs to. */
-export class Filters {
-  private readonly groups = new Map<string, Group>()
-  private readonly root = makeNode()
+/** Things by their filters, and which of them a name belongs to. */
+export class Filters<A extends Filtered> {
+  private readonly all = new Map<string, A>()
+  private readonly root = makeNode<A>()
   private patterns = 0
 
   get size(): number {
-    return this.groups.size
+    return this.all.size
   }
 
-  keys(): IterableIterator<string> {
-    return this.groups.keys()
+  values(): IterableIterator<A> {
+    return this.all.values()
   }
 
-  values(): IterableIterator<Group> {
-    return this.groups.values()
+  get(filter: string): A | undefined {
+    return this.all.get(filter)
   }
 
-  get(filter: string): Group | undefined {
-    return this.groups.get(filter)
-  }
-
-  add(group: Group): void {
-    const { filter } = group
-    this.groups.set(filter, group)
+  add(one: A): void {
+    const { filter } = one
+    this.all.set(filter, one)
     if (!isPattern(filter)) return
     this.patterns++
     const segments = filter.split(".")
@@ -54,27 +54,27 @@ export class Filters {
         node = next
       }
     }
-    if (rest) node.rest = group
-    else node.here = group
+    if (rest) node.rest = one
+    else node.here = one
   }
 
-  delete({ filter }: Group): void {
-    if (!this.groups.delete(filter) || !isPattern(filter)) return
+  delete({ filter }: A): void {
+    if (!this.all.delete(filter) || !isPattern(filter)) return
     this.patterns--
     prune(this.root, filter.split("."), 0)
   }
 
-  /** The groups whose filter stands for a valid name. */
-  matching(name: string): ReadonlyArray<Group> {
-    const exact = this.groups.get(name)
+  /** Those whose filter stands for a valid name. */
+  matching(name: string): ReadonlyArray<A> {
+    const exact = this.all.get(name)
     if (this.patterns === 0) return exact === undefined ? [] : [exact]
-    const found: Array<Group> = exact === undefined ? [] : [exact]
+    const found: Array<A> = exact === undefined ? [] : [exact]
     collect(this.root, name.split("."), 0, found)
     return found
   }
 }
 
-const collect = (node: Node, segments: ReadonlyArray<string>, at: number, found: Array<Group>): void => {
+const collect = <A>(node: Node<A>, segments: ReadonlyArray<string>, at: number, found: Array<A>): void => {
   const segment = segments[at]
   if (segment === undefined) {
     if (node.here !== undefined) found.push(node.here)
@@ -87,7 +87,7 @@ const collect = (node: Node, segments: ReadonlyArray<string>, at: number, found:
 }
 
 /** Takes a pattern out, and the nodes that only it needed. */
-const prune = (node: Node, segments: ReadonlyArray<string>, at: number): void => {
+const prune = <A>(node: Node<A>, segments: ReadonlyArray<string>, at: number): void => {
   const segment = segments[at]
   if (segment === undefined) {
     node.here = undefined

@@ -1,6 +1,5 @@
 import { type Context, Effect, Exit, Fiber, Scope } from "effect"
 import type { TopicError } from "./error.ts"
-import type { BrokerService, Delivery } from "./model.ts"
 
 /** What the broker delivers for one filter, as long as anybody in this process wants it. */
 export class Source {
@@ -9,13 +8,9 @@ export class Source {
   private readonly scope = Scope.makeUnsafe()
   private readonly fiber: Fiber.Fiber<void, TopicError>
 
-  constructor(
-    broker: BrokerService,
-    filter: string,
-    deliver: (delivery: Delivery) => void,
-    context: Context.Context<never>
-  ) {
-    this.fiber = Effect.runForkWith(context)(Scope.provide(broker.subscribe(filter, deliver), this.scope))
+  /** `subscribe` is a broker's, for one filter. */
+  constructor(subscribe: Effect.Effect<void, TopicError, Scope.Scope>, context: Context.Context<never>) {
+    this.fiber = Effect.runForkWith(context)(Scope.provide(subscribe, this.scope))
     this.ready = Fiber.join(this.fiber)
   }
 

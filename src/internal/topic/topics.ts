@@ -1,4 +1,4 @@
-import { type Context, Effect, type Scope, Stream } from "effect"
+import { type Context, Effect, Fiber, type Scope, Stream } from "effect"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
 import type { Socket } from "../socket/model.ts"
@@ -37,8 +37,10 @@ export class Topics implements TopicsService {
   private readonly maxSubscriptions: number
   private readonly maxFilters: number
   private readonly shared: Shared
-  private readonly groups = new Filters()
+  private readonly groups = new Filters<Group>()
   private readonly sources = new Map<Group, Source>()
+  /** What is being taken back at the broker. */
+  private readonly stopping = new Map<string, Fiber.Fiber<void>>()
   private readonly subscribersOf = new Map<Socket, Subscriber>()
 
   constructor(broker: BrokerService | undefined, options: Options, context: Context.Context<never>) {
@@ -176,9 +178,11 @@ export class Topics implements TopicsService {
   )
 
   /** Takes back what was subscribed to at the broker. */
-  readonly end: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach(this.sources.values(), ({ stop }) => stop, { discard: true })
-  )
+  readonly end: Effect.Effect<void> = Effect.suspend(() => {
+    const stops = [...this.sources.values()].map(({ stop }) => stop)
+    const stopping = [...this.stopping.values()].map((fiber) => Fiber.await(fiber))
+    return Effect.all([...stops, ...stopping], { concurrency: "unbounded", discard: true })
+  })
 
   /** The subscription of a socket to a filter; none when the socket is closed. */
   private find(
@@ -240,21 +244,28 @@ export class Topics implements TopicsService {
     }
     const group = new Group(filter)
     this.groups.add(group)
-    if (this.broker !== undefined) {
-      this.sources.set(
-        group,
-        new Source(this.broker, filter, (delivery) => this.arrived(group, delivery), this.context)
-      )
+    const { broker } = this
+    if (broker !== undefined) {
+      const subscribed = broker.subscribe(filter, (delivery) => this.arrived(group, delivery))
+      const stopping = this.stopping.get(filter)
+      const subscribe = stopping === undefined ? subscribed : Effect.andThen(Fiber.await(stopping), subscribed)
+      this.sources.set(group, new Source(subscribe, this.context))
     }
     return group
   }
 
   private dropUnused(group: Group): void {
-    if (!group.isEmpty || this.groups.get(group.filter) !== group) return
+    const { filter } = group
+    if (!group.isEmpty || this.groups.get(filter) !== group) return
     this.groups.delete(group)
     const source = this.sources.get(group)
+    if (source === undefined) return
     this.sources.delete(group)
-    if (source !== undefined) Effect.runForkWith(this.context)(source.stop)
+    const fiber = Effect.runForkWith(this.context)(source.stop)
+    this.stopping.set(filter, fiber)
+    fiber.addObserver(() => {
+      if (this.stopping.get(filter) === fiber) this.stopping.delete(filter)
+    })
   }
 
   private ready(group: Group): Effect.Effect<void, TopicError> {

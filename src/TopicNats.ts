@@ -1,0 +1,40 @@
+/**
+ * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
+ */
+import { type Effect, Layer, type Scope } from "effect"
+import type { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
+import type { BrokerService } from "./internal/topic/model.ts"
+import { type ClientOptions, natsDriver } from "./internal/topic/nats.ts"
+import type { PayloadFormat } from "./internal/topic/payload.ts"
+import { Broker } from "./Topic.ts"
+
+export type { LinkOptions } from "./internal/topic/link.ts"
+export type { ClientOptions } from "./internal/topic/nats.ts"
+export type { PayloadFormat } from "./internal/topic/payload.ts"
+
+/** How to reach NATS, and how topics are subjects. */
+export interface Options extends LinkOptions {
+  /**
+   * As `connect` takes it, such as `{ servers: "nats://localhost:4222" }`, which is the default. `reconnect` and `noEcho` are set
+   * here. Pings go every 10 seconds where `pingInterval` isn't given.
+   */
+  readonly client?: ClientOptions | undefined
+  /** Stands before each name to make it a subject, such as `"app."`. Default `""`. */
+  readonly prefix?: string | undefined
+  /** Default `"tagged"`. */
+  readonly payload?: PayloadFormat | undefined
+}
+
+/**
+ * A broker over NATS' publish and subscribe. What is published while a process has no connection to NATS never reaches it: each of
+ * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
+ * Fails when NATS can't be reached at the start.
+ */
+export const make = (options: Options = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+  const { client = {}, payload = "tagged", prefix = "" } = options
+  return makeLink(natsDriver({ client, prefix, format: payload }), options)
+}
+
+/** `make` as a layer. */
+export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

@@ -1,0 +1,67 @@
+/**
+ * Topics over Redis, by the package `redis`, which the program that imports this module installs. `layer` uses Redis' own
+ * publish and subscribe; `layerStreams` keeps messages in a stream, so that a connection that was lost goes on where it was.
+ */
+import { type Effect, Layer, type Scope } from "effect"
+import type { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
+import type { BrokerService } from "./internal/topic/model.ts"
+import type { PayloadFormat } from "./internal/topic/payload.ts"
+import type { ClientOptions } from "./internal/topic/redisClient.ts"
+import { pubSubDriver } from "./internal/topic/redisPubSub.ts"
+import { streamsDriver } from "./internal/topic/redisStreams.ts"
+import { Broker } from "./Topic.ts"
+
+export type { LinkOptions } from "./internal/topic/link.ts"
+export type { PayloadFormat } from "./internal/topic/payload.ts"
+
+/** How to reach Redis. */
+export interface ConnectOptions extends LinkOptions {
+  /**
+   * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default. `reconnectStrategy` and
+   * `disableOfflineQueue` are set here. A ping every 10 seconds and a `socketTimeout` of 30 are added where they aren't given.
+   */
+  readonly client?: ClientOptions | undefined
+}
+
+/** How topics are channels. */
+export interface Options extends ConnectOptions {
+  /** Stands before each name to make it a channel. Default `""`. */
+  readonly prefix?: string | undefined
+  /** Default `"tagged"`. */
+  readonly payload?: PayloadFormat | undefined
+}
+
+/**
+ * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
+ * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start.
+ */
+export const make = (options: Options = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+  const { client = {}, payload = "tagged", prefix = "" } = options
+  return makeLink(pubSubDriver({ client, prefix, format: payload }), options)
+}
+
+/** `make` as a layer. */
+export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
+
+/** How topics are kept in a stream. */
+export interface StreamsOptions extends ConnectOptions {
+  /** The stream that all topics are in. Default `"effect-ws:topics"`. */
+  readonly key?: string | undefined
+  /** About how many messages are kept. Default 100 000. */
+  readonly maxLength?: number | undefined
+}
+
+/**
+ * A broker over one stream of Redis 5 or later, which every process reads whole. A process whose connection was lost goes on reading where it was:
+ * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
+ * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start.
+ */
+export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+  const { client = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
+  return makeLink(streamsDriver({ client, key, maxLength }), options)
+}
+
+/** `makeStreams` as a layer. */
+export const layerStreams = (options: StreamsOptions = {}): Layer.Layer<Broker, TopicError> =>
+  Layer.effect(Broker, makeStreams(options))

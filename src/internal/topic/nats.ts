@@ -1,0 +1,157 @@
+import {
+  AuthorizationError,
+  connect as connectNats,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  PermissionViolationError,
+  type Subscription
+} from "@nats-io/transport-node"
+import { Effect, type Scope, Stream } from "effect"
+import { refused, TopicError, unavailable } from "./error.ts"
+import type { Arrivals, Driver, Wire } from "./link.ts"
+import { nameViolation } from "./name.ts"
+import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
+
+/** What `connect` of the package `@nats-io/transport-node` takes. */
+export type ClientOptions = NodeConnectionOptions
+
+/** How topics are NATS subjects. */
+export interface NatsOptions {
+  readonly client: ClientOptions
+  readonly prefix: string
+  readonly format: PayloadFormat
+}
+
+const natsName = "NATS"
+
+/** A server that vanished without a word is noticed after two pings, so many milliseconds apart, without an answer. */
+const pingInterval = 10_000
+
+/** A name is a subject, and a filter is one: the grammar is NATS' own, with fewer characters. */
+export const natsDriver = (options: NatsOptions): Driver => ({
+  name: natsName,
+  connect: (arrivals) => connect(options, arrivals)
+})
+
+const connect = (
+  { client, format, prefix }: NatsOptions,
+  arrivals: Arrivals
+): Effect.Effect<Wire, TopicError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const connection = yield* Effect.acquireRelease(
+      Effect.tryPromise({
+        // What is left in a connection's buffer when it is lost must not be sent by the next one.
+        try: () => connectNats({ pingInterval, ...client, reconnect: false, noEcho: false }),
+        catch: (cause) => failure("not sent", cause)
+      }),
+      (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
+    )
+    const flush = sharedFlush(connection)
+    const subscriptions = new Map<string, Subscription>()
+    const refusals = new Map<string, Error>()
+
+    const subscribe = (filter: string): void => {
+      const subscription = connection.subscribe(prefix + filter, {
+        callback: (error, { data, subject }) => {
+          if (error !== null) {
+            refusals.set(filter, error)
+            return
+          }
+          const topic = subject.slice(prefix.length)
+          // Other programs may use subjects that are no names here.
+          if (nameViolation(topic) !== undefined) return
+          const message = decodePayload(data, format)
+          if (message !== undefined) arrivals.message(filter, topic, message)
+        }
+      })
+      subscriptions.set(filter, subscription)
+    }
+
+    yield* Effect.forkScoped(
+      Stream.runForEach(Stream.fromAsyncIterable(connection.status(), String), (status) =>
+        status.type === "error"
+          ? Effect.logWarning(`${natsName} refused something: ${status.error.message}`)
+          : Effect.void
+      )
+    )
+
+    return {
+      away: "disconnected",
+      publish: (messages) =>
+        Effect.suspend(() => {
+          const payloads = messages.map(({ message }) => encodePayload(message, format))
+          const size = payloads.reduce((largest, { length }) => Math.max(largest, length), 0)
+          const limit = connection.info?.max_payload ?? Infinity
+          if (size > limit) return Effect.fail(tooLarge(size, limit))
+          if (connection.isClosed()) return Effect.fail(unavailable(natsName, "not sent", closed))
+          return request(() => {
+            for (const [at, { topic }] of messages.entries()) connection.publish(prefix + topic, payloads[at])
+            return flush()
+          })
+        }),
+      subscribe: (filters) =>
+        request(async () => {
+          for (const filter of filters) subscribe(filter)
+          await flush()
+          for (const filter of filters) {
+            const error = refusals.get(filter)
+            refusals.delete(filter)
+            if (error !== undefined) throw error
+          }
+        }),
+      unsubscribe: (filter) =>
+        Effect.sync(() => {
+          subscriptions.get(filter)?.unsubscribe()
+          subscriptions.delete(filter)
+        }),
+      lost: Effect.map(
+        Effect.promise(() => connection.closed()),
+        (cause) => unavailable(natsName, "unknown", cause instanceof Error ? cause : closed)
+      )
+    }
+  })
+
+const closed = new Error("the connection was closed")
+
+/** A round trip behind everything that was sent; those who ask in one turn share it. Fails when the connection is lost. */
+const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
+  const waiting = new Set<(error: Error) => void>()
+  const lost = (): void => {
+    for (const reject of waiting) reject(closed)
+    waiting.clear()
+  }
+  connection.closed().then(lost, lost)
+  const flush = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      waiting.add(reject)
+      connection.flush().then(
+        () => {
+          waiting.delete(reject)
+          resolve()
+        },
+        (error: unknown) => {
+          waiting.delete(reject)
+          reject(error)
+        }
+      )
+    })
+  let next: Promise<void> | undefined
+  return () =>
+    (next ??= Promise.resolve().then(() => {
+      next = undefined
+      return flush()
+    }))
+}
+
+const request = (send: () => Promise<void>): Effect.Effect<void, TopicError> =>
+  Effect.tryPromise({ try: send, catch: (cause) => failure("unknown", cause) })
+
+const failure = (outcome: "not sent" | "unknown", cause: unknown): TopicError =>
+  cause instanceof AuthorizationError || cause instanceof PermissionViolationError
+    ? refused(natsName, cause)
+    : unavailable(natsName, outcome, cause)
+
+const tooLarge = (size: number, limit: number): TopicError =>
+  new TopicError({
+    reason: { _tag: "MessageTooLarge", message: `${natsName} takes ${limit} bytes, not ${size}`, size, limit }
+  })

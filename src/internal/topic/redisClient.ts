@@ -1,0 +1,60 @@
+import { Deferred, Effect, type Scope } from "effect"
+import { ClientOfflineError, createClient, ErrorReply } from "redis"
+import { refused, type TopicError, unavailable } from "./error.ts"
+
+/** A connection to Redis. */
+export type Client = ReturnType<typeof createClient>
+
+/** What `createClient` of the package `redis` takes. */
+export type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>
+
+export const redisName = "Redis"
+
+/** An open connection. It is never opened again: what is lost is followed by another one. */
+export interface Opened {
+  readonly client: Client
+  /** Waits until the connection is lost; succeeds with why. */
+  readonly lost: Effect.Effect<TopicError>
+}
+
+/** A server that vanished without a word is noticed after this many milliseconds of silence to a ping. */
+const pingInterval = 10_000
+const socketTimeout = 30_000
+
+/** Opens a connection that ends with the scope. */
+export const open = (options: ClientOptions): Effect.Effect<Opened, TopicError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const lost = yield* Deferred.make<TopicError>()
+    const client = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createClient({
+          pingInterval,
+          ...options,
+          // What can't be sent at once must fail, since sent later it might be sent twice.
+          disableOfflineQueue: true,
+          socket: { socketTimeout, ...options.socket, reconnectStrategy: false }
+        })
+      ),
+      (client) => Effect.sync(() => end(client))
+    )
+    client.on("error", (cause: unknown) => {
+      end(client)
+      Deferred.doneUnsafe(lost, Effect.succeed(unavailable(redisName, "unknown", cause)))
+    })
+    yield* request(() => client.connect())
+    return { client, lost: Deferred.await(lost) }
+  })
+
+const end = (client: Client): void => {
+  if (client.isOpen) client.destroy()
+}
+
+/** What Redis answers; `"not sent"` where the command can't have reached it. */
+export const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>
+  Effect.tryPromise({
+    try: send,
+    catch: (cause) =>
+      cause instanceof ErrorReply
+        ? refused(redisName, cause)
+        : unavailable(redisName, cause instanceof ClientOfflineError ? "not sent" : "unknown", cause)
+  })

@@ -1,0 +1,86 @@
+// The real servers, started and killed by the tests.
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
+import { connect, createServer } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** A broker's server that may be killed, and started again on the same port and with the same files. */
+export class BrokerServer {
+  readonly port: number
+  private readonly folder: string
+  private readonly command: (port: number, folder: string) => readonly [string, ReadonlyArray<string>]
+  private child: ChildProcess | undefined = undefined
+
+  constructor(port: number, command: (port: number, folder: string) => readonly [string, ReadonlyArray<string>]) {
+    this.port = port
+    this.command = command
+    this.folder = mkdtempSync(join(tmpdir(), "effect-ws-broker-"))
+  }
+
+  async start(): Promise<void> {
+    const [program, args] = this.command(this.port, this.folder)
+    const child = spawn(program, args, { stdio: "ignore" })
+    this.child = child
+    let failure: unknown
+    child.once("error", (error) => (failure = error))
+    while (!(await listens(this.port))) {
+      if (failure !== undefined) throw failure
+      if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  }
+
+  async kill(): Promise<void> {
+    const { child } = this
+    this.child = undefined
+    if (child === undefined || child.exitCode !== null) return
+    child.kill("SIGKILL")
+    await once(child, "exit")
+  }
+
+  async stop(): Promise<void> {
+    await this.kill()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+const listens = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+    socket.once("connect", () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once("error", () => resolve(false))
+  })
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once("error", reject)
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address()
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject()))
+    })
+  })
+
+const started = async (command: ConstructorParameters<typeof BrokerServer>[1]): Promise<BrokerServer> => {
+  const server = new BrokerServer(await freePort(), command)
+  await server.start()
+  return server
+}
+
+/** Redis; `durable` writes each command to the disk before it answers. */
+export const startRedis = (options: { readonly durable?: boolean } = {}): Promise<BrokerServer> =>
+  started((port, folder) => [
+    "redis-server",
+    [
+      ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
+      options.durable === true ? ["--appendonly", "yes", "--appendfsync", "always"] : []
+    ].flat()
+  ])
+
+export const startNats = (): Promise<BrokerServer> =>
+  started((port) => ["nats-server", ["--addr", "127.0.0.1", "--port", String(port)]])
