@@ -3,7 +3,7 @@ import { type Effect, Exit, type Fiber, Scheduler } from "effect"
 import { forkWith } from "./watch.ts"
 
 /** Lets a fiber do as little as it can between two steps, and calls `onStep` before each of them. */
-class StepScheduler extends Scheduler.MixedScheduler {
+export class StepScheduler extends Scheduler.MixedScheduler {
   private readonly onStep: () => void
   private readonly operations: number
 
