@@ -47,6 +47,24 @@ const upgradeByHand = async (face: FaceName, headers: Record<string, string>): P
   return Number(/^HTTP\/1\.1 (\d+)/.exec(Buffer.concat(chunks).toString("latin1"))?.[1] ?? 0)
 }
 
+const valid: Record<string, string> = {
+  host: "localhost",
+  upgrade: "websocket",
+  connection: "Upgrade",
+  "sec-websocket-version": "13",
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="
+}
+
+/** A face is given hostile values of a header, longer than Node would hand on, and has to answer soon. */
+const answersSoon = async (face: FaceName, header: string, values: ReadonlyArray<string>): Promise<void> => {
+  for (const value of values) {
+    const before = process.cpuUsage()
+    assert.oneOf(await upgradeByHand(face, { ...valid, [header]: value }), [101, 400])
+    const { system, user } = process.cpuUsage(before)
+    assert.isBelow((user + system) / 1000, 1000)
+  }
+}
+
 /** A request with as many more lines. */
 const flood = (count: number, line: string): string => requestHead(Array.from({ length: count }, () => line))
 
@@ -124,6 +142,8 @@ describe("CVE-2021-32640", () => {
     `b${" ".repeat(size)}x`,
     `b${" ".repeat(size)}(`,
     `${" ".repeat(size)}x y`,
+    `b${" ".repeat(size)}`,
+    `a,${" ".repeat(size)}b`,
     `a${", ".repeat(size)}`,
     `${"a,".repeat(size)} `,
     `${"a".repeat(size)} b`
@@ -145,6 +165,10 @@ describe("CVE-2021-32640", () => {
       }
     }
   })
+
+  holdAll(id, every, "a server answers them in linear time", (face) =>
+    answersSoon(face, "sec-websocket-protocol", hostile)
+  )
 
   hold(id, "ws", "the parser takes linear time", () => {
     for (const value of hostile) {
@@ -180,6 +204,10 @@ describe("CVE-2020-7662", () => {
     }
   })
 
+  holdAll(id, every, "a server answers it in linear time", (face) =>
+    answersSoon(face, "sec-websocket-extensions", hostile)
+  )
+
   hold(id, "ws", "an unclosed quoted value takes linear time", () => {
     for (const value of hostile) {
       assert.isBelow(
@@ -207,16 +235,9 @@ describe("CVE-2024-37890", () => {
 
   // Some releases of Node drop what is beyond their count, others refuse the request: this is what the former hand on.
   holdAll(id, every, "an upgrade without the headers that Node dropped is refused", async (face) => {
-    const headers: Record<string, string> = {
-      host: "localhost",
-      upgrade: "websocket",
-      connection: "Upgrade",
-      "sec-websocket-version": "13",
-      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="
-    }
-    assert.strictEqual(await upgradeByHand(face, headers), 101)
+    assert.strictEqual(await upgradeByHand(face, valid), 101)
     for (const name of ["upgrade", "sec-websocket-key", "sec-websocket-version"]) {
-      const { [name]: _, ...rest } = headers
+      const { [name]: _, ...rest } = valid
       assert.oneOf(await upgradeByHand(face, rest), [400, 426], name)
     }
     assert.oneOf(await upgradeByHand(face, {}), [400, 426])
@@ -269,6 +290,19 @@ describe("CVE-2026-2229", () => {
       assert.isTrue(Result.isFailure(deflate.confirm(params)), offer)
     }
   })
+
+  hold(id, "legacy", "a server answers without the extension, and takes no compressed frame", () =>
+    withServer("legacy", {}, async (port) => {
+      for (const offer of ["permessage-deflate", ...offers]) {
+        const { code, head, status } = await attackFrames(port, [masked(0xc1, compressed("hello"))], {
+          headers: [`Sec-WebSocket-Extensions: ${offer}`]
+        })
+        assert.strictEqual(status, 101)
+        assert.notMatch(head, /extensions/i)
+        assert.strictEqual(code, 1002)
+      }
+    })
+  )
 
   for (const face of ["Effect", "ws"] as const) {
     hold(id, face, "a server answers without the extension, or with 400", () =>

@@ -75,9 +75,8 @@ describe("websocket-driver 0.8.0", () => {
     "8589934592 ",
     "9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9 9",
     "1  ",
-    `${"9".repeat(400)} `,
-    "-5 5"
-  ].filter((key) => key !== "-5 5")
+    `${"9".repeat(400)} `
+  ]
 
   hold(id, "engine", "keys that hide no number of 32 bits are refused", () => {
     const options = { drafts: Handshake.all }
@@ -112,9 +111,10 @@ describe("websocket-driver 0.8.0", () => {
     run(
       Effect.gen(function* () {
         const [client] = yield* Socket.makePair()
-        for (const name of ["__proto__", "constructor", ""]) {
-          yield* client.ping(Buffer.from(name))
-        }
+        const names = ["__proto__", "constructor", "toString", "", "same", "same"]
+        // Each is done when its own pong came.
+        yield* Effect.forEach(names, (name) => client.ping(Buffer.from(name)), { concurrency: "unbounded" })
+        for (const name of names) yield* client.ping(Buffer.from(name))
       })
     )
   )

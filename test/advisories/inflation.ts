@@ -30,6 +30,16 @@ for (const [id, title] of [
             ]
     const maxMessageSize = id === "CVE-2026-54490" ? 100_000 : 2 * mib
 
+    hold(id, "legacy", `${title}: 1002, nothing is inflated`, () =>
+      withServer("legacy", { maxMessageSize }, async (port) => {
+        const before = await liveBytes()
+        const answer = await attackFrames(port, frames, { headers: offersDeflate })
+        assert.notMatch(answer.head, /extensions/i)
+        assert.strictEqual(answer.code, 1002)
+        assert.isBelow((await liveBytes()) - before, 2 * mib)
+      })
+    )
+
     for (const face of ["Effect", "ws"] as const) {
       hold(id, face, `${title}: 1009, and memory near the limit`, () =>
         withServer(face, { compression: true, maxMessageSize }, async (port) => {

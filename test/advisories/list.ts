@@ -40,27 +40,27 @@ export const advisories: ReadonlyArray<Advisory> = [
   {
     id: "CVE-2021-32640",
     what: "ws 7.4.6: Sec-WebSocket-Protocol with many spaces takes quadratic time",
-    places: ["engine", "ws"],
+    places: ["engine", "Effect", "ws", "legacy"],
     holds: "every pattern and parser takes time in proportion to the header",
-    breaks: "handshake/schema.ts `listOf`: drop the `^` that the pattern begins with",
-    except: "legacy: its handshake is the engine's"
+    breaks:
+      "handshake/schema.ts `listOf`: drop the `^` that the pattern begins with; ws/subprotocol.ts: look first at the header with a pattern of two repetitions side by side; legacy/upgrade.ts: split at ` */, */`"
   },
   {
     id: "CVE-2020-7662",
     what: "websocket-extensions: an unclosed quoted value takes exponential time",
-    places: ["engine", "ws"],
-    holds: "the parser of Sec-WebSocket-Extensions reads each character once",
+    places: ["engine", "Effect", "ws", "legacy"],
+    holds: "the parser of Sec-WebSocket-Extensions reads each character once; the legacy face doesn't read the header",
     breaks:
-      "Extension.ts `parse`: look first whether the quotes are closed, by a pattern with one repetition in another",
-    except: "legacy: reads no extensions"
+      "Extension.ts `parse`: look first whether the quotes are closed, by a pattern with one repetition in another"
   },
   {
     id: "ws#2013",
     what: "ws: credentials follow a redirect to another host, or out of a Unix socket",
-    places: ["Effect", "ws"],
-    holds: "authorization and cookie stay with their host and never leave TLS; a redirect leads to no Unix socket",
-    breaks: "connect.ts `redirectOf`, ws/internal/opening.ts `ask`: keep all headers",
-    except: "legacy: follows no redirects"
+    places: ["Effect", "ws", "legacy"],
+    holds:
+      "authorization and cookie stay with their host and never leave TLS; a redirect leads to no Unix socket; the legacy face follows none",
+    breaks:
+      "connect.ts `redirectOf`, ws/internal/opening.ts `ask`: keep all headers; legacy/opening.ts: ask again at the answer's `location`"
   },
   {
     id: "CVE-2024-37890",
@@ -125,10 +125,11 @@ export const advisories: ReadonlyArray<Advisory> = [
   {
     id: "CVE-2026-54490",
     what: "websocket-driver < 0.7.5, and CVE-2026-54464 in Ruby: the size limit isn't applied after inflation",
-    places: ["Effect", "ws"],
-    holds: "the limit is on inflated bytes, while they are inflated: 1009",
-    breaks: "decompressor.ts: give `Infinity` for `limit`",
-    except: "legacy: no compression"
+    places: ["Effect", "ws", "legacy"],
+    holds:
+      "the limit is on inflated bytes, while they are inflated: 1009. The legacy face has no compression and refuses such frames with 1002",
+    breaks:
+      "decompressor.ts: give `Infinity` for `limit`; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
   },
   {
     id: "CVE-2026-54467",
@@ -148,10 +149,10 @@ export const advisories: ReadonlyArray<Advisory> = [
   {
     id: "CVE-2026-1526",
     what: "undici: 6 MB inflate to 1 GB",
-    places: ["Effect", "ws"],
-    holds: "1009 at the limit, and memory near it",
-    breaks: "decompressor.ts: inflate first and look at the size afterwards",
-    except: "legacy: no compression"
+    places: ["Effect", "ws", "legacy"],
+    holds: "1009 at the limit, and memory near it; 1002 on the legacy face",
+    breaks:
+      "decompressor.ts: inflate first and look at the size afterwards; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
   },
   {
     id: "CVE-2026-1528",
@@ -163,10 +164,11 @@ export const advisories: ReadonlyArray<Advisory> = [
   {
     id: "CVE-2026-2229",
     what: "undici: `server_max_window_bits=99` throws out of zlib",
-    places: ["engine", "Effect", "ws"],
-    holds: "8 to 15 alone: a server declines or refuses, a client fails the handshake",
-    breaks: "Extension.ts `readWindowBits`: take any number",
-    except: "legacy: no compression"
+    places: ["engine", "Effect", "ws", "legacy"],
+    holds:
+      "8 to 15 alone: a server declines or refuses, a client fails the handshake; the legacy face accepts no offer",
+    breaks:
+      "Extension.ts `readWindowBits`: take any number; legacy/upgrade.ts: answer an offer; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
   },
   {
     id: "CVE-2026-1527",
@@ -194,10 +196,10 @@ export const advisories: ReadonlyArray<Advisory> = [
   {
     id: "websockets PR#407",
     what: "websockets (Python), 2018: a compressed message inflates without limit",
-    places: ["Effect", "ws"],
+    places: ["Effect", "ws", "legacy"],
     holds: "as CVE-2026-1526, with the bomb spread over fragments",
-    breaks: "connection.ts `inflate`: inflate fragment by fragment with a limit for each",
-    except: "legacy: no compression"
+    breaks:
+      "connection.ts `inflate`: inflate fragment by fragment with a limit for each; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
   },
   {
     id: "websockets basic auth",
@@ -218,8 +220,9 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "a head, Hixie's eight bytes, or the goodbye after a refusal, that never come",
     places: ["Effect", "ws", "legacy"],
     holds:
-      "the handshake timeout covers all three; the `ws` face leaves the head to Node, and hangs up after a refusal",
-    breaks: "gate.ts `readKey3`, `refuse`: no timer; Server.ts: no `headersTimeout`"
+      "the handshake timeout covers all three; the `ws` faces leave the head to Node (`headersTimeout`, a minute), and `ws` hangs up after a refusal",
+    breaks:
+      "gate.ts `readKey3`, `refuse`, legacy/upgrade.ts `readKey3`, `refuse`: no timer; Server.ts: no `headersTimeout`; attachment.ts: set the server's `headersTimeout` to 0"
   },
   {
     id: "Node 26 upgrade body",

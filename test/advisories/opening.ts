@@ -3,6 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import * as ws from "effect-ws/ws"
 import * as legacy from "effect-ws/ws/legacy"
 import { once } from "node:events"
+import * as http from "node:http"
 import * as net from "node:net"
 import { requestHead } from "../ws/lab.ts"
 import { accepted, attack, hixieBody, hixieHead, portOf, withServer } from "./faces.ts"
@@ -87,6 +88,19 @@ describe("slow loris", () => {
       assert.oneOf(status, [0, 408])
     })
   )
+
+  for (const face of ["ws", "legacy"] as const) {
+    hold(id, face, "a head that never ends is Node's to give up, on the server that it is attached to", async () => {
+      const server = http.createServer({ headersTimeout: 200, requestTimeout: 300, connectionsCheckingInterval: 50 })
+      const attached = face === "ws" ? new ws.WebSocketServer({ server }) : new legacy.Server({ server })
+      server.listen(0, "127.0.0.1")
+      await once(server, "listening")
+      const { status } = await attack(portOf(server.address()), ["GET / HTTP/1.1\r\nHost: a\r\n"])
+      assert.strictEqual(status, 408)
+      attached.close()
+      server.close()
+    })
+  }
 
   for (const face of ["Effect", "legacy"] as const) {
     hold(id, face, "Hixie's eight bytes that never come are given up", () =>

@@ -3,6 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { Socket } from "effect-ws"
 import * as ws from "effect-ws/ws"
+import * as legacy from "effect-ws/ws/legacy"
 import { once } from "node:events"
 import { rmSync } from "node:fs"
 import * as http from "node:http"
@@ -82,6 +83,25 @@ describe("ws#2013", () => {
       assert.isUndefined(seen?.cookie)
     })
   }
+
+  hold(id, "legacy", "a redirect isn't followed", async () => {
+    let told: unknown
+    const seen = await redirected(
+      (port) => `ws://127.0.0.1:${port}/`,
+      {},
+      (url) =>
+        new Promise((resolve) => {
+          const client = new legacy.WebSocket(url, { headers })
+          client.on("error", (error) => {
+            told = error
+            // Whoever followed would be there by now.
+            setTimeout(resolve, 100)
+          })
+        })
+    )
+    assert.match(String(told), /302/)
+    assert.isUndefined(seen)
+  })
 
   hold(id, "Effect", "a server can't send a client to a Unix socket", async () => {
     const path = join(tmpdir(), `effect-ws-inner-${process.pid}.sock`)

@@ -78,8 +78,10 @@ const talk = (): void => {
 const leave = (client: Client): void => {
   client.leaving = true
   const wait = (): void => {
-    if (client.due.length === 0 || client.socket.readyState !== WebSocket.OPEN) client.socket.close(1000)
-    else setTimeout(wait, 20)
+    const { readyState } = client.socket
+    const waits = readyState === WebSocket.CONNECTING || (readyState === WebSocket.OPEN && client.due.length > 0)
+    if (waits) setTimeout(wait, 20)
+    else client.socket.close(1000)
   }
   wait()
 }
