@@ -3,4 +3,4 @@ import type * as Library from "../src/index.ts"
 
 const builtPackage: string = "effect-ws"
 
-export const { Server, Socket }: typeof Library = await import(builtPackage)
+export const { Server, Socket, Topic }: typeof Library = await import(builtPackage)

@@ -51,6 +51,7 @@ export const peers: ReadonlyArray<Peer> = [
   ours("effect-ws", { server: "effect-ws.ts", client: "effect-ws.ts", environment: { HANDLER: "stream" } }),
   ours("effect-ws run", { server: "effect-ws.ts", client: "effect-ws.ts", environment: { HANDLER: "run" } }),
   ours("effect-ws batch", { server: "effect-ws.ts", client: "effect-ws.ts", environment: { HANDLER: "batch" } }),
+  ours("effect-ws topic", { server: "effect-ws-topic.ts" }),
   node("ws+bufferutil", { server: "ws.ts", client: "ws.ts" }),
   node("effect", { server: "effect.ts", client: "effect.ts", environment: plainWs, quick: true }),
   node("websocket", { server: "websocket.ts", client: "websocket.ts" }),

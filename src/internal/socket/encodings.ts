@@ -1,15 +1,18 @@
 import type { Connection } from "../connection.ts"
 import type { Message } from "./inbox.ts"
 
-/**
- * Messages as they travel, one behind the other. They are encoded and compressed once for all connections on which they
- * are the same bytes.
- */
+/** Messages for one kind of connection: each as it travels, and all of them, one behind the other. */
+export interface Encoded {
+  readonly frames: ReadonlyArray<Uint8Array>
+  readonly joined: Uint8Array
+}
+
+/** Messages as they travel. They are encoded and compressed once for all connections on which they are the same bytes. */
 export class Encodings {
   readonly messages: ReadonlyArray<Message>
   /** Whether only drafts that know binary messages can say them. */
   readonly needsBinary: boolean
-  private readonly byKind = new Map<string, Uint8Array | undefined>()
+  private readonly byKind = new Map<string, Encoded | undefined>()
 
   constructor(messages: ReadonlyArray<Message>) {
     this.messages = messages
@@ -17,21 +20,21 @@ export class Encodings {
   }
 
   /**
-   * The bytes for this connection, and for all with its `shareKey`, which is given. `undefined` when a message is too large to
-   * be compressed at once.
+   * For this connection, and for all with its `shareKey`, which is given. `undefined` when a message is too large to be
+   * compressed at once.
    */
-  for(connection: Connection, shareKey: string): Uint8Array | undefined {
+  for(connection: Connection, shareKey: string): Encoded | undefined {
     const known = this.byKind.get(shareKey)
     if (known !== undefined || this.byKind.has(shareKey)) return known
-    const bytes = joined(this.messages.map((message) => connection.encode(message)))
-    this.byKind.set(shareKey, bytes)
-    return bytes
+    const encoded = joined(this.messages.map((message) => connection.encode(message)))
+    this.byKind.set(shareKey, encoded)
+    return encoded
   }
 }
 
-const joined = (frames: ReadonlyArray<Uint8Array | undefined>): Uint8Array | undefined => {
-  const defined = frames.filter((frame) => frame !== undefined)
-  if (defined.length < frames.length) return undefined
-  const [only] = defined
-  return defined.length === 1 ? only : Buffer.concat(defined)
+const joined = (all: ReadonlyArray<Uint8Array | undefined>): Encoded | undefined => {
+  const frames = all.filter((frame) => frame !== undefined)
+  if (frames.length < all.length) return undefined
+  const [first] = frames
+  return { frames, joined: frames.length === 1 && first !== undefined ? first : Buffer.concat(frames) }
 }

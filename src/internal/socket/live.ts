@@ -194,9 +194,9 @@ export class LiveSocket<
     const { shareKey } = connection
     if (encodings.needsBinary && !this.draft.capabilities.binary) return undefined
     if (shareKey === undefined || this.fragmenting) return this.pushAll(encodings.messages)
-    const bytes = encodings.for(connection, shareKey)
-    if (bytes === undefined) return this.pushAll(encodings.messages)
-    connection.sendEncoded(bytes, undefined, encodings.messages.length)
+    const encoded = encodings.for(connection, shareKey)
+    if (encoded === undefined) return this.pushAll(encodings.messages)
+    connection.sendEncoded(encoded.joined, undefined, encodings.messages.length)
     return connection.full ? this.drained : Effect.void
   }
 

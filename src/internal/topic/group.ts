@@ -1,6 +1,7 @@
+import { flushSoon } from "../flush.ts"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
-import type { Delivery, Gap } from "./model.ts"
+import type { Delivery, Gap, Published } from "./model.ts"
 import type { Outlet } from "./outlet.ts"
 import type { Subscriber, Subscription } from "./subscriber.ts"
 
@@ -16,6 +17,8 @@ export class Group {
   /** Those for whom a message is the same bytes, and under `undefined` those for whom it is bytes of their own. */
   private readonly kinds = new Map<string | undefined, Set<Subscription>>()
   private count = 0
+  /** What a broker delivered in this tick. */
+  private arrived: Array<Published> = []
 
   constructor(filter: string) {
     this.filter = filter
@@ -31,6 +34,7 @@ export class Group {
   }
 
   add(subscription: Subscription): void {
+    this.flush()
     const { kind } = subscription.subscriber.outlet
     let subscriptions = this.kinds.get(kind)
     if (subscriptions === undefined) this.kinds.set(kind, (subscriptions = new Set()))
@@ -39,6 +43,7 @@ export class Group {
   }
 
   delete(subscription: Subscription): void {
+    this.flush()
     const { subscriber } = subscription
     const { kind } = subscriber.outlet
     const subscriptions = this.kinds.get(kind)
@@ -48,15 +53,30 @@ export class Group {
     if (subscriptions.size === 0) this.kinds.delete(kind)
   }
 
-  /** Gives everybody a message that was published on a name. */
-  deliver(topic: string, message: Message, encodings: Encodings): void {
-    this.send(message, encodings)
-    if (this.listeners.size > 0) this.tell({ _tag: "Message", topic, message })
+  /** Gives everybody messages, in one write for each. */
+  deliver(all: ReadonlyArray<Published>, encodings: Encodings): void {
+    this.send(encodings)
+    if (this.listeners.size === 0) return
+    for (const { message, topic } of all) this.tell({ _tag: "Message", topic, message })
+  }
+
+  /** Gives everybody a message at the end of this tick, together with those that come until then. */
+  deliverSoon(published: Published): void {
+    if (this.arrived.length === 0) flushSoon(this)
+    this.arrived.push(published)
+  }
+
+  flush(): void {
+    const { arrived } = this
+    if (arrived.length === 0) return
+    this.arrived = []
+    this.deliver(arrived, new Encodings(arrived.map(({ message }) => message)))
   }
 
   /** Tells everybody that messages are missing: sockets by `message`. */
   gap(gap: Gap, message: Message | undefined): void {
-    if (message !== undefined) this.send(message, new Encodings([message]))
+    this.flush()
+    if (message !== undefined) this.send(new Encodings([message]))
     this.tell(gap)
   }
 
@@ -64,25 +84,22 @@ export class Group {
     for (const listener of this.listeners) listener(delivery)
   }
 
-  private send(message: Message, encodings: Encodings): void {
+  private send(encodings: Encodings): void {
+    const { messages } = encodings
     for (const [kind, subscriptions] of this.kinds) {
-      if (kind === undefined) this.sendEach(message, subscriptions)
-      else this.sendSame(message, encodings, subscriptions)
+      const outlet = kind === undefined ? undefined : firstOutlet(subscriptions)
+      const sayable = messages.every((message) => outlet?.takes(message) !== false)
+      const encoded = sayable ? outlet?.encode(encodings) : undefined
+      if (encoded === undefined) sendEach(messages, subscriptions)
+      else for (const one of subscriptions) one.subscriber.offerEncoded(one, messages, encoded)
     }
   }
+}
 
-  private sendSame(message: Message, encodings: Encodings, subscriptions: Set<Subscription>): void {
-    const outlet = firstOutlet(subscriptions)
-    if (outlet === undefined || !outlet.takes(message)) return
-    const bytes = outlet.encode(encodings)
-    for (const subscription of subscriptions) subscription.subscriber.offer(subscription, message, bytes)
-  }
-
-  private sendEach(message: Message, subscriptions: Set<Subscription>): void {
-    for (const subscription of subscriptions) {
-      const { subscriber } = subscription
-      if (subscriber.outlet.takes(message)) subscriber.offer(subscription, message, undefined)
-    }
+const sendEach = (messages: ReadonlyArray<Message>, subscriptions: Set<Subscription>): void => {
+  for (const subscription of subscriptions) {
+    const { subscriber } = subscription
+    for (const message of messages) if (subscriber.outlet.takes(message)) subscriber.offer(subscription, message)
   }
 }
 

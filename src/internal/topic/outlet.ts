@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Message } from "../socket/inbox.ts"
 import { LiveSocket } from "../socket/live.ts"
 import type { Socket } from "../socket/model.ts"
-import type { Encodings } from "../socket/encodings.ts"
+import type { Encoded, Encodings } from "../socket/encodings.ts"
 
 /** A socket as somewhere that messages go, without waiting. */
 export interface Outlet {
@@ -16,8 +16,10 @@ export interface Outlet {
   takes(message: Message): boolean
   /** Sends a message, or in place of it the bytes that it is encoded to. Answers whether it was taken. */
   send(message: Message, bytes: Uint8Array | undefined): boolean
-  /** The bytes that `send` takes for this kind of socket. */
-  encode(encodings: Encodings): Uint8Array | undefined
+  /** Sends bytes that so many messages are encoded to. */
+  sendEncoded(bytes: Uint8Array, count: number): boolean
+  /** What messages are encoded to for this kind of socket; `undefined` where they can't be shared. */
+  encode(encodings: Encodings): Encoded | undefined
   /** Runs `task` once when it may be ready again, or will never be. */
   whenReady(task: () => void): void
   /** Runs `task` once when it is closing or gone. */
@@ -56,7 +58,11 @@ class LiveOutlet implements Outlet {
     return typeof message === "string" ? connection.sendText(message) : connection.sendBinary(message)
   }
 
-  encode(encodings: Encodings): Uint8Array | undefined {
+  sendEncoded(bytes: Uint8Array, count: number): boolean {
+    return this.socket.connection.sendEncoded(bytes, undefined, count)
+  }
+
+  encode(encodings: Encodings): Encoded | undefined {
     return this.kind === undefined ? undefined : encodings.for(this.socket.connection, this.kind)
   }
 
@@ -99,6 +105,10 @@ class ForeignOutlet implements Outlet {
       for (const task of tasks) task()
     })
     return true
+  }
+
+  sendEncoded(): boolean {
+    return false
   }
 
   encode(): undefined {

@@ -1,4 +1,4 @@
-import { Encodings } from "../socket/encodings.ts"
+import { type Encoded, Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
 import type { Group } from "./group.ts"
 import type { Gap, SlowPolicy } from "./model.ts"
@@ -79,8 +79,17 @@ export class Subscriber {
     this.waiters.delete(task)
   }
 
+  /** Takes messages that are encoded already. */
+  offerEncoded(subscription: Subscription, messages: ReadonlyArray<Message>, { frames, joined }: Encoded): void {
+    if (this.queue.length === 0 && this.outlet.isReady) {
+      this.outlet.sendEncoded(joined, messages.length)
+      return
+    }
+    for (const [at, message] of messages.entries()) this.offer(subscription, message, frames[at])
+  }
+
   /** Takes a message, or what becomes of it by the subscription's policy. `bytes` is what it is encoded to, where known. */
-  offer(subscription: Subscription, message: Message, bytes: Uint8Array | undefined): void {
+  offer(subscription: Subscription, message: Message, bytes?: Uint8Array): void {
     const { outlet, queue } = this
     if (queue.length === 0 && outlet.isReady) {
       outlet.send(message, bytes)
@@ -206,7 +215,7 @@ export class Subscriber {
     const { group } = subscription
     const message = this.shared.gapMessage?.({ _tag: "Gap", filter: group.filter, cause: "slow", missed })
     if (message === undefined || !this.outlet.takes(message)) return
-    this.outlet.send(message, this.outlet.encode(new Encodings([message])))
+    this.outlet.send(message, this.outlet.encode(new Encodings([message]))?.joined)
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Context, Effect, Fiber, type Scope, Stream } from "effect"
+import type { NonEmptyArray, NonEmptyReadonlyArray } from "effect/Array"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
 import type { Socket } from "../socket/model.ts"
@@ -83,9 +84,9 @@ export class Topics implements TopicsService {
         Effect.suspend(() => this.publishValid(messages))
       )
     if (this.broker !== undefined) return this.broker.publish(messages)
-    for (const { message, topic } of messages) {
-      const encodings = new Encodings([message])
-      for (const group of this.groups.matching(topic)) group.deliver(topic, message, encodings)
+    for (const run of runsOf(messages)) {
+      const encodings = new Encodings(run.map(({ message }) => message))
+      for (const group of this.groups.matching(run[0].topic)) group.deliver(run, encodings)
     }
     return Effect.void
   }
@@ -274,12 +275,23 @@ export class Topics implements TopicsService {
 
   private arrived(group: Group, delivery: Delivery): void {
     if (delivery._tag === "Message") {
-      group.deliver(delivery.topic, delivery.message, new Encodings([delivery.message]))
+      group.deliverSoon(delivery)
     } else {
       gaps.updateUnsafe(delivery.cause, this.context)
       group.gap(delivery, this.shared.gapMessage?.(delivery))
     }
   }
+}
+
+/** Messages that follow each other on one name, and so go to the same sockets. */
+const runsOf = (messages: ReadonlyArray<Published>): ReadonlyArray<NonEmptyReadonlyArray<Published>> => {
+  const runs: Array<NonEmptyArray<Published>> = []
+  for (const published of messages) {
+    const run = runs.at(-1)
+    if (run === undefined || run[0].topic !== published.topic) runs.push([published])
+    else run.push(published)
+  }
+  return runs
 }
 
 const nobody: ReadonlySet<Subscriber> = new Set()

@@ -1,0 +1,26 @@
+// This library's topics: everybody is subscribed to one, on which everybody publishes.
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect } from "effect"
+import type * as Library from "../../src/index.ts"
+import { Server, Socket, Topic } from "../library.ts"
+import { announce, mode, unsupported } from "./program.ts"
+
+if (mode.scenario !== "broadcast") unsupported("publishes to subscribers, and does nothing else")
+
+const program = Effect.gen(function* () {
+  const topics = yield* Topic.make()
+  const server = yield* Server.make({ port: 0, host: "0.0.0.0" })
+  announce(server.address.port)
+  return yield* server.run((socket) =>
+    Effect.gen(function* () {
+      yield* topics.subscribe(socket, "all")
+      const publish = (
+        messages: ReadonlyArray<Library.Socket.Message>
+      ): Effect.Effect<void, Library.Topic.TopicError> =>
+        topics.publishAll(messages.map((message) => ({ topic: "all", message })))
+      yield* Socket.runBatch(socket, publish)
+    })
+  )
+})
+
+program.pipe(Effect.scoped, NodeRuntime.runMain)
