@@ -411,6 +411,21 @@ describe("Connection, the closing handshake", () => {
     })
   )
 
+  it.effect("isn't complete when the peer that asked for it never reads what was sent before the answer", () =>
+    Effect.gen(function* () {
+      const { clock, transport, face, connection } = setup("server")
+      connection.sendText("unread")
+      transport.buffered = 100
+      transport.receive(from("client", Frame.close(1000)))
+      yield* settle
+      clock.advance(10_000)
+      assert.isTrue(transport.isDestroyed)
+      transport.close()
+      assert.strictEqual(face.closedAs?.received?.code, 1000)
+      assert.deepStrictEqual(face.closedAs?.cause, { _tag: "CloseTimeout" })
+    })
+  )
+
   it("is complete with both close frames, though the server never ends the transport", () => {
     const { clock, transport, face } = setup("client")
     transport.receive(from("server", Frame.close(1000)))
@@ -1195,6 +1210,79 @@ describe("Connection and inbox", () => {
     assert.isFalse(transport.paused)
     transport.close()
     assert.strictEqual(closed[0]?.cause._tag, "Handshake")
+  })
+
+  for (const view of ["messages", "frames"] as const) {
+    it(`has no gap among the ${view} of a connection that was closed while they waited`, () => {
+      const { connection, inbox, transport } = withInbox()
+      if (view === "messages") inbox.claimMessages()
+      else inbox.claimFrames()
+      const numbered = (first: number): Uint8Array =>
+        from("client", ...Array.from({ length: 20 }, (_, at) => Frame.text(`${first + at}`)))
+      transport.receive(numbered(0))
+      connection.close(bye)
+      inbox.dropExcess()
+      transport.receive(numbered(20))
+      const taken = inbox.take()
+      // Now there would be room.
+      transport.receive(numbered(40), from("client", Frame.close(1000)))
+      assert.deepStrictEqual(
+        [...taken, ...inbox.take()].map((item) =>
+          typeof item === "string" ? item : Buffer.from("payload" in item ? item.payload : item).toString("latin1")
+        ),
+        [...Array.from({ length: 20 }, (_, at) => `${at}`), ...(view === "messages" ? [] : ["\x03\xe8"])]
+      )
+    })
+  }
+
+  it("gives a reader all that comes before the peer's answer, at its pace, when its connection is retired", () => {
+    const { clock, closed, connection, inbox, transport } = withInbox()
+    inbox.claimMessages()
+    transport.receive(texts(20))
+    connection.close(bye)
+    inbox.awaitReader(100)
+    let taken = 0
+    for (let turn = 0; turn < 10; turn++) {
+      assert.isTrue(transport.paused)
+      clock.advance(99)
+      taken += inbox.take().length
+      assert.isFalse(transport.paused)
+      transport.receive(texts(20))
+    }
+    taken += inbox.take().length
+    assert.strictEqual(taken, 220)
+    transport.receive(from("client", Frame.close(1000)))
+    transport.close()
+    assert.strictEqual(closed[0]?.cause._tag, "Handshake")
+    assert.isFalse(clock.armed)
+  })
+
+  it("is dropped, with all that follows, once the reader of a retired connection takes nothing for its time", () => {
+    const { clock, closed, connection, inbox, transport } = withInbox()
+    inbox.claimMessages()
+    connection.close(bye)
+    inbox.awaitReader(100)
+    transport.receive(texts(20))
+    assert.isTrue(transport.paused)
+    clock.advance(99)
+    assert.isTrue(transport.paused)
+    clock.advance(1)
+    assert.isFalse(transport.paused)
+    transport.receive(texts(20))
+    assert.isFalse(transport.paused)
+    assert.strictEqual(inbox.take().length, 20)
+    transport.receive(texts(20), from("client", Frame.close(1000)))
+    assert.isTrue(inbox.isEmpty)
+    transport.close()
+    assert.strictEqual(closed[0]?.cause._tag, "Handshake")
+  })
+
+  it("drops at once what exceeds the limit of a retired connection that nobody ever read", () => {
+    const { connection, inbox, transport } = withInbox()
+    transport.receive(texts(20))
+    connection.close(bye)
+    inbox.awaitReader(100)
+    assert.isFalse(transport.paused)
   })
 
   it("gives the reader that takes in the middle of a batch everything in order", () => {

@@ -236,6 +236,11 @@ export class Connection implements FrameSink, Receiver {
     return this.settings.maxMessageSize
   }
 
+  /** Milliseconds that the closing handshake may take. */
+  get closeTimeout(): number {
+    return this.settings.closeTimeout
+  }
+
   get isOpen(): boolean {
     return this.phase === open
   }
@@ -1028,10 +1033,11 @@ export class Connection implements FrameSink, Receiver {
     return closing
   }
 
-  /** Both close frames may have travelled; then only the transport is late. */
+  /** Both close frames may have travelled; then only the transport is late, unless the peer hasn't read what is before ours. */
   private closeTimedOut(): void {
     const { phase } = this
-    if (phase._tag === "Closing" && phase.sent !== undefined && phase.received !== undefined) this.destroy()
+    const complete = phase._tag === "Closing" && phase.sent !== undefined && phase.received !== undefined
+    if (complete && this.buffered === 0) this.destroy()
     else this.drop({ _tag: "CloseTimeout" })
   }
 

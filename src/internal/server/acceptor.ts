@@ -69,7 +69,7 @@ const within = <A, X, E, R>(socket: Accepted<A>, effect: Effect.Effect<X, E, R>)
 export const drain = <A, R>(gate: Gate<A, R>, fibers: ReadonlySet<Fiber.Fiber<unknown>>): Effect.Effect<void> =>
   Effect.suspend(() => {
     gate.draining = true
-    for (const socket of gate.live) socket.beginClose(1001, "")
+    for (const socket of gate.live) socket.retire(1001, "", gate.shutdownTimeout)
     const ended = Effect.andThen(
       Effect.callback<void>((resume) => {
         if (gate.live.size === 0) return resume(Effect.void)

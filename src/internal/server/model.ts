@@ -128,7 +128,8 @@ export interface Acceptor<A> {
    * Handles each connection in a fiber and a scope of its own, for ever. A connection closes when its handler ends:
    * with 1000, with 1011 when the handler failed, which is logged and harms no other. When it is interrupted, new
    * requests are answered with 503, every connection is closed with 1001, and what hasn't ended after
-   * `shutdownTimeout` is dropped.
+   * `shutdownTimeout` is dropped. Handlers go on meanwhile: what was sent before leaves before, and what the peer sent
+   * before its answer is read, at the handler's pace, unless it reads nothing for half of the time that is left.
    */
   readonly run: <X, E, R>(
     handler: (socket: Connection<A>) => Effect.Effect<X, E, R>

@@ -25,7 +25,7 @@ export const supervise = <A>(
     stop()
     if (!socket.connection.isOpen) return
     onEnd(why)
-    socket.beginClose(1001, why)
+    socket.retire(1001, why)
   }
   const look = (interval: number): void => {
     // Whoever is held up by its own reader isn't idle.

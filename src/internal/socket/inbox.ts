@@ -5,6 +5,7 @@ import { type Closed, decodeClose } from "../closing.ts"
 import type { Connection, Face } from "../connection.ts"
 import { Opcode } from "../opcode.ts"
 import type { Tally } from "../tally.ts"
+import type { Timer } from "../timers.ts"
 import { decodeUtf8 } from "../utf8.ts"
 import * as Violation from "../violation.ts"
 
@@ -52,6 +53,11 @@ export class Inbox implements Face {
   private items: Array<Frame | Message> = []
   private size = 0
   private heard = false
+  /** Once we have asked to close: how many milliseconds a reader may take nothing before what exceeds the limit is dropped. */
+  private patience: number | undefined = undefined
+  private impatience: Timer | undefined = undefined
+  /** Something was dropped; so is all that comes after it, that what is read has no gap. */
+  private deaf = false
 
   /** `limit` is how many bytes may wait before the transport is paused; the tally counts the messages that are taken. */
   constructor(limit: number, tally?: Tally) {
@@ -108,8 +114,28 @@ export class Inbox implements Face {
     if (tally !== undefined) tally.messagesReceived += this.view === "messages" ? items.length : messagesIn(items)
     this.items = []
     this.size = 0
-    if (this.connection?.isPaused === true) this.connection.resume()
+    if (this.connection?.isPaused === true) {
+      this.stopTimer()
+      this.connection.resume()
+    }
     return items
+  }
+
+  /**
+   * We have asked to close, and the peer's answer is behind what it sent before. A reader that keeps reading has it all,
+   * at its pace; of what exceeds the limit the rest is dropped once it takes nothing for `patience` milliseconds.
+   */
+  awaitReader(patience: number): void {
+    if (this.view === "unclaimed") return this.dropExcess()
+    this.patience = patience
+    if (this.connection?.isPaused === true) this.startTimer()
+  }
+
+  /** We have asked to close: what nobody reads must not keep the peer's answer from arriving. */
+  dropExcess(): void {
+    this.patience = undefined
+    this.stopTimer()
+    this.connection?.resume()
   }
 
   // Face
@@ -162,11 +188,15 @@ export class Inbox implements Face {
 
   batchEnd(): void {
     if (this.items.length > 0) this.wake()
-    if (this.size > this.limit && this.connection?.isOpen === true) this.connection.pause()
+    if (this.size > this.limit && this.waits) {
+      this.connection?.pause()
+      if (this.patience !== undefined) this.startTimer()
+    }
   }
 
   ended(): void {
     this.over = true
+    this.stopTimer()
     this.wake()
   }
 
@@ -174,12 +204,29 @@ export class Inbox implements Face {
     this.listener?.onClosed(closed)
   }
 
+  /** Whether what exceeds the limit waits at the peer. */
+  private get waits(): boolean {
+    return this.connection?.isOpen === true || this.patience !== undefined
+  }
+
+  private startTimer(): void {
+    const { connection, patience } = this
+    if (patience !== undefined) this.impatience ??= connection?.timers.after(patience, () => this.dropExcess())
+  }
+
+  private stopTimer(): void {
+    this.impatience?.cancel()
+    this.impatience = undefined
+  }
+
   private add(item: Frame | Message, size: number): void {
-    const { connection } = this
-    // Once we have asked to close, what nobody reads must not keep the peer's answer from arriving.
-    if (this.size > this.limit && connection?.isOpen === false) return
+    if (this.deaf) return
+    if (this.size > this.limit && !this.waits) {
+      this.deaf = true
+      return
+    }
     this.keep(item, size)
-    if (this.size > holdFactor * this.limit && connection?.isOpen === true) connection.hold()
+    if (this.size > holdFactor * this.limit && this.waits) this.connection?.hold()
   }
 
   private keep(item: Frame | Message, size: number): void {

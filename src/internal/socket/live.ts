@@ -266,10 +266,23 @@ export class LiveSocket<
     return this.closed
   }
 
+  /** Starts the closing handshake; what comes before the peer's answer is read no further than it fits in the inbox. */
   beginClose(code: number, reason: string): void {
+    this.askToClose(code, reason)
+    this.inbox.dropExcess()
+  }
+
+  /**
+   * The same for a connection whose reader didn't ask for it: it may read on to the peer's answer, at its pace. One that
+   * reads nothing for half of the time there is gets no more.
+   */
+  retire(code: number, reason: string, within = Infinity): void {
+    this.askToClose(code, reason)
+    this.inbox.awaitReader(Math.min(this.connection.closeTimeout, within) / 2)
+  }
+
+  private askToClose(code: number, reason: string): void {
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
-    // What nobody reads must not keep the peer's close frame from arriving.
-    this.connection.resume()
     this.leave()
   }
 
@@ -342,7 +355,7 @@ export class LiveSocket<
       if (violation !== undefined) return Effect.fail(invalidSend(violation))
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
       this.connection.close({ code: frame.code, reason: frame.reason })
-      this.connection.resume()
+      this.inbox.dropExcess()
       return Effect.void
     }
     if (isControl(frame)) {

@@ -42,7 +42,8 @@ export interface Socket<out Context = unknown> {
   readonly ping: (payload?: Uint8Array) => Effect.Effect<Duration.Duration, SocketError>
   /**
    * The closing handshake (RFC 6455 §7.1.2): sends a close frame, and waits until the connection is closed. Default
-   * code 1000. The reason has at most 123 bytes.
+   * code 1000. The reason has at most 123 bytes. What was sent before leaves before. What still comes from the peer is
+   * kept up to `readBufferSize`, and the rest of it dropped: `messages` has no gap, but may end before the peer's last.
    */
   readonly close: (code?: number, reason?: string) => Effect.Effect<Closed, SocketError>
   /** Waits until the connection is closed: both close frames, their order, and why. */
