@@ -1,0 +1,195 @@
+/** `effect-ws/browser` in a page of Chromium, bundled from the package as it is published, against this library's server. */
+import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Effect, Exit, Queue, Scope, Stream } from "effect"
+import { Server, type Socket } from "effect-ws"
+import { execFileSync } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import * as http from "node:http"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { type Browser, chromium, type Page } from "playwright-core"
+import { bundle } from "../platform/bundle.ts"
+import { type Count, expected } from "../platform/common.ts"
+import { args, executablePath } from "./chromium.ts"
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+/** How the server's connections ended, in order. */
+const ends = Effect.runSync(Queue.unbounded<Socket.Closed>())
+const nextEnd = (): Promise<Socket.Closed> => Effect.runPromise(Queue.take(ends))
+
+/** Opens when the page has asked for it. */
+const reading = Effect.runSync(Queue.unbounded<void>())
+
+let subscriptions = 0
+
+/** What the server does with a connection, by its path. */
+const services: Readonly<Record<string, (socket: Socket.Socket) => Effect.Effect<unknown, unknown>>> = {
+  "/echo": (socket) =>
+    Stream.runForEach(socket.messages, (message) =>
+      message === "bye" ? Effect.asVoid(socket.close(1000, "bye")) : socket.send(message)
+    ),
+  "/count": (socket) =>
+    Stream.runForEach(socket.messages, (message) => {
+      if (message === "no value") return socket.send("none")
+      const { count } = JSON.parse(String(message)) as typeof Count.Type
+      return socket.send(JSON.stringify({ count: count + 1 }))
+    }),
+  "/slow": (socket) => Effect.andThen(Queue.take(reading), Stream.runDrain(socket.messages)),
+  "/flood": (socket) =>
+    Effect.andThen(
+      socket.sendAll(Array.from({ length: 20 }, () => "x".repeat(10_000))),
+      Stream.runDrain(socket.messages)
+    ),
+  "/prices": (socket) =>
+    Stream.runForEach(socket.messages, (symbol) => socket.send(JSON.stringify({ symbol, price: 1.17 }))),
+  "/restless": (socket) =>
+    Effect.gen(function* () {
+      const [subscription] = yield* Stream.runCollect(Stream.take(socket.messages, 1))
+      yield* socket.send(`${String(subscription)} ${++subscriptions}`)
+      yield* subscriptions < 3 ? socket.close(1012) : socket.close()
+    })
+}
+
+let browser: Browser
+let page: Page
+let port: number
+const scope = Effect.runSync(Scope.make())
+
+beforeAll(async () => {
+  const { code } = await bundle({ file: join(root, "test/platform/web/page.ts") }, "package")
+  const [example = ""] = /(?<=^```ts\n)[^]*?(?=^```$)/m.exec(readFileSync(join(root, "docs/browser.md"), "utf8")) ?? []
+  const scripts: Readonly<Record<string, string>> = {
+    "/page.js": code,
+    "/example.js": (await bundle({ code: example }, "package")).code
+  }
+  const server = http.createServer((request, response) => {
+    if (request.url === "/read") Effect.runSync(Queue.offer(reading, undefined))
+    const { url = "" } = request
+    const script = scripts[url]
+    response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript")
+    response.end(script ?? `<!doctype html><script type="module" src="${url}.js"></script>`)
+  })
+  await once(server.listen(0, "127.0.0.1"), "listening")
+  const address = server.address()
+  port = typeof address === "object" && address !== null ? address.port : 0
+  await Effect.runPromise(
+    Scope.provide(
+      Effect.gen(function* () {
+        yield* Effect.addFinalizer(() => Effect.sync(() => server.close().closeAllConnections()))
+        const { run } = yield* Server.attach(server, {
+          protocols: ["chat", "prices"],
+          maxMessageSize: 2 * 1024 * 1024,
+          authorize: ({ url }) => (url in services ? Effect.succeed(url) : Effect.fail(Server.reject(401)))
+        })
+        yield* Effect.forkScoped(
+          run((socket) =>
+            Effect.andThen(
+              Effect.ignore(services[socket.context]?.(socket) ?? Effect.void),
+              Effect.flatMap(socket.closed, (closed) => Queue.offer(ends, closed))
+            )
+          )
+        )
+      }),
+      scope
+    )
+  )
+  browser = await chromium.launch({ executablePath, args: [...args] })
+  page = await browser.newPage()
+  page.on("pageerror", (error) => assert.fail(error.message))
+  await page.goto(`http://127.0.0.1:${port}/page`)
+  await page.waitForFunction("globalThis.programs")
+})
+
+afterAll(async () => {
+  await browser.close()
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+})
+
+/** Runs one of the page's programs against a service. */
+const run = (name: string, path: string, ...options: ReadonlyArray<number>): Promise<unknown> => {
+  const values = [`ws://127.0.0.1:${port}${path}`, ...options]
+  return page.evaluate(`programs.${name}(...${JSON.stringify(values)})`)
+}
+
+/** As a page's values come here: without the fields that are `undefined`. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+
+describe("effect-ws/browser in Chromium", () => {
+  it("runs the program that runs on this library's own client", async () => {
+    assert.deepStrictEqual(plain(await run("conversation", "/echo")), plain(expected))
+    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "bye" })
+  })
+
+  it("carries values of a schema, and closes for what is none", async () => {
+    assert.deepStrictEqual(await run("typed", "/count"), {
+      values: [{ count: 2 }, { count: 3 }],
+      error: `a message that can't be parsed: Unexpected token 'o', "none" is not valid JSON`,
+      cause: "Handshake",
+      sent: { code: 4007, reason: "malformed message" }
+    })
+    assert.deepStrictEqual((await nextEnd()).received, { code: 4007, reason: "malformed message" })
+  })
+
+  it("closes with the codes that the platform sends", async () => {
+    const code = { code: 4321, reason: "därum" }
+    assert.deepStrictEqual(await run("close", "/echo"), {
+      refused: ["Unsupported", "Unsupported", "InvalidSend", "InvalidSend"],
+      // The server answers with the code alone
+      closed: { sent: code, received: { ...code, reason: "" }, cause: { _tag: "Handshake" } }
+    })
+    assert.deepStrictEqual((await nextEnd()).received, code)
+    await run("fail", "/echo")
+    assert.deepStrictEqual((await nextEnd()).received, { code: 4011, reason: "" })
+  })
+
+  it("says that it could not connect, and no more than the platform", async () => {
+    const refused = {
+      tag: "OpenFailed",
+      message: "the connection could not be opened: the platform doesn't say why"
+    }
+    assert.deepStrictEqual(await run("refused", "/nothing"), refused)
+  })
+
+  it("waits for a server that doesn't read", async () => {
+    const count = 64
+    const { close, sent, stuck } = (await run("backpressure", "/slow", count)) as {
+      readonly stuck: number
+      readonly sent: number
+      readonly close: unknown
+    }
+    assert.isBelow(stuck, count)
+    assert.strictEqual(sent, count)
+    assert.deepInclude(close, { cause: { _tag: "Handshake" } })
+    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "" })
+  })
+
+  it("bounds what waits for the reader", async () => {
+    assert.deepStrictEqual(await run("overflow", "/flood"), {
+      cause: { _tag: "ReadBufferFull", limit: 100_000 },
+      sent: { code: 4008, reason: "too many unread messages" },
+      // Each counts 20 000 and 64
+      read: 4,
+      failure: "ReadBufferFull"
+    })
+    assert.deepStrictEqual((await nextEnd()).received, { code: 4008, reason: "too many unread messages" })
+  })
+
+  it("keeps a connection up", async () => {
+    assert.deepStrictEqual(await run("reconnecting", "/restless"), ["subscribe 1", "subscribe 2", "subscribe 3"])
+  })
+
+  it("runs the example of docs/browser.md", async () => {
+    const example = await browser.newPage()
+    const logged = example.waitForEvent("console", (message) => message.text().includes("EUR 1.17"))
+    await example.goto(`http://127.0.0.1:${port}/example`)
+    await logged
+    await example.close()
+  })
+
+  it("has types that need none of Node's", () => {
+    const tsc = join(root, "node_modules", ".bin", "tsc")
+    assert.strictEqual(execFileSync(tsc, ["-p", join(root, "test/platform/web")], { encoding: "utf8" }), "")
+  })
+})
