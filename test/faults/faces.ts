@@ -139,7 +139,10 @@ const drafts: { readonly [D in DraftName]: Handshake.Draft } = {
   "hixie-76": Handshake.hixie76
 }
 
-export type Handler = (socket: Server.Connection, tell: (what: string) => void) => Effect.Effect<unknown, unknown>
+export type Handler = (
+  socket: Server.Connection,
+  tell: (what: string) => void
+) => Effect.Effect<unknown, unknown, Scope.Scope>
 
 const echo: Handler = (socket, tell) => readToEnd(socket, tell, (message) => socket.send(message))
 

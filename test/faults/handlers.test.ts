@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Server, Socket } from "effect-ws"
+import { type Server, Socket } from "effect-ws"
 import * as ws from "effect-ws/ws"
 import * as legacy from "effect-ws/ws/legacy"
 import { once } from "node:events"
