@@ -1,6 +1,7 @@
 /**
  * What a broadcast costs when one of ten receivers reads nothing: `npm run soak:slow`. 2 000 messages of 10 KiB go to all of
- * them, by each policy of `Socket.broadcast`, and by a loop over `send` on the faces and `ws`, which have no other way.
+ * them, by each policy of `Socket.broadcast` and of topics, and by a loop over `send` on the faces and `ws`, which have no
+ * other way.
  * Prints how many were given out, how many the readers got, and what lives on the heap and in buffers afterwards.
  */
 import { Effect, Exit, Scope, Stream } from "effect"
@@ -9,6 +10,7 @@ import * as net from "node:net"
 import { WebSocketServer as PeerServer } from "ws"
 import * as Server from "../../src/Server.ts"
 import * as Socket from "../../src/Socket.ts"
+import * as Topic from "../../src/Topic.ts"
 import { WebSocketServer as OurServer } from "../../src/ws/index.ts"
 import { Server as LegacyServer } from "../../src/ws/legacy/index.ts"
 import { liveBytes } from "./live.ts"
@@ -26,28 +28,46 @@ interface Broadcasting extends Running {
   readonly broadcast: (message: Uint8Array) => Promise<unknown>
 }
 
-const byEffect = (slow: Socket.SlowPolicy) => async (): Promise<Broadcasting> => {
-  const sockets = new Set<Socket.Socket>()
+/** What becomes of each new socket, and how all of them are sent something. */
+interface Receivers {
+  readonly add: (socket: Socket.Socket) => Effect.Effect<unknown, Topic.TopicError>
+  readonly broadcast: (message: Uint8Array) => Effect.Effect<unknown, Topic.TopicError>
+}
+
+const bySockets = (slow: Socket.SlowPolicy): Effect.Effect<Receivers> =>
+  Effect.sync(() => {
+    const sockets = new Set<Socket.Socket>()
+    return {
+      add: (socket) => Effect.sync(() => sockets.add(socket)),
+      broadcast: (message) => Socket.broadcast(sockets, message, { slow })
+    }
+  })
+
+const byTopic = (slow: Topic.SlowPolicy): Effect.Effect<Receivers, never, Scope.Scope> =>
+  Effect.map(Topic.make({ slow }), (topics) => ({
+    add: (socket) => topics.join(socket, "all"),
+    broadcast: (message) => topics.publish("all", message)
+  }))
+
+const byEffect = (receivers: Effect.Effect<Receivers, never, Scope.Scope>) => async (): Promise<Broadcasting> => {
   const scope = Effect.runSync(Scope.make())
-  const server = await Effect.runPromise(
+  const { broadcast, server } = await Effect.runPromise(
     Scope.provide(
       Effect.gen(function* () {
+        const { add, broadcast } = yield* receivers
         const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second", shutdownTimeout: "1 second" })
         yield* Effect.forkScoped(
-          server.run((socket) => {
-            sockets.add(socket)
-            return Stream.runDrain(socket.messages)
-          }),
+          server.run((socket) => Effect.andThen(add(socket), Stream.runDrain(socket.messages))),
           { startImmediately: true }
         )
-        return server
+        return { broadcast, server }
       }),
       scope
     )
   )
   return {
     port: server.address.port,
-    broadcast: (message) => Effect.runPromise(Socket.broadcast(sockets, message, { slow })),
+    broadcast: (message) => Effect.runPromise(broadcast(message)),
     stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
   }
 }
@@ -85,9 +105,13 @@ const byLegacyLoop = async (): Promise<Broadcasting> => {
 }
 
 const ways: { readonly [name: string]: () => Promise<Broadcasting> } = {
-  "Effect, wait": byEffect("wait"),
-  "Effect, drop": byEffect("drop"),
-  "Effect, close": byEffect("close"),
+  "broadcast, wait": byEffect(bySockets("wait")),
+  "broadcast, drop": byEffect(bySockets("drop")),
+  "broadcast, close": byEffect(bySockets("close")),
+  "topic, wait": byEffect(byTopic("wait")),
+  "topic, drop": byEffect(byTopic("drop")),
+  "topic, dropOldest": byEffect(byTopic("dropOldest")),
+  "topic, close": byEffect(byTopic("close")),
   face: byLoop(OurServer as unknown as typeof PeerServer),
   legacy: byLegacyLoop,
   ws: byLoop(PeerServer)
@@ -143,7 +167,7 @@ for (const [name, start] of Object.entries(ways)) {
   await new Promise((resolve) => setTimeout(resolve, 500))
   const kept = Math.max(0, (await liveBytes()) - before)
   const got = Math.floor(received / readers / size)
-  console.log(`${name.padEnd(14)} given ${given}, read ${got}, kept ${(kept / 1024).toFixed(0)} KiB`)
+  console.log(`${name.padEnd(18)} given ${given}, read ${got}, kept ${(kept / 1024).toFixed(0)} KiB`)
   for (const socket of sockets) socket.destroy()
   await server.stop()
 }
