@@ -13,6 +13,16 @@ export const isAttached = (duplex: Duplex): boolean => (duplex as Attached)[tran
 
 // Shared by all connections, so that a connection costs no closures.
 
+function drop(this: Duplex): void {
+  this.destroy()
+}
+
+/** Drops a stream that fails while it is nobody's yet. TLS that breaks is an error, and no end by itself. */
+export const dropOnError = (duplex: Duplex): void => void duplex.on("error", drop)
+
+/** Leaves that to whoever has the stream now. */
+export const noDropOnError = (duplex: Duplex): void => void duplex.off("error", drop)
+
 function onData(this: Attached, chunk: Buffer): void {
   this[transportKey]?.receiver?.received(chunk)
 }
@@ -28,6 +38,7 @@ function onEnd(this: Attached): void {
 function onError(this: Attached, error: Error): void {
   const transport = this[transportKey]
   if (transport !== undefined) transport.error = error
+  this.destroy()
 }
 
 function onClose(this: Attached): void {

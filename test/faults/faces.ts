@@ -77,7 +77,7 @@ export const nameOf = (error: unknown): string => {
   const code = "code" in error ? String(error.code) : ""
   if (lost.has(code)) return "lost"
   if (code.startsWith("HPE_")) return "no HTTP"
-  if (code.startsWith("ERR_SSL_")) return "no TLS"
+  if (code.startsWith("ERR_SSL_") || code === "EPROTO") return "no TLS"
   return error.message
 }
 

@@ -6,6 +6,11 @@ import type { Face } from "./faces.ts"
 /** The faces with something of their own to say; `peer` must say what `ws` does. */
 export type Voice = Exclude<Face, "peer">
 
+export const voiceOf = (face: Face): Voice => (face === "peer" ? "ws" : face)
+
+/** What both sides are told, on each face. */
+export type Verdicts = { readonly [V in Voice]: Verdict }
+
 export interface CutFault {
   readonly name: string
   readonly direction: Direction
@@ -13,19 +18,19 @@ export interface CutFault {
   readonly action: Action
   /** The first byte of the part alone, or all but it. Default: each byte. */
   readonly only?: "first" | "rest" | undefined
-  readonly verdicts: { readonly [V in Voice]: Verdict }
+  readonly verdicts: Verdicts
 }
 
 const verdict = (client: ReadonlyArray<string>, server: ReadonlyArray<string>): Verdict => ({ client, server })
 
-const hello = "message hello"
+export const hello = "message hello"
 
 /** A connection that never opened, by what the client's face calls it. */
-const neverOpened = (
+export const neverOpened = (
   effect: string,
   face: string,
   server: { readonly [V in Voice]: ReadonlyArray<string> }
-): CutFault["verdicts"] => ({
+): Verdicts => ({
   Effect: verdict([effect], server.Effect),
   ws: verdict([`error ${face}`, "close 1006"], server.ws),
   legacy: verdict([`error ${legacyWords[face] ?? face}`], server.legacy)
@@ -35,17 +40,17 @@ const legacyWords: { readonly [words: string]: string | undefined } = {
   "Unexpected server response: 400": "unexpected server response (400)"
 }
 
-const nobody = { Effect: [], ws: [], legacy: [] }
+export const nobody = { Effect: [], ws: [], legacy: [] }
 
 /** A server that had answered. `ws` 0.4 calls each end without a close frame 1000. */
-const answered = (cause: string): { readonly [V in Voice]: ReadonlyArray<string> } => ({
+export const answered = (cause: string): { readonly [V in Voice]: ReadonlyArray<string> } => ({
   Effect: ["open", `ConnectionClosed 1006 ${cause}`],
   ws: ["open", "close 1006"],
   legacy: ["open", "close 1000"]
 })
 
 /** An open connection that was cut: what each side had heard, and why it ended. */
-const cut = (cause: string, client: ReadonlyArray<string>, server: ReadonlyArray<string>): CutFault["verdicts"] => ({
+export const cut = (cause: string, client: ReadonlyArray<string>, server: ReadonlyArray<string>): Verdicts => ({
   Effect: verdict(
     ["open", ...client, `ConnectionClosed 1006 ${cause}`],
     ["open", ...server, `ConnectionClosed 1006 ${cause}`]
@@ -55,14 +60,14 @@ const cut = (cause: string, client: ReadonlyArray<string>, server: ReadonlyArray
 })
 
 /** The server has both close frames, the client has not. */
-const halfClosed = (cause: string): CutFault["verdicts"] => ({
+const halfClosed = (cause: string): Verdicts => ({
   Effect: verdict(["open", hello, `ConnectionClosed 1006 ${cause}`], ["open", hello, "end Handshake"]),
   ws: verdict(["open", hello, "close 1006"], ["open", hello, "close 1000"]),
   legacy: verdict(["open", hello, "close 1000"], ["open", hello, "close 1000"])
 })
 
 /** A conversation in which nothing goes wrong. */
-export const whole: { readonly [V in Voice]: Verdict } = {
+export const whole: Verdicts = {
   Effect: verdict(["open", hello, "end Handshake"], ["open", hello, "end Handshake"]),
   ws: verdict(["open", hello, "close 1000"], ["open", hello, "close 1000"]),
   legacy: verdict(["open", hello, "close 1000"], ["open", hello, "close 1000"])
@@ -204,7 +209,7 @@ const violated = (
   words: { readonly [V in Voice]: string },
   client: ReadonlyArray<string>,
   server: ReadonlyArray<string>
-): { readonly [V in Voice]: Verdict } => {
+): Verdicts => {
   const sides = (mine: ReadonlyArray<string>, theirs: string): Verdict => ({
     client: ["open", ...client, ...(by === "client" ? mine : [theirs])],
     server: ["open", ...server, ...(by === "server" ? mine : [theirs])]

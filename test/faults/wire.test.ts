@@ -1,10 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Direction, Pace, WireFault } from "../support/faultyProxy.ts"
 import { type Case, type Ends, type Part, type Setting, Stage } from "./drive.ts"
-import { type CutFault, cuts, type SpotFault, spots, type Voice, whole } from "./list.ts"
+import { type CutFault, cuts, type SpotFault, spots, voiceOf, whole } from "./list.ts"
 import type { DraftName, Face } from "./faces.ts"
-
-const voiceOf = (face: Face): Voice => (face === "peer" ? "ws" : face)
 
 /** Where in a conversation a byte of a part stands: what follows the handshake is counted from there. */
 const placeOf = (ends: Ends, direction: Direction, part: Part, offset: number): Omit<WireFault, "action"> =>

@@ -11,6 +11,7 @@ import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import type * as Handshake from "../../Handshake.ts"
 import * as Server from "../../Server.ts"
+import { dropOnError } from "../duplexTransport.ts"
 import { safeHeaders } from "../handshake/http.ts"
 import { type Waiting, whenLeft } from "../server/departure.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
@@ -102,7 +103,7 @@ class Upgrades {
     response.shouldKeepAlive = false
     // `assignSocket` writes to it and listens for its end; any duplex stream does for that.
     response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
-    socket.on("error", () => {})
+    dropOnError(socket)
     // The end of the socket is the end of the response, and that interrupts the route.
     const waiting = whenLeft(socket, () => socket.destroy())
     response.once("finish", () => {

@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream"
 import * as Handshake from "../../Handshake.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
+import { dropOnError, noDropOnError } from "../duplexTransport.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { gather } from "../socket/exchange.ts"
@@ -24,8 +25,6 @@ import { type Ages, supervise } from "./supervision.ts"
 export type Accepted<A> = LiveSocket<A, UpgradeRequest>
 
 const defaultMaxHandshakes = 1024
-
-const ignore = (): void => {}
 
 /**
  * Turns upgrade requests into sockets, or into refusals. Knows how many connections and handshakes there are; what
@@ -99,7 +98,7 @@ export class Gate<A, R> {
   /** Handles a request: a refusal is written before `done` hears of it. */
   negotiate(exchange: Exchange, done: (result: Result.Result<Accepted<A>, Handshake.HandshakeError>) => void): void {
     const { duplex } = exchange
-    duplex.on("error", ignore)
+    dropOnError(duplex)
     let ticket: Ticket | undefined
     const report = this.reporter === undefined ? undefined : this.report(this.reporter, exchange)
     const refuse = (error: Handshake.HandshakeError): void => {
@@ -235,7 +234,7 @@ export class Gate<A, R> {
       release?.()
       if (this.live.size === 0) this.onEmpty?.()
     }
-    duplex.off("error", ignore)
+    noDropOnError(duplex)
     // What came behind the handshake is read like the rest, once the handler had its chance to read it.
     if (head.length > 0) duplex.unshift(head)
     live.connection.start()

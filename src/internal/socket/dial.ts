@@ -3,6 +3,7 @@ import * as http from "node:http"
 import * as https from "node:https"
 import * as net from "node:net"
 import * as tls from "node:tls"
+import { dropOnError } from "../duplexTransport.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import { openFailed } from "./failure.ts"
@@ -22,9 +23,6 @@ export interface DialOptions {
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
 }
-
-/** There are times before a connection is open when nobody else listens, and its end is noticed all the same. */
-const ignore = (): void => {}
 
 /** Opens the transport that a request names; destroys it when interrupted. It never throws an error for want of a listener. */
 export const dial = (request: ClientRequest, options: DialOptions): Effect.Effect<net.Socket, SocketError> => {
@@ -57,7 +55,8 @@ const established = (
       socket.on("error", fail)
       socket.once(event, () => {
         socket.off("error", fail)
-        socket.on("error", ignore)
+        // There are times before the connection is open when nobody else listens.
+        dropOnError(socket)
         resume(Effect.succeed(socket))
       })
       return Effect.sync(() => socket.destroy())
@@ -128,7 +127,7 @@ const tunnel = (proxy: URL, request: ClientRequest): Effect.Effect<net.Socket, S
           return resume(Effect.fail(openFailed(what, `it answered ${response.statusCode}`)))
         }
         hold(socket)
-        socket.on("error", ignore)
+        dropOnError(socket)
         if (head.length > 0) socket.unshift(head)
         resume(Effect.succeed(socket as net.Socket))
       })

@@ -3,6 +3,7 @@ import * as http from "node:http"
 import * as https from "node:https"
 import type { Duplex } from "node:stream"
 import * as Handshake from "../../Handshake.ts"
+import { dropOnError, noDropOnError } from "../../internal/duplexTransport.ts"
 import { gather } from "../../internal/socket/exchange.ts"
 import { systemTimers, type Timer } from "../../internal/timers.ts"
 import { draftOf } from "./drafts.ts"
@@ -54,8 +55,6 @@ const tlsOf = (options: ClientOptions): https.RequestOptions =>
 
 /** Length of the answer to a Hixie-76 challenge in bytes, draft-hixie-thewebsocketprotocol-76 §5.2. */
 const bodySize = (request: Handshake.ClientRequest): number => request.draft.bodyLength.response
-
-const ignore = (): void => {}
 
 /** The error that a response amounts to which doesn't answer the request. */
 const faultOf = ({ reason }: Handshake.HandshakeError, request: Handshake.ClientRequest): string | Error => {
@@ -132,7 +131,7 @@ export class Opening {
 
   private upgraded(response: http.IncomingMessage, socket: Duplex, head: Buffer): void {
     this.socket = socket
-    socket.on("error", ignore)
+    dropOnError(socket)
     const size = bodySize(this.request)
     gather(socket, head, size, (bytes) => {
       if (bytes === undefined) this.fail(new Error("socket hang up"))
@@ -145,7 +144,7 @@ export class Opening {
     const verdict = Handshake.verifyResult(this.request, { status: statusCode, headers, body })
     if (Result.isFailure(verdict)) return this.fail(faultOf(verdict.failure, this.request))
     if (!this.settle()) return
-    socket.off("error", ignore)
+    noDropOnError(socket)
     this.opener.opened(socket, rest, verdict.success)
   }
 

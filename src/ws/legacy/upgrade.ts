@@ -4,6 +4,7 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import * as Handshake from "../../Handshake.ts"
+import { dropOnError, noDropOnError } from "../../internal/duplexTransport.ts"
 import { originForm } from "../../internal/handshake/http.ts"
 import type { ValidRequest } from "../../internal/handshake/model.ts"
 import { isFieldValue } from "../../internal/handshake/token.ts"
@@ -35,8 +36,6 @@ const hixie = Handshake.hixie76
 /** The bytes behind the head of a Hixie-76 request, before they have come. */
 const noKey3 = new Uint8Array(hixie.bodyLength.request)
 
-const ignore = (): void => {}
-
 /** One request for an upgrade on its way to a connection or a refusal, RFC 6455 §4.2. */
 export class Upgrade {
   private readonly gate: Gate
@@ -62,7 +61,7 @@ export class Upgrade {
 
   /** Sees the request through. What a function of the caller's throws is thrown on, once the client has an answer. */
   begin(): void {
-    this.socket.on("error", ignore)
+    dropOnError(this.socket)
     try {
       this.check()
     } catch (error) {
@@ -161,7 +160,7 @@ export class Upgrade {
     quiet(socket)
     const head = Buffer.from(`${lines.join("\r\n")}\r\n\r\n`)
     socket.write(response.body === undefined ? head : Buffer.concat([head, response.body]))
-    socket.off("error", ignore)
+    noDropOnError(socket)
     this.granted({ draft, protocol, rest })
   }
 
