@@ -22,7 +22,9 @@ describe("addresses", () => {
       ["[2001:db8::1]", "2001:db8::1"],
       ['"[2001:db8::1]:4711"', "2001:db8::1"],
       ["fe80::1%eth0", "fe80::1"],
-      ["::ffff:192.0.2.1", "192.0.2.1"]
+      ["::ffff:192.0.2.1", "192.0.2.1"],
+      // No IPv4 address hides in this one.
+      ["::ffff:1", "::ffff:1"]
     ] as const) {
       assert.strictEqual(readAddress(text), address)
     }

@@ -1,13 +1,18 @@
 // The handshake and its grammars: never a throw, nothing on the wire that wasn't asked for, and the verdict of `ws`.
 import { Result } from "effect"
 import * as fc from "fast-check"
+import { isIP } from "node:net"
 import * as peer from "ws"
 import * as Extension from "../../src/Extension.ts"
 import * as Handshake from "../../src/Handshake.ts"
+import { formatTraceparent, parseTraceparent } from "../../src/internal/observability/traceContext.ts"
+import { countingKey } from "../../src/internal/server/address.ts"
+import { Admission } from "../../src/internal/server/admission.ts"
+import { systemTimers } from "../../src/internal/timers.ts"
 import { parse as parseExtensions } from "../../src/ws/extension.ts"
 import { parse as parseProtocols } from "../../src/ws/subprotocol.ts"
 import { mutated, mutatedText } from "./arbitraries.ts"
-import { extensionSeeds, headerSeeds, protocolSeeds } from "./seeds.ts"
+import { addressSeeds, extensionSeeds, headerSeeds, protocolSeeds, traceSeeds } from "./seeds.ts"
 import { expect, expectSame, type Target } from "./target.ts"
 
 const extensionText = mutatedText(extensionSeeds)
@@ -200,6 +205,41 @@ const urlProperty = fc.property(mutated(headerSeeds.map((seed) => Buffer.from(`w
   }
 })
 
+const behindProxies = (["x-forwarded-for", "forwarded"] as const).map((header) => ({
+  header,
+  admission: new Admission({ trustedProxies: { addresses: ["10.0.0.0/8", "192.0.2.1", "::1"], header } }, systemTimers)
+}))
+
+/** What a proxy's header says is an address or nothing, and a client can't add to what a proxy wrote behind its words. */
+const addressProperty = fc.property(
+  fc.array(mutatedText(addressSeeds), { maxLength: 4 }),
+  fc.constantFrom("203.0.113.9", "2001:db8:7::1"),
+  (hops, client) => {
+    for (const { admission, header } of behindProxies) {
+      const told = admission.clientAddress("10.1.2.3", { [header]: hops.join(", ") })
+      expect(told !== undefined && isIP(told) !== 0, () => `no address: ${told}`)
+      const key = countingKey(told ?? "")
+      expect(/^(?:[0-9.]+|(?:[0-9a-f]{1,4}:){4}:\/64)$/.test(key), () => `counted as ${key}`)
+      const element = header === "forwarded" ? `for="[${client}]"` : client
+      const written = client.includes(":") ? element : element.replace(/[[\]]/g, "")
+      const noted = admission.clientAddress("10.1.2.3", { [header]: [...hops, written].join(", ") })
+      expectSame(noted, client, `the client's own words count in ${header}`)
+    }
+  }
+)
+
+const traceProperty = fc.property(mutatedText(traceSeeds), (header) => {
+  const span = parseTraceparent(header)
+  if (span === undefined) return
+  const written = formatTraceparent(span)
+  const again = written === undefined ? undefined : parseTraceparent(written)
+  expectSame(
+    [again?.traceId, again?.spanId, again?.sampled],
+    [span.traceId, span.spanId, span.sampled],
+    "written and read again"
+  )
+})
+
 export const targets: ReadonlyArray<Target> = [
   { name: "handshake-accept", property: acceptProperty },
   { name: "handshake-verify", property: verifyProperty },
@@ -214,6 +254,8 @@ export const targets: ReadonlyArray<Target> = [
       check: (bytes) => checkExtensions(bytes.toString("latin1"))
     }
   },
+  { name: "addresses", property: addressProperty },
+  { name: "traceparent", property: traceProperty },
   likeWs("extensions-like-ws", extensionText, parseExtensions, grammars.extension.parse),
   likeWs("protocols-like-ws", protocolText, parseProtocols, grammars.subprotocol.parse)
 ]

@@ -105,3 +105,33 @@ export const headerSeeds: ReadonlyArray<string> = [
   "null",
   ""
 ]
+
+/** Addresses as headers of proxies have them. */
+export const addressSeeds: ReadonlyArray<string> = [
+  "192.0.2.1",
+  "192.0.2.1:4711",
+  "2001:db8::1",
+  "[2001:db8::1]:443",
+  '"[2001:db8:cafe::17]:4711"',
+  "fe80::1%eth0",
+  "::ffff:192.0.2.1",
+  "::ffff:c000:201",
+  "::1.2.3.4",
+  "1::",
+  "for=192.0.2.60;proto=http;by=203.0.113.43",
+  'For="[2001:db8:cafe::17]:4711"',
+  'for="',
+  "for=_hidden",
+  "unknown",
+  " , ",
+  ""
+]
+
+/** Values of `traceparent`. */
+export const traceSeeds: ReadonlyArray<string> = [
+  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
+  "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-is-new",
+  "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+  "ff-0af7651916cd43dd8448eb211c80319c-0000000000000000-01"
+]

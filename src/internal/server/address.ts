@@ -11,7 +11,7 @@ export const readAddress = (text: string): string | undefined => {
 }
 
 /** The IPv4 address that an IPv6 socket shows as `::ffff:a.b.c.d`. */
-const unmapped = (address: string): string => /^::ffff:([0-9.]+)$/i.exec(address)?.[1] ?? address
+const unmapped = (address: string): string => /^::ffff:([0-9]+(?:\.[0-9]+){3})$/i.exec(address)?.[1] ?? address
 
 const groupsOf = (part: string): ReadonlyArray<string> => (part === "" ? [] : part.split(":"))
 
