@@ -27,6 +27,9 @@ export const forkWith = <A, E>(effect: Effect.Effect<A, E>, scheduler: Scheduler
 /** As `fork`, for its result. */
 export const run = Effect.runPromiseWith(context)
 
+// These are opened when they are first asked for, and stay.
+void [process.stdin, process.stdout, process.stderr]
+
 /** Tasks that wait on a wheel. */
 const waitingOn = (wheel: unknown): number =>
   typeof wheel === "object" && wheel !== null ? Number(Reflect.get(wheel, "waiting")) : NaN
