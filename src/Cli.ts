@@ -4,7 +4,7 @@
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Cause, Effect, type Exit } from "effect"
-import { Argument, CliConfig, type CliError, CliOutput, Command, GlobalFlag } from "effect/cli"
+import { Argument, CliConfig, type CliError, CliOutput, Command } from "effect/cli"
 import { answer, errorLine, version } from "./internal/cli/answer.ts"
 import { read } from "./internal/cli/argv.ts"
 import { exitCode } from "./internal/cli/exitCode.ts"
@@ -70,13 +70,16 @@ const hint = "wscat --help lists the options"
 /** What is wrong with the values of options, in one line. */
 const explainUsage = (error: CliError.CliError): string => {
   const problem = error._tag === "ShowHelp" ? error.errors[0] : error
-  return errorLine(problem?.message.replaceAll(/\s*\n\s*/g, " ") ?? "the options can't be understood", hint)
+  if (problem?._tag !== "InvalidValue") {
+    return errorLine(problem?.message.replaceAll(/\s*\n\s*/g, " ") ?? "the options can't be understood", hint)
+  }
+  const { expected, option, value } = problem
+  const wanted = expected.replaceAll('"', "").replaceAll(" | ", ", ")
+  return errorLine(`--${option} ${JSON.stringify(value)} can't be used; expected: ${wanted}`, hint)
 }
 
-/** What is left to `effect/cli`: help and version are answered before, and errors are one line. */
-const manners = {
-  builtIns: [GlobalFlag.Completions]
-}
+/** What `effect/cli` would do by itself: help, version and completions are answered before, and errors are one line. */
+const manners = { builtIns: [] }
 
 /**
  * Does what a command line says, and succeeds with the exit code, which `exitCode` names. `argv` is what follows the

@@ -89,6 +89,9 @@ describe("wscat as a program inside another", () => {
   )
 })
 
+/** Whether a program is installed. */
+const has = (program: string): boolean => spawnSync(program, ["--version"]).error === undefined
+
 describe("completions", () => {
   it.live("are scripts for bash, zsh and fish that complete options and subcommands", () =>
     Effect.gen(function* () {
@@ -115,9 +118,54 @@ describe("completions", () => {
         ]
         return execFileSync("bash", ["-c", script.join("\n")], { encoding: "utf8" }).split(/\s+/)
       }
-      assert.include(complete("wscat --conn"), "--connect")
-      assert.include(complete("wscat ben"), "bench")
-      assert.include(complete("wscat -p hix"), "hixie-76")
+      assert.deepStrictEqual(complete("wscat --conn"), ["--connect", ""])
+      assert.deepStrictEqual(complete("wscat ben"), ["bench", ""])
+      assert.deepStrictEqual(complete("wscat -p hix"), ["hixie-76", ""])
+      assert.deepStrictEqual(complete("wscat -p = hix"), ["hixie-76", ""])
+      assert.deepStrictEqual(complete(`wscat --ca ${file("compl")}`), [file("completions"), ""])
+      // What may be given more than once is offered again, and what stands for a value is not taken for an option.
+      assert.deepStrictEqual(complete("wscat -H a:b --hea"), ["--header", ""])
+      assert.deepStrictEqual(complete("wscat -x --b"), ["", ""])
+      assert.deepStrictEqual(complete("wscat bench x --conn"), ["--connections", ""])
+      assert.deepStrictEqual(complete("wscat doctor x --vers"), ["--version", ""])
+    })
+  )
+
+  it.live.skipIf(!has("zsh"))("are understood by zsh", () =>
+    Effect.gen(function* () {
+      const { output } = yield* wscat(["--completions", "zsh"])
+      const file = yield* folder({ _wscat: output })
+      execFileSync("zsh", ["-f", "-n", file("_wscat")])
+      // Loaded by the completion system, it is what completes the program.
+      const script = `fpath=(${file("")} $fpath); autoload -U compinit; compinit -u -D; print $_comps[wscat]`
+      assert.strictEqual(execFileSync("zsh", ["-f", "-c", script], { encoding: "utf8" }), "_wscat\n")
+    })
+  )
+
+  it.live.skipIf(!has("fish"))("work in fish", () =>
+    Effect.gen(function* () {
+      const { output } = yield* wscat(["--completions", "fish"])
+      const file = yield* folder({ "wscat.fish": output })
+      const complete = (line: string) =>
+        execFileSync("fish", ["--no-config", "-c", `source ${file("wscat.fish")}; complete -C '${line}'`], {
+          encoding: "utf8"
+        })
+          .trim()
+          .split("\n")
+          .map((candidate) => candidate.split("\t")[0])
+      assert.deepStrictEqual(complete("wscat --conn"), ["--connect"])
+      assert.deepStrictEqual(complete("wscat be"), ["bench"])
+      assert.deepStrictEqual(complete("wscat -p hi"), ["hixie-76"])
+      assert.deepStrictEqual(complete("wscat bench --conn"), ["--connections"])
+      assert.deepStrictEqual(complete("wscat -H a:b --hea"), ["--header"])
+    })
+  )
+
+  it.live("are for shells that are known", () =>
+    Effect.gen(function* () {
+      const { code, errors } = yield* wscat(["--completions", "tcsh"])
+      assert.strictEqual(errors, "error: there are no completions for tcsh (hint: there are for bash, zsh, fish)\n")
+      assert.strictEqual(code, 2)
     })
   )
 })
@@ -157,6 +205,10 @@ describe("wscat bench", () => {
       assert.strictEqual((yield* wscat(["bench", "127.0.0.1:1", ...load])).code, 3)
       const leaving = yield* serve((socket) => socket.close(1013))
       assert.match((yield* wscat(["bench", leaving.url, ...load])).errors, /closed/)
+      const refusing = yield* serve(undefined, { maxMessageSize: 10 })
+      const tooLong = yield* wscat(["bench", refusing.url, ...load])
+      assert.match(tooLong.errors, /^error: the peer closed with 1009 \(message too big\)/)
+      assert.strictEqual(tooLong.code, 7)
       const unused = yield* wscat(["bench", silent.url, "--connections", "0"])
       assert.strictEqual(unused.code, 2)
     })
@@ -198,8 +250,12 @@ describe("wscat doctor", () => {
         assert.match(of(step)[0]?.text ?? "", text)
       }
       assert.deepStrictEqual(
-        of("draft").map(({ text }) => text.replace(/,.*/, "")),
-        ["the server also speaks version 8", "the server also speaks version 7", "the server also speaks Hixie-76"]
+        of("draft").map(({ text }) => text),
+        [
+          "the server also speaks version 8 (hybi-08)",
+          "the server also speaks version 7 (hybi-07)",
+          "the server also speaks Hixie-76"
+        ]
       )
       const page = yield* wscat(["doctor", `127.0.0.1:${port}`, "-s", "chat"])
       assert.match(page.output, /\nAll is well\.\n$/)
@@ -215,15 +271,21 @@ describe("wscat doctor", () => {
       assert.strictEqual(unknown.of("name")[0]?.verdict, "problem")
       const { port } = yield* serve(undefined, { path: "/chat", drafts: [Handshake.hybi08] })
       const lost = yield* examine(`127.0.0.1:${port}/elsewhere`, "-p", "8")
-      assert.match(lost.of("handshake")[0]?.hint ?? "", /nothing at this path/)
+      assert.match(lost.of("handshake")[0]?.hint ?? "", /no WebSocket at this path/)
       assert.strictEqual(lost.code, 4)
       const older = yield* examine(`127.0.0.1:${port}/chat`, "-s", "chat")
-      assert.match(older.of("handshake")[0]?.hint ?? "", /speaks version 8: -p/)
+      assert.match(older.of("handshake")[0]?.hint ?? "", /speaks version 8; -p/)
+      assert.strictEqual(older.of("draft")[0]?.text, "the server speaks version 8 (hybi-08)")
       assert.match(older.of("advice")[0]?.text ?? "", /^try -p 8$/)
       const without = yield* examine(`127.0.0.1:${port}/chat`, "-p", "8", "-s", "chat")
       assert.match(without.of("subprotocol")[0]?.text ?? "", /has none of chat/)
       const page = yield* serveTcp((socket) => socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\n")))
-      assert.match((yield* examine(`127.0.0.1:${page}`)).of("handshake")[0]?.hint ?? "", /a web page is here/)
+      const plain = yield* examine(`127.0.0.1:${page}`)
+      assert.match(plain.of("handshake")[0]?.hint ?? "", /a web page is here/)
+      assert.deepStrictEqual(
+        plain.of("draft").map(({ text }) => text),
+        ["not version 8 (hybi-08), version 7 (hybi-07) and Hixie-76: the same"]
+      )
       const wrong = yield* wscat(["doctor", `127.0.0.1:1`])
       assert.match(
         wrong.output,

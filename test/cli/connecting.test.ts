@@ -31,6 +31,19 @@ const recording = Effect.gen(function* () {
   return { url, requests }
 })
 
+/** Neither connects nor listens. */
+const fails = (args: ReadonlyArray<string>, code: number, errors: RegExp) =>
+  Effect.gen(function* () {
+    for (const to of [
+      ["-c", "wss://localhost:1"],
+      ["-l", "127.0.0.1:0"]
+    ]) {
+      const outcome = yield* wscat([...to, ...args])
+      assert.match(outcome.errors, errors)
+      assert.strictEqual(outcome.code, code)
+    }
+  })
+
 describe("wscat says in its request", () => {
   it.live("headers, cookies, origin, host, credentials and subprotocols", () =>
     Effect.gen(function* () {
@@ -84,7 +97,9 @@ describe("wscat gets through", () => {
       const args = ["-c", `127.0.0.1:${port}`, ...round]
       const followed = yield* wscat([...args, "-L"])
       assert.deepStrictEqual([followed.output, followed.code], ["there\n", 0])
-      assert.strictEqual((yield* wscat([...args, "-L", "--max-redirects", "2"])).code, 4)
+      const tired = yield* wscat([...args, "-L", "--max-redirects", "1"])
+      assert.match(tired.errors, /status 302 Found \(hint: it leads to \/again, after 1 redirects; --max-redirects/)
+      assert.strictEqual(tired.code, 4)
       const refused = yield* wscat(args)
       assert.match(refused.errors, /-L follows it/)
     })
@@ -110,6 +125,27 @@ describe("wscat gets through", () => {
         assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["there\n", "", 0])
       }
       assert.deepStrictEqual(credentials, [undefined, basic("me:secret")])
+    })
+  )
+
+  it.live("says what a proxy wants that gives no way", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const wrong = (proxy: string) =>
+        Effect.map(wscat(["-c", url, ...round, "--proxy", proxy]), ({ errors }) => errors)
+      for (const [status, hint] of [
+        [407, /it answered 407 \(hint: --proxy http:\/\/user:password@host:port/],
+        [403, /it answered 403 \(hint: the proxy does not allow this host/]
+      ] as const) {
+        const server = http.createServer().on("connect", (_, socket: Duplex) => {
+          socket.end(`HTTP/1.1 ${status} X\r\nContent-Length: 0\r\n\r\n`)
+        })
+        assert.match(yield* wrong(`127.0.0.1:${yield* listening(server)}`), hint)
+      }
+      assert.match(yield* wrong("127.0.0.1:1"), /connection refused.*is the proxy running/)
+      const page = yield* listening(http.createServer((_, response) => response.end()))
+      assert.match(yield* wrong(`127.0.0.1:${page}`), /the other end hung up \(hint: is this a proxy/)
+      assert.match(yield* wrong(`socks5://127.0.0.1:${page}`), /does not speak SOCKS 5 \(hint: is this a proxy/)
     })
   )
 
@@ -170,8 +206,31 @@ describe("wscat and TLS", () => {
       assert.match(without.errors, /certificate of you: --cert and --key/)
       assert.strictEqual(without.code, 5)
       const wrong = yield* wscat([...args, ...identity, "--passphrase", "wrong"])
-      assert.match(wrong.errors, /--passphrase/)
+      assert.strictEqual(wrong.errors, "error: the passphrase is wrong, or left out (hint: --passphrase)\n")
       assert.strictEqual(wrong.code, 5)
+    })
+  )
+
+  it.live("say what is wrong with the files, before anything is connected or listened on", () =>
+    Effect.gen(function* () {
+      const other = makeCertificate()
+      const file = yield* folder({
+        "cert.pem": cert,
+        "key.pem": key,
+        "both.pem": cert + key,
+        "other.pem": other.key,
+        empty: ""
+      })
+      const named = ["--cert", file("cert.pem")]
+      yield* fails(named, 2, /^error: --cert needs the private key/)
+      yield* fails(["--key", file("key.pem")], 2, /^error: --key needs the certificate/)
+      yield* fails([...named, "--key", file("other.pem")], 5, /^error: the private key does not belong to the cert/)
+      yield* fails([...named, "--key", file("empty")], 2, /^error: --key: there is no private key in .*empty/)
+      yield* fails(["--ca", file("key.pem")], 2, /^error: --ca: there is no certificate in .*key\.pem/)
+      yield* fails(["--cert", file("empty"), "--key", file("key.pem")], 2, /^error: --cert: there is no certificate/)
+      const listener = yield* start(["-l", "127.0.0.1:0", "--echo", "--cert", file("both.pem")], { input: "" })
+      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      assert.strictEqual((yield* wscat(["-c", `wss://localhost:${port}`, ...round, "-n"])).output, "there\n")
     })
   )
 
@@ -203,6 +262,10 @@ describe("wscat and TLS", () => {
       screen.press("Enter")
       const lines = yield* screen.until((lines) => lines.at(-1) === ">")
       assert.deepStrictEqual(lines, ["Passphrase:", "connected (press CTRL+C to quit)", ">"])
+      // What asked for the passphrase listens to no key any more.
+      screen.type("x")
+      screen.press("Enter")
+      assert.deepStrictEqual((yield* screen.until((all) => all.includes("> x"))).slice(2), ["> x", ">"])
     })
   )
 })

@@ -3,11 +3,12 @@ import fc from "fast-check"
 import { Handshake } from "effect-ws"
 import { completeUrl } from "../../src/internal/cli/connecting.ts"
 import { cookiesFor } from "../../src/internal/cli/cookies.ts"
-import { endOf } from "../../src/internal/cli/editor.ts"
+import { endOf, windowOf } from "../../src/internal/cli/editor.ts"
 import { explainClosed } from "../../src/internal/cli/explain.ts"
 import { type Format, harmless, showControl, showFrame, showMessage } from "../../src/internal/cli/format.ts"
 import { Histogram } from "../../src/internal/cli/histogram.ts"
 import { decodeInput } from "../../src/internal/cli/payload.ts"
+import { plain } from "../../src/internal/cli/plain.ts"
 import { RecordSplitter } from "../../src/internal/cli/records.ts"
 import { parseSlash } from "../../src/internal/cli/slash.ts"
 
@@ -288,5 +289,44 @@ describe("the place where a text ends", () => {
     assert.deepStrictEqual(endOf("12345678901", 10), { row: 1, column: 1 })
     assert.deepStrictEqual(endOf("123456789日", 10), { row: 1, column: 2 })
     assert.deepStrictEqual(endOf("e\u0301👩‍👩‍👧‍👦", 10), { row: 0, column: 3 })
+  })
+})
+
+describe("the part of a line that is drawn", () => {
+  const text = "aaaabbbbccccdddde"
+  const at = (before: number, height: number) => windowOf({ text, before: text.slice(0, before) }, 4, height)
+
+  it("is all of it, where it fits", () => {
+    assert.deepStrictEqual(at(9, 5), { text, before: "aaaabbbbc" })
+  })
+
+  it("is so many rows around the cursor, where it doesn't", () => {
+    assert.deepStrictEqual(at(0, 3), { text: "aaaabbbbcccc", before: "" })
+    assert.deepStrictEqual(at(9, 3), { text: "bbbbccccdddd", before: "bbbbc" })
+    assert.deepStrictEqual(at(17, 3), { text: "ccccdddde", before: "ccccdddde" })
+    assert.deepStrictEqual(at(17, 1), { text: "e", before: "e" })
+  })
+
+  it("cuts no wide character in two", () => {
+    const wide = "a日b本c語"
+    assert.deepStrictEqual(windowOf({ text: wide, before: wide }, 3, 2), { text: "c語", before: "c語" })
+  })
+})
+
+const coded = (message: string, code?: string) => Object.assign(new Error(message), code === undefined ? {} : { code })
+
+describe("what the system's errors say", () => {
+  it("is said in plain words, and on one line", () => {
+    for (const [error, words] of [
+      [coded("connect ECONNREFUSED ::1:1", "ECONNREFUSED"), "connection refused (ECONNREFUSED)"],
+      [coded("ENOENT: no such file or directory, open 'x'", "ENOENT"), "there is no such file"],
+      [coded("Parse Error: Expected HTTP/", "HPE_INVALID_CONSTANT"), "what answers there does not speak HTTP"],
+      [coded("80AB:error:0A00010B:SSL routines:tls_x:wrong version number:a.c:77:\n"), "wrong version number"],
+      [coded("error:05800074:x509 certificate routines::key values mismatch"), "key values mismatch"],
+      [coded("one\ntwo"), "one"],
+      ["it answered 407", "it answered 407"]
+    ] as const) {
+      assert.strictEqual(plain(error), words)
+    }
   })
 })

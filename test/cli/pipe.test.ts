@@ -160,6 +160,13 @@ describe("wscat in a pipe", () => {
           ""
         ].join("\n")
       )
+      const objects = yield* wscat(["-c", url, "--frames", "--json", "--close-code", "4001", "--close-reason", "bye"])
+      const [close] = objects.output.split("\n")
+      const { code, length, opcode, reason } = JSON.parse(close ?? "")
+      assert.deepStrictEqual(
+        { code, length, opcode, reason },
+        { code: 4001, length: 5, opcode: "close", reason: "bye" }
+      )
       const compressed = yield* wscat(["-c", url, "--frames", "--compress", "-x", "a".repeat(2000), "-w", "0.3"])
       assert.match(compressed.output, /^-> text opcode=1 fin=1 rsv=100 mask=1 length=\d\d? [\da-f ]+$/m)
       assert.match(compressed.output, /^<- text opcode=1 fin=1 rsv=100 mask=0 length=\d\d? [\da-f ]+$/m)

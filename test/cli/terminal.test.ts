@@ -3,6 +3,8 @@ import { Deferred, Effect, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { once } from "node:events"
 import * as net from "node:net"
+import { makeCertificate } from "../support/certificate.ts"
+import { folder } from "./support/files.ts"
 import { original, program } from "./support/program.ts"
 import { missing, terminal } from "./support/terminal.ts"
 
@@ -30,6 +32,10 @@ const say = (clients: ReadonlyArray<Socket.Socket>, message: string) =>
 const connected = "connected (press CTRL+C to quit)"
 
 const shows = (line: string) => (lines: ReadonlyArray<string>) => lines.includes(line)
+
+/** Below this line there is this, and nothing else. */
+const below = (line: string, wanted: ReadonlyArray<string>) => (lines: ReadonlyArray<string>) =>
+  lines.includes(line) && lines.slice(lines.indexOf(line) + 1).join("\n") === wanted.join("\n")
 
 /** A text on rows of so many columns, as tmux shows them: without blanks at the end. */
 const rowsOf = (text: string, columns: number): ReadonlyArray<string> =>
@@ -116,6 +122,27 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
     })
   )
 
+  it.live("draws no more of a line than fits on the screen, around the cursor", () =>
+    Effect.gen(function* () {
+      const { clients, url } = yield* serve()
+      const screen = yield* terminal(["-c", url], { columns: 20, rows: 6 })
+      yield* screen.until(shows(">"))
+      // Rows of twenty characters, with the prompt.
+      const rows = Array.from({ length: 12 }, (_, at) => `${at === 0 ? "" : "--"}row ${String(at).padEnd(14, ".")}`)
+      screen.type(`${rows.join("")}end`)
+      yield* screen.until(shows("end"))
+      yield* say(clients, "one")
+      yield* screen.until(below("< one", [...rows.slice(9), "end"]))
+      screen.press("Home")
+      yield* screen.until((lines) => lines.includes(`> ${rows[0]}`))
+      yield* say(clients, "two")
+      yield* screen.until(below("< two", [`> ${rows[0]}`, ...rows.slice(1, 4)]))
+      screen.press("C-k", "h", "i", "Enter")
+      yield* screen.until(shows("< hi"))
+      assert.deepStrictEqual(screen.screen().slice(-3), ["> hi", "< hi", ">"])
+    })
+  )
+
   it.live("sends what is pasted line by line, tabs and all", () =>
     Effect.gen(function* () {
       const received: Array<string> = []
@@ -191,6 +218,31 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       yield* Effect.promise(() => accepted)
       waiting.press("C-c")
       assert.deepStrictEqual(yield* waiting.until(shows("exit 0")), ["exit 0"])
+    })
+  )
+
+  it.live("can be stopped with CTRL+Z after a passphrase was asked for, too", () =>
+    Effect.gen(function* () {
+      const { cert, key } = makeCertificate()
+      const file = yield* folder({ "both.pem": cert + key })
+      const { url } = yield* serve()
+      const shell = yield* terminal([], { shell: true, env: { PS1: "shell$ " }, columns: 200 })
+      yield* shell.until((lines) => lines.at(-1)?.startsWith("shell$") === true)
+      shell.type(`'${process.execPath}' '${program()}' -c ${url} --cert '${file("both.pem")}' --passphrase`)
+      shell.press("Enter")
+      yield* shell.until(shows("Passphrase:"))
+      shell.press("Enter")
+      yield* shell.until(shows(">"))
+      shell.press("C-z")
+      yield* shell.until((lines) => lines.at(-1)?.startsWith("shell$") === true)
+      shell.type("fg")
+      shell.press("Enter")
+      yield* shell.until((lines) => lines.at(-1) === ">")
+      shell.type("back")
+      shell.press("Enter")
+      yield* shell.until(shows("< back"))
+      shell.press("C-c")
+      yield* shell.until((lines) => lines.some((line) => line.startsWith("disconnected (code: 1000")))
     })
   )
 

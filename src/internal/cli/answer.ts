@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs"
 import { read } from "./argv.ts"
+import { completions } from "./completions.ts"
 import { exitCode } from "./exitCode.ts"
 import { helpText } from "./help.ts"
 
@@ -32,6 +33,9 @@ export const answer = (argv: ReadonlyArray<string>): Answer | undefined => {
     }
     case "Version": {
       return { to: "output", text: `${version()}\n`, exitCode: exitCode.clean }
+    }
+    case "Completions": {
+      return { to: "output", text: completions(invocation.shell), exitCode: exitCode.clean }
     }
     case "Invalid": {
       return { to: "errors", text: `${errorLine(invocation.message, invocation.hint)}\n`, exitCode: exitCode.usage }

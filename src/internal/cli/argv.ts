@@ -3,12 +3,13 @@
  * with a dash (`-x -hello`, `-w -1`), values without `=` after an option that may have none (`--passphrase secret`),
  * clusters (`-nLc url`), `-V`. What comes out says the same in one form, `--name=value`, which it can't misread.
  */
-import { type Verb, verbs, type Word, wordsOf } from "./words.ts"
+import { type Shell, shells, type Verb, verbs, type Word, wordsOf } from "./words.ts"
 
 /** What a command line asks for. */
 export type Invocation =
   | { readonly _tag: "Help"; readonly verb: Verb }
   | { readonly _tag: "Version" }
+  | { readonly _tag: "Completions"; readonly shell: Shell }
   | { readonly _tag: "Invalid"; readonly message: string; readonly hint: string }
   /** The subcommand, if any, then options with their values behind `=`, then what else stood there. */
   | { readonly _tag: "Run"; readonly args: ReadonlyArray<string> }
@@ -145,6 +146,12 @@ const interpret = (argv: ReadonlyArray<string>): Invocation => {
   const isGiven = (name: string): boolean => given.some(({ word }) => word.name === name)
   if (argv.length === 0 || isGiven("help")) return { _tag: "Help", verb }
   if (isGiven("version")) return { _tag: "Version" }
+  const wanted = given.find(({ word }) => word.name === "completions")
+  if (wanted !== undefined) {
+    const shell = shells.find((shell) => shell === wanted.value)
+    if (shell !== undefined) return { _tag: "Completions", shell }
+    throw new Misuse(`there are no completions for ${wanted.value}`, `there are for ${shells.join(", ")}`)
+  }
   const [url, second] = operands
   if (second !== undefined) {
     const misplaced = subcommands.some(({ name }) => operands.includes(name ?? ""))
@@ -154,7 +161,6 @@ const interpret = (argv: ReadonlyArray<string>): Invocation => {
     )
   }
   const options = given.map(({ value, word }) => (value === undefined ? `--${word.name}` : `--${word.name}=${value}`))
-  if (isGiven("completions")) return { _tag: "Run", args: options }
   if (subcommand !== undefined) {
     if (url === undefined) throw new Misuse(`wscat ${verb.name} needs a URL`, helpOf(verb))
     return { _tag: "Run", args: [verb.name ?? "", ...options, "--", url] }

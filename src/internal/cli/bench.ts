@@ -1,9 +1,9 @@
-import { Effect, type Scope } from "effect"
+import { Effect, Scope } from "effect"
 import { performance } from "node:perf_hooks"
 import { connect, runBatch, type Socket, type SocketError } from "../../Socket.ts"
 import type { Message } from "../socket/inbox.ts"
 import { type Target, targetOf } from "./connecting.ts"
-import { explain } from "./explain.ts"
+import { explain, explainClosed } from "./explain.ts"
 import { WscatError } from "./failure.ts"
 import type { Bench } from "./flags.ts"
 import { Histogram } from "./histogram.ts"
@@ -30,6 +30,9 @@ interface Measured {
   /** Any answer at all came. */
   answered: boolean
 }
+
+/** Nobody waits long for a server that doesn't answer when all is measured. */
+const closeTimeout = "2 seconds"
 
 /** How many connections are opened at a time. */
 const openingAtOnce = 50
@@ -64,10 +67,11 @@ export const bench = (given: string, flags: Bench): Effect.Effect<void, WscatErr
         streams.output.write(flags.json ? `${JSON.stringify(summary(plan, measured))}\n` : page(plan, measured))
       })
       const shows = streams.errors.isTTY === true && !flags.quiet && !flags.json
+      const scope = yield* Effect.acquireRelease(Scope.make("parallel"), (scope, exit) => Scope.close(scope, exit))
       const sockets = yield* Effect.forEach(Array.from({ length: plan.connections }), () => openOne(target, measured), {
         concurrency: openingAtOnce
-      })
-      const load = Effect.forEach(sockets, (socket) => drive(socket, plan, measured), {
+      }).pipe(Scope.provide(scope))
+      const load = Effect.forEach(sockets, (socket) => explained(drive(socket, plan, measured), socket, target), {
         concurrency: "unbounded",
         discard: true
       })
@@ -81,11 +85,9 @@ export const bench = (given: string, flags: Bench): Effect.Effect<void, WscatErr
         Effect.fail(new WscatError({ kind: "closed", message: "the server closed the connections" }))
       )
       const progress = shows ? showProgress(measured, (line) => streams.errors.write(line)) : Effect.never
-      yield* Effect.raceAllFirst([
-        schedule,
-        Effect.catchTag(lost, "SocketError", (error) => Effect.fail(explain(error, target.url))),
-        progress
-      ]).pipe(Effect.onInterrupt(() => (measured.latency.count > 0 ? report : Effect.void)))
+      yield* Effect.raceAllFirst([schedule, lost, progress]).pipe(
+        Effect.onInterrupt(() => (measured.latency.count > 0 ? report : Effect.void))
+      )
       if (measured.latency.count === 0) {
         return yield* new WscatError({
           kind: "closed",
@@ -101,10 +103,22 @@ const openOne = (target: Target, { opening }: Measured): Effect.Effect<Socket, W
   Effect.suspend(() => {
     const begun = performance.now()
     return Effect.tap(
-      Effect.mapError(connect(target.url, target.options), (error) => explain(error, target.url)),
+      Effect.mapError(connect(target.url, { ...target.options, closeTimeout }), (error) => explain(error, target)),
       () => Effect.sync(() => opening.add(performance.now() - begun))
     )
   })
+
+/** How a connection failed: of one that was closed, the server's close frame tells most. */
+const explained = <A>(
+  effect: Effect.Effect<A, SocketError>,
+  socket: Socket,
+  target: Target
+): Effect.Effect<A, WscatError> =>
+  Effect.catch(effect, (error) =>
+    error.reason._tag === "ConnectionClosed"
+      ? Effect.flatMap(socket.closed, (closed) => Effect.fail(explainClosed(closed, false) ?? explain(error, target)))
+      : Effect.fail(explain(error, target))
+  )
 
 /** Keeps so many messages under way on one connection. */
 const drive = (socket: Socket, plan: Plan, measured: Measured): Effect.Effect<void, SocketError> => {

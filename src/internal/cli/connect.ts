@@ -30,9 +30,9 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
       }
       const session = Effect.scoped(
         Effect.gen(function* () {
-          const opening = Effect.mapError(open(target.url, options), (error) => explain(error, target.url))
+          const opening = Effect.mapError(open(target.url, options), (error) => explain(error, target))
           const socket = yield* Effect.raceFirst(opening, Effect.as(screen.quit, undefined))
-          return socket === undefined ? undefined : yield* converse(talk, socket, target.url)
+          return socket === undefined ? undefined : yield* converse(talk, socket)
         })
       )
       yield* repeat(session, talk, flags.retry ?? 0)
@@ -51,7 +51,7 @@ const greet = (talk: Talk, { extensions, protocol }: Socket): void => {
   screen.prompt()
 }
 
-const converse = (talk: Talk, socket: Socket, url: string): Effect.Effect<Ended, WscatError, Scope.Scope> =>
+const converse = (talk: Talk, socket: Socket): Effect.Effect<Ended, WscatError, Scope.Scope> =>
   Effect.gen(function* () {
     const { screen } = talk
     greet(talk, socket)
@@ -70,7 +70,7 @@ const converse = (talk: Talk, socket: Socket, url: string): Effect.Effect<Ended,
     ])
     if (over === "us") {
       asked = true
-      yield* Effect.mapError(closeWith(socket, talk.close), (error) => explain(error, url))
+      yield* Effect.mapError(closeWith(socket, talk.close), (error) => explain(error))
       yield* Fiber.await(reader)
     }
     const closed = yield* socket.closed

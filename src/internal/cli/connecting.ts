@@ -1,14 +1,14 @@
 /** What the options say about connections. */
 import { Effect } from "effect"
-import type { ConnectionOptions } from "node:tls"
 import * as Handshake from "../../Handshake.ts"
 import type { ServeOptions } from "../../Server.ts"
+import { isToken } from "../handshake/token.ts"
 import type { ConnectOptions } from "../../Socket.ts"
 import { cookiesFor } from "./cookies.ts"
 import { misuse, type WscatError } from "./failure.ts"
 import { readBytes, readSecret } from "./files.ts"
-import { ask, type Connecting } from "./flags.ts"
-import { askPassphrase } from "./passphrase.ts"
+import type { Connecting } from "./flags.ts"
+import { identityOf } from "./identity.ts"
 
 /** Where to connect to, and how. */
 export interface Target {
@@ -42,39 +42,23 @@ const headersOf = (flags: Connecting): Effect.Effect<ReadonlyArray<readonly [str
 
 const isProtocolHeader = (name: string): boolean => name.toLowerCase() === "sec-websocket-protocol"
 
-/** The subprotocols of `-s`, each of which may be a list, and of a header that asks for them. */
-const protocolsOf = (flags: Connecting, headers: ReadonlyArray<readonly [string, string]>): ReadonlyArray<string> =>
-  [...flags.subprotocol, ...headers.flatMap(([name, value]) => (isProtocolHeader(name) ? [value] : []))].flatMap(
-    (list) => list.split(",").map((protocol) => protocol.trim())
-  )
+/** The subprotocols of `-s`, each of which may be a list, and of a header that asks for them; each once. */
+const protocolsOf = (
+  flags: Connecting,
+  headers: ReadonlyArray<readonly [string, string]>
+): Effect.Effect<ReadonlyArray<string>, WscatError> => {
+  const lists = [...flags.subprotocol, ...headers.flatMap(([name, value]) => (isProtocolHeader(name) ? [value] : []))]
+  const protocols = new Set(lists.flatMap((list) => list.split(",").map((protocol) => protocol.trim())))
+  const broken = [...protocols].find((protocol) => !isToken(protocol))
+  return broken === undefined
+    ? Effect.succeed([...protocols])
+    : Effect.fail(misuse(`-s ${JSON.stringify(broken)} is no subprotocol`, "one has no spaces, and is not empty"))
+}
 
 const authOf = (flags: Connecting): Effect.Effect<string | undefined, WscatError> =>
   flags.auth !== undefined || flags.authFile === undefined
     ? Effect.succeed(flags.auth)
     : readSecret(flags.authFile, "--auth-file")
-
-const passphraseOf = (flags: Connecting): Effect.Effect<string | undefined, WscatError> => {
-  if (flags.passphrase === ask) return askPassphrase
-  return flags.passphrase !== undefined || flags.passphraseFile === undefined
-    ? Effect.succeed(flags.passphrase)
-    : readSecret(flags.passphraseFile, "--passphrase-file")
-}
-
-type Identity = Pick<ConnectionOptions, "ca" | "cert" | "key" | "pfx" | "passphrase">
-
-/** Certificates and keys. A file whose name ends in `.p12` or `.pfx` holds both. */
-const identityOf = (flags: Connecting): Effect.Effect<Identity, WscatError> =>
-  Effect.gen(function* () {
-    const { ca, cert, key } = flags
-    const isContainer = cert !== undefined && /\.(?:p12|pfx)$/i.test(cert)
-    const passphrase = yield* passphraseOf(flags)
-    return {
-      ...(ca === undefined ? {} : { ca: yield* readBytes(ca, "--ca") }),
-      ...(cert === undefined ? {} : { [isContainer ? "pfx" : "cert"]: yield* readBytes(cert, "--cert") }),
-      ...(key === undefined ? {} : { key: yield* readBytes(key, "--key") }),
-      ...(passphrase === undefined ? {} : { passphrase })
-    }
-  })
 
 const cookieHeader = (flags: Connecting, url: string): Effect.Effect<string | undefined, WscatError> =>
   Effect.gen(function* () {
@@ -99,7 +83,7 @@ export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target
     const identity = yield* identityOf(flags)
     const options: ConnectOptions = {
       draft: draftOf(flags),
-      protocols: protocolsOf(flags, headers),
+      protocols: yield* protocolsOf(flags, headers),
       origin: flags.origin,
       host: flags.host,
       auth: yield* authOf(flags),
@@ -109,7 +93,7 @@ export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target
       ],
       maxRedirects: flags.location ? (flags.maxRedirects ?? defaultMaxRedirects) : 0,
       compression: flags.compress,
-      proxy: flags.proxy === undefined ? undefined : completeProxy(flags.proxy),
+      proxy: yield* proxyOf(flags),
       tls: {
         ...identity,
         ...(flags.noCheck ? { rejectUnauthorized: false } : {}),
@@ -122,7 +106,14 @@ export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target
     return { url, options }
   })
 
-const completeProxy = (proxy: string): string => (/^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`)
+/** The proxy, whose scheme may be left out. */
+const proxyOf = ({ proxy }: Connecting): Effect.Effect<string | undefined, WscatError> => {
+  if (proxy === undefined) return Effect.succeed(undefined)
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`
+  return /^(?:https?|socks5h?):/i.test(url) && URL.canParse(url)
+    ? Effect.succeed(url)
+    : Effect.fail(misuse(`--proxy ${proxy} can't be used`, "host:port, after http://, https:// or socks5://"))
+}
 
 /** How to listen on `[host:]port`, or on the path of a Unix socket. */
 export const listenOptionsOf = (
@@ -136,7 +127,7 @@ export const listenOptionsOf = (
     const identity = yield* identityOf(flags)
     const secure = identity.cert !== undefined || identity.pfx !== undefined
     const draft = draftOf(flags)
-    const protocols = protocolsOf(flags, headers)
+    const protocols = yield* protocolsOf(flags, headers)
     return {
       ...where,
       path,

@@ -26,6 +26,10 @@ interface Finding {
   readonly milliseconds?: number | undefined
 }
 
+/** To the microsecond: a timer tells no more. */
+const rounded = (milliseconds: number | undefined): number | undefined =>
+  milliseconds === undefined ? undefined : Number(milliseconds.toFixed(3))
+
 /** Where findings go. */
 class Chart {
   /** The first problem, which is how the program ends. */
@@ -38,11 +42,11 @@ class Chart {
   }
 
   ok(step: string, text: string, milliseconds?: number): void {
-    this.write({ step, verdict: "ok", text, milliseconds })
+    this.write({ step, verdict: "ok", text, milliseconds: rounded(milliseconds) })
   }
 
-  note(step: string, text: string, hint?: string): void {
-    this.write({ step, verdict: "note", text, hint })
+  note(step: string, text: string): void {
+    this.write({ step, verdict: "note", text })
   }
 
   problem(step: string, error: WscatError): void {
@@ -84,7 +88,7 @@ const lineOf = ({ hint, milliseconds, step, text, verdict }: Finding, colored: b
 
 const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
-    const request = yield* Effect.mapError(Handshake.request(target.url, target.options), asWscatError(target.url))
+    const request = yield* Effect.mapError(Handshake.request(target.url, target.options), asWscatError(target))
     chart.ok("url", request.url)
     const { options } = target
     let trusting = options
@@ -95,14 +99,14 @@ const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> 
     } else {
       chart.note("proxy", "the name, the connection and TLS are beyond the proxy, and not looked at")
     }
-    const open = yield* examineHandshake({ url: target.url, options: trusting }, chart)
-    yield* examineDrafts({ url: target.url, options: trusting }, chart, open)
+    const trusted = { url: target.url, options: trusting }
+    yield* examineDrafts(trusted, chart, yield* examineHandshake(trusted, chart))
   })
 
 const asWscatError =
-  (url: string) =>
+  (target: Target) =>
   (error: Handshake.HandshakeError): WscatError =>
-    explain(new SocketError({ reason: { _tag: "HandshakeFailed", message: error.message, error } }), url)
+    explain(new SocketError({ reason: { _tag: "HandshakeFailed", message: error.message, error } }), target)
 
 /** Name, connection and TLS. */
 const examineNetwork = (
@@ -121,7 +125,7 @@ const examineNetwork = (
         }),
         (cause) => {
           const reason = { _tag: "OpenFailed", message: `${what}: ${cause.message}`, cause } as const
-          chart.problem(step, explain(new SocketError({ reason }), target.url))
+          chart.problem(step, explain(new SocketError({ reason }), target))
           return Effect.succeed(undefined)
         }
       )
@@ -160,7 +164,7 @@ const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Cha
       return true
     }
     const reason = { _tag: "OpenFailed", message: problem.message, cause: problem } as const
-    const { hint, kind } = explain(new SocketError({ reason }), target.url)
+    const { hint, kind } = explain(new SocketError({ reason }), target)
     chart.problem("certificate", new WscatError({ kind, message: `${shown}: ${what}`, hint }))
     return false
   }
@@ -173,9 +177,10 @@ const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Cha
 /** How many pings are sent. */
 const pingCount = 3
 
-/** The handshake that was asked for, and what can be done once it is over. Answers whether it went well. */
-const examineHandshake = ({ options, url }: Target, chart: Chart): Effect.Effect<boolean> =>
+/** The handshake that was asked for, and what can be done once it is over. Answers what was wrong with it. */
+const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatError | undefined> =>
   Effect.gen(function* () {
+    const { options, url } = target
     const draft = options.draft ?? Handshake.rfc6455
     const wanted: ConnectOptions = draft.capabilities.extensions ? { ...options, compression: true } : options
     const begun = performance.now()
@@ -191,17 +196,18 @@ const examineHandshake = ({ options, url }: Target, chart: Chart): Effect.Effect
     } else {
       chart.ok("close", `the server answers a close frame, with ${code}`, performance.now() - closing)
     }
-    return true
+    return undefined
   }).pipe(
     Effect.scoped,
     Effect.catch((error) => {
-      chart.problem("handshake", explain(error, url))
-      return Effect.succeed(false)
+      const problem = explain(error, target)
+      chart.problem("handshake", problem)
+      return Effect.succeed(problem)
     })
   )
 
 const nameOf = ({ id, version }: Handshake.Draft): string =>
-  version === undefined ? "Hixie-76" : version === 13 ? "version 13, RFC 6455" : `version ${version}, ${id}`
+  version === undefined ? "Hixie-76" : version === 13 ? "version 13 (RFC 6455)" : `version ${version} (${id})`
 
 const tellAgreement = ({ extensions, protocol }: Socket, options: ConnectOptions, chart: Chart): void => {
   const asked = options.protocols ?? []
@@ -215,7 +221,7 @@ const tellAgreement = ({ extensions, protocol }: Socket, options: ConnectOptions
         hint: "it goes on without one, as RFC 6455 allows; what you send may not be understood"
       })
     )
-  } else chart.note("subprotocol", "none was asked for", "-s asks for one")
+  } else chart.note("subprotocol", "none was asked for; -s asks for one")
   const [compression] = extensions
   if (compression === undefined) chart.note("compression", "the server does not compress")
   else {
@@ -250,30 +256,39 @@ const examinePings = (socket: Socket, chart: Chart): Effect.Effect<void, SocketE
 /** The other drafts get less time: a server that doesn't know them may not answer at all. */
 const draftTimeout = Duration.seconds(3)
 
-/** Which drafts the server accepts beside the one that was asked for. */
-const examineDrafts = ({ options, url }: Target, chart: Chart, open: boolean): Effect.Effect<void> =>
+/** Names one after the other, as one says them. */
+const list = (names: ReadonlyArray<string>): string =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+
+/** Which drafts the server accepts beside the one that was asked for, where `problem` is what was wrong. */
+const examineDrafts = (target: Target, chart: Chart, problem: WscatError | undefined): Effect.Effect<void> =>
   Effect.gen(function* () {
+    const { options, url } = target
     const asked = options.draft ?? Handshake.rfc6455
-    const spoken: Array<Handshake.Draft> = []
-    for (const draft of Handshake.all) {
-      if (draft === asked) continue
-      const attempt = connect(url, {
-        ...options,
-        draft,
-        openTimeout: draftTimeout,
-        closeTimeout: draftTimeout,
-        compression: false
-      })
-      const result = yield* Effect.result(Effect.scoped(attempt))
-      if (result._tag === "Success") {
-        spoken.push(draft)
-        chart.note("draft", `the server also speaks ${nameOf(draft)}`)
-      } else {
-        chart.note("draft", `not ${nameOf(draft)}: ${explain(result.failure, url).message}`)
-      }
+    const others = Handshake.all.filter((draft) => draft !== asked)
+    // At once: a server that doesn't know a draft may keep silent.
+    const results = yield* Effect.forEach(
+      others,
+      (draft) => {
+        const changes = { draft, openTimeout: draftTimeout, closeTimeout: draftTimeout, compression: false }
+        return Effect.map(Effect.result(Effect.scoped(connect(url, { ...options, ...changes }))), (result) => ({
+          draft,
+          refusal: result._tag === "Failure" ? explain(result.failure, target).message : undefined
+        }))
+      },
+      { concurrency: "unbounded" }
+    )
+    const spoken = results.filter(({ refusal }) => refusal === undefined)
+    for (const { draft } of spoken) {
+      chart.note("draft", `the server ${problem === undefined ? "also " : ""}speaks ${nameOf(draft)}`)
+    }
+    // What is said of all is said once.
+    for (const refusal of new Set(results.flatMap(({ refusal }) => refusal ?? []))) {
+      const refused = results.filter((result) => result.refusal === refusal).map(({ draft }) => nameOf(draft))
+      chart.note("draft", `not ${list(refused)}: ${refusal === problem?.message ? "the same" : refusal}`)
     }
     const [other] = spoken
-    if (!open && other !== undefined) {
-      chart.note("advice", `try -p ${other.version ?? other.id}`)
+    if (problem !== undefined && other !== undefined) {
+      chart.note("advice", `try -p ${other.draft.version ?? other.draft.id}`)
     }
   })

@@ -25,20 +25,48 @@ interface Place {
   readonly column: number
 }
 
+/** What is on the screen: the prompt and the line, and what of it stands before the cursor. */
+interface Drawing {
+  readonly text: string
+  readonly before: string
+}
+
 const graphemes = new Intl.Segmenter()
 
-/** Where a text ends that begins at the left edge of so many columns. */
-export const endOf = (text: string, columns: number): Place => {
-  let [row, column] = [0, 0]
+/** The rows of a text that begins at the left edge of so many columns, and the column where the last one ends. */
+const fold = (text: string, columns: number): { readonly rows: ReadonlyArray<string>; readonly column: number } => {
+  const rows: Array<string> = []
+  let [row, column] = ["", 0]
   for (const { segment } of graphemes.segment(text)) {
     const width = CliOutput.displayWidth(segment)
     if (column + width > columns) {
-      row++
+      rows.push(row)
+      row = ""
       column = 0
     }
+    row += segment
     column += width
   }
-  return column === columns ? { row: row + 1, column: 0 } : { row, column }
+  rows.push(row)
+  if (column < columns) return { rows, column }
+  rows.push("")
+  return { rows, column: 0 }
+}
+
+/** Where a text ends that begins at the left edge of so many columns. */
+export const endOf = (text: string, columns: number): Place => {
+  const { column, rows } = fold(text, columns)
+  return { row: rows.length - 1, column }
+}
+
+/** Of a text and what of it stands before the cursor, so many rows around the cursor. */
+export const windowOf = (drawing: Drawing, columns: number, height: number): Drawing => {
+  const { rows } = fold(drawing.text, columns)
+  if (rows.length <= height) return drawing
+  const cursor = endOf(drawing.before, columns).row
+  const first = Math.max(0, Math.min(cursor - Math.floor(height / 2), rows.length - height))
+  const hidden = rows.slice(0, first).join("").length
+  return { text: rows.slice(first, first + height).join(""), before: drawing.before.slice(hidden) }
 }
 
 /** What is typed, with pictures for what would move the cursor. */
@@ -55,16 +83,17 @@ export class Editor {
   private readonly input: CliStreams["input"]
   private readonly output: CliStreams["output"]
   private readonly editor: readline.Interface
+  private readonly leave: () => void
   private prompting = false
   private drawing = false
-  /** What is on the screen: the prompt and the line, and what of it stands before the cursor. */
-  private drawn: { readonly text: string; readonly before: string } | undefined = undefined
+  private drawn: Drawing | undefined = undefined
   /** The rows of its end and of the cursor, counted from the one of the prompt. */
   private lastRow = 0
   private cursorRow = 0
 
   /** `leave` is called when a person wants to quit: with CTRL+C, or CTRL+D. */
   constructor({ input, output }: CliStreams, leave: () => void) {
+    this.leave = leave
     this.input = input
     this.output = output
     this.editor = readline.createInterface({
@@ -77,10 +106,7 @@ export class Editor {
     this.editor.on("line", (line) => this.entered(line))
     this.editor.on("SIGINT", leave)
     this.editor.on("SIGCONT", this.continued)
-    this.editor.on("close", () => {
-      this.queue.end()
-      leave()
-    })
+    this.editor.on("close", this.left)
     input.on("keypress", this.pressed)
     output.on("resize", this.resized)
   }
@@ -107,8 +133,13 @@ export class Editor {
     this.prompting = false
     this.input.off("keypress", this.pressed)
     this.output.off("resize", this.resized)
-    this.editor.removeAllListeners("close")
+    this.editor.off("close", this.left)
     this.editor.close()
+  }
+
+  private readonly left = (): void => {
+    this.queue.end()
+    this.leave()
   }
 
   private entered(line: string): void {
@@ -160,6 +191,11 @@ export class Editor {
     return "columns" in output && typeof output.columns === "number" && output.columns > 0 ? output.columns : 80
   }
 
+  private get rows(): number {
+    const { output } = this
+    return "rows" in output && typeof output.rows === "number" && output.rows > 0 ? output.rows : 24
+  }
+
   /** Finds out where things stand that are drawn. */
   private measure(): Place {
     const { before, text } = this.drawn ?? nothingDrawn
@@ -181,8 +217,10 @@ export class Editor {
   private draw(): void {
     if (!this.prompting) return
     const { cursor, line } = this.editor
-    const text = promptMark + visible(line)
-    this.drawn = { text, before: promptMark + visible(line.slice(0, cursor)) }
+    const whole = { text: promptMark + visible(line), before: promptMark + visible(line.slice(0, cursor)) }
+    // What has left the screen at the top can't be cleared. One row is for the last message, one for the cursor.
+    this.drawn = windowOf(whole, this.columns, Math.max(1, this.rows - 2))
+    const { text } = this.drawn
     const { column } = this.measure()
     // At the right edge a terminal waits for one more character before it goes on to the next row.
     const wrap = endOf(text, this.columns).column === 0 ? " " : ""

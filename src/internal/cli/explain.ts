@@ -3,10 +3,10 @@ import type { HandshakeError, Reason } from "../../Handshake.ts"
 import type { ServerError } from "../../Server.ts"
 import type { Closed, SocketError } from "../../Socket.ts"
 import type { Violation } from "../violation.ts"
+import { STATUS_CODES } from "node:http"
+import type { Target } from "./connecting.ts"
 import { WscatError } from "./failure.ts"
-
-const codeOf = (cause: unknown): string =>
-  typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
+import { codeOf, plain } from "./plain.ts"
 
 /** Several addresses were tried: what the first one said stands for all. */
 const firstOf = (cause: unknown): unknown =>
@@ -73,8 +73,7 @@ const networkHint = (code: string, message: string, url: string): string | undef
     case "EACCES": {
       return "you may not use this socket"
     }
-    case "ECONNRESET":
-    case "HPE_INVALID_CONSTANT": {
+    case "ECONNRESET": {
       return url.startsWith("ws:") || url.startsWith("http:")
         ? "it may speak TLS there, try wss:, or be no WebSocket server at all"
         : undefined
@@ -85,11 +84,29 @@ const networkHint = (code: string, message: string, url: string): string | undef
   }
 }
 
+/** What to do about a proxy that doesn't open the way. */
+const proxyHint = (code: string, text: string): string | undefined => {
+  if (code === "ECONNREFUSED") return "nothing listens there; is the proxy running, and is this its port?"
+  if (code === "ENOTFOUND") return "there is no such host; is the name of the proxy spelled right?"
+  if (/answered 407|demands/.test(text)) return "--proxy http://user:password@host:port, or socks5://…"
+  if (/answered 401|not accept/.test(text)) return "are the user and the password right?"
+  if (text.includes("answered 403")) return "the proxy does not allow this host or this port"
+  return /hung up|does not speak/.test(text) ? "is this a proxy, and of this kind? http:, https: or socks5:" : undefined
+}
+
+type UnexpectedStatus = Extract<Reason, { _tag: "UnexpectedStatus" }>
+
+const redirectHint = ({ headers: { location } }: UnexpectedStatus, allowed: number): string => {
+  if (typeof location !== "string") return "it names no place to go to"
+  return allowed === 0
+    ? `-L follows it to ${location}`
+    : `it leads to ${location}, after ${allowed} redirects; --max-redirects allows more`
+}
+
 /** What a status that isn't 101 means. */
-const statusHint = (reason: Extract<Reason, { _tag: "UnexpectedStatus" }>): string | undefined => {
+const statusHint = (reason: UnexpectedStatus, target: Target | undefined): string | undefined => {
   const { headers, status } = reason
-  const { location } = headers
-  if (status >= 300 && status < 400 && typeof location === "string") return `-L follows it to ${location}`
+  if (status >= 301 && status <= 308) return redirectHint(reason, target?.options.maxRedirects ?? 0)
   switch (status) {
     case 200: {
       return "a web page is here, not a WebSocket; is the path right?"
@@ -104,16 +121,16 @@ const statusHint = (reason: Extract<Reason, { _tag: "UnexpectedStatus" }>): stri
       return "you are not allowed; the server may want another origin (-o), a cookie or a token"
     }
     case 404: {
-      return "there is nothing at this path"
+      return "there is no WebSocket at this path; is it spelled right?"
     }
     case 407: {
-      return "the proxy wants a user and a password: --proxy http://user:password@host:port"
+      return "a proxy wants a user and a password: --proxy http://user:password@host:port"
     }
     case 426: {
       const versions = headers["sec-websocket-version"]
       return typeof versions === "string"
-        ? `the server speaks version ${versions}: -p`
-        : "the server speaks another version: -p"
+        ? `the server speaks version ${versions}; -p says which is spoken`
+        : "the server speaks another version; wscat doctor finds out which, -p says it"
     }
     case 429: {
       return "too many connections; wait before the next"
@@ -132,44 +149,61 @@ const statusHint = (reason: Extract<Reason, { _tag: "UnexpectedStatus" }>): stri
 /** Wrong in what we were asked to say, before anything was sent. */
 const ours = new Set<Reason["_tag"]>(["InvalidUrl", "UnsafeHeader", "Unsupported"])
 
-const explainHandshake = (error: HandshakeError): WscatError => {
+const explainHandshake = (error: HandshakeError, target: Target | undefined): WscatError => {
   const { reason } = error
   if (ours.has(reason._tag)) return new WscatError({ kind: "usage", message: error.message })
   if (reason._tag === "UnexpectedStatus") {
+    const { status } = reason
+    const phrase = STATUS_CODES[status] === undefined ? "" : ` ${STATUS_CODES[status]}`
     return new WscatError({
       kind: "handshake",
-      message: `the server refused the handshake with status ${reason.status}`,
-      hint: statusHint(reason),
-      status: reason.status
+      message: `the server refused the handshake with status ${status}${phrase}`,
+      hint: statusHint(reason, target),
+      status
     })
   }
   const hint =
     reason._tag === "InvalidSubprotocol"
-      ? "-s asks for subprotocols"
+      ? `-s ${reason.protocol} asks for it`
       : reason._tag === "InvalidHeader"
         ? "is this a WebSocket server, and of this version? -p asks for another"
         : undefined
   return new WscatError({ kind: "handshake", message: `the handshake failed: ${error.message}`, hint })
 }
 
-/** A connection that could not be opened, or failed. */
-export const explain = (error: SocketError, url = ""): WscatError => {
+/** What stands in a message before what its cause says. */
+const beginning = (message: string, cause: unknown): string => {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return message.endsWith(said) ? message.slice(0, message.length - said.length) : `${message}: `
+}
+
+const explainOpening = (message: string, failed: unknown, url: string): WscatError => {
+  const cause = firstOf(failed)
+  const code = codeOf(cause)
+  const what = beginning(message, failed)
+  const text = what + plain(cause)
+  const tls = tlsHint(code)
+  if (tls !== undefined) {
+    const problem = certificateProblem(cause)
+    const message = problem === undefined ? text : `the server's certificate is not trusted: ${problem}`
+    return new WscatError({ kind: "tls", message, hint: tls })
+  }
+  const hint = / the proxy /.test(` ${what}`) ? proxyHint(code, text) : networkHint(code, text, url)
+  return new WscatError({ kind: "unreachable", message: text, hint })
+}
+
+/** A connection that could not be opened, or failed. `target` is what was to be connected to. */
+export const explain = (error: SocketError, target?: Target): WscatError => {
   const { message, reason } = error
   switch (reason._tag) {
     case "OpenFailed": {
-      const cause = firstOf(reason.cause)
-      const code = codeOf(cause)
-      const text = cause === reason.cause ? message : `${message}${cause instanceof Error ? cause.message : ""}`
-      const tls = tlsHint(code)
-      return tls === undefined
-        ? new WscatError({ kind: "unreachable", message: text, hint: networkHint(code, text, url) })
-        : new WscatError({ kind: "tls", message: tlsMessage(cause, text), hint: tls })
+      return explainOpening(message, reason.cause, target?.url ?? "")
     }
     case "OpenTimeout": {
       return new WscatError({ kind: "timeout", message, hint: "--open-timeout waits longer" })
     }
     case "HandshakeFailed": {
-      return explainHandshake(reason.error)
+      return explainHandshake(reason.error, target)
     }
     case "ProtocolViolation": {
       return explainViolation(reason.violation)
@@ -183,17 +217,11 @@ export const explain = (error: SocketError, url = ""): WscatError => {
     case "InvalidSend": {
       return new WscatError({ kind: "usage", message })
     }
-    case "AlreadyReading": {
+    case "AlreadyReading":
+    case "ReadBufferFull": {
       return new WscatError({ kind: "unexpected", message })
     }
   }
-}
-
-const tlsMessage = (cause: unknown, text: string): string => {
-  const problem = certificateProblem(cause)
-  return problem === undefined
-    ? (text.split("\n", 1)[0] ?? text)
-    : `the server's certificate is not trusted: ${problem}`
 }
 
 const explainViolation = (violation: Violation): WscatError =>
@@ -253,7 +281,7 @@ export const endOf = ({ received }: Closed): { readonly code: number; readonly r
 export const explainListening = ({ reason }: ServerError, socketPath: string | undefined): WscatError =>
   new WscatError({
     kind: "listen",
-    message: reason.message,
+    message: beginning(reason.message, reason.cause) + plain(reason.cause),
     hint:
       reason.code === "EADDRINUSE"
         ? socketPath === undefined

@@ -1,13 +1,13 @@
 import { Effect } from "effect"
 import { readFile } from "node:fs/promises"
 import { misuse, type WscatError } from "./failure.ts"
+import { plain } from "./plain.ts"
 
 /** The content of a file that an option names. */
 export const readBytes = (path: string, option: string): Effect.Effect<Buffer, WscatError> =>
   Effect.tryPromise({
     try: () => readFile(path),
-    catch: (cause) =>
-      misuse(`${option}: cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`)
+    catch: (cause) => misuse(`${option}: cannot read ${path}: ${plain(cause)}`)
   })
 
 /** The first line of a file, where a secret stands. */

@@ -1,6 +1,7 @@
 /** The options as `effect/cli` flags, made from the words. */
 import { Option, type Types } from "effect"
 import { Flag } from "effect/cli"
+import { textOf } from "./help.ts"
 import { type Verb, verbs, type Word, wordsOf } from "./words.ts"
 
 /** What `--passphrase` without a value stands for: no passphrase has it. */
@@ -14,11 +15,10 @@ const drafts = [
   ["hixie-76", "hixie-76"]
 ] as const
 
-const wholeSeconds = "a number of seconds"
-
 /** Gives a flag the word's short name, description and mark for its value. */
-const named = <A>(flag: Flag.Flag<A>, { short, text, value }: Word): Flag.Flag<A> => {
-  const described = Flag.withDescription(flag, text)
+const named = <A>(flag: Flag.Flag<A>, word: Word): Flag.Flag<A> => {
+  const { short, value } = word
+  const described = Flag.withDescription(flag, textOf(word))
   const marked = value === undefined ? described : Flag.withMetavar(described, value.slice(1, -1))
   return short === undefined ? marked : Flag.withAlias(marked, short)
 }
@@ -26,11 +26,21 @@ const named = <A>(flag: Flag.Flag<A>, { short, text, value }: Word): Flag.Flag<A
 const optional = <A>(flag: Flag.Flag<A>): Flag.Flag<A | undefined> =>
   Flag.map(Flag.optional(flag), Option.getOrUndefined)
 
-const inRange = (flag: Flag.Flag<number>, least: number, most: number, what: string): Flag.Flag<number> =>
-  Flag.filter(
+/** A number of a kind, within bounds; what it should be is said in one way, whatever is wrong with it. */
+const numeric = (
+  flag: Flag.Flag<string>,
+  kind: "a whole number" | "a number of seconds",
+  least: number,
+  most = Infinity
+): Flag.Flag<number> =>
+  Flag.filterMap(
     flag,
-    (value) => value >= least && value <= most,
-    () => (most === Infinity ? `${what}, at least ${least}` : `${what} from ${least} to ${most}`)
+    (text) => {
+      const value = text.trim() === "" ? Number.NaN : Number(text)
+      const isKind = kind === "a whole number" ? Number.isSafeInteger(value) : Number.isFinite(value)
+      return isKind && value >= least && value <= most ? Option.some(value) : Option.none()
+    },
+    () => (most === Infinity ? `${kind}, at least ${least}` : `${kind} from ${least} to ${most}`)
   )
 
 /** The flags of one command. */
@@ -50,18 +60,13 @@ const flagsOf = (verb: Verb) => {
     textOr: (name: string, absent: string): Flag.Flag<string | undefined> =>
       optional(Flag.withOptionalValue(named(Flag.String(name), wordOf(name)), absent)),
     whole: (name: string, least: number, most = Infinity): Flag.Flag<number | undefined> =>
-      optional(inRange(named(Flag.Int(name), wordOf(name)), least, most, "a whole number")),
+      optional(numeric(named(Flag.String(name), wordOf(name)), "a whole number", least, most)),
     wholeOr: (name: string, absent: number, least: number): Flag.Flag<number | undefined> =>
       optional(
-        inRange(
-          Flag.withOptionalValue(named(Flag.Int(name), wordOf(name)), String(absent)),
-          least,
-          Infinity,
-          "a whole number"
-        )
+        numeric(Flag.withOptionalValue(named(Flag.String(name), wordOf(name)), String(absent)), "a whole number", least)
       ),
     seconds: (name: string, least: number): Flag.Flag<number | undefined> =>
-      optional(inRange(named(Flag.Finite(name), wordOf(name)), least, Infinity, wholeSeconds)),
+      optional(numeric(named(Flag.String(name), wordOf(name)), "a number of seconds", least)),
     draft: (name: string) => optional(named(Flag.ChoiceWithValue(name, drafts), wordOf(name)))
   }
 }

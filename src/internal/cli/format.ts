@@ -139,12 +139,12 @@ export const showControl = (
   return `${stamp(format, time)}${mark}Received ${name} (data: ${data})${took}\n`
 }
 
-/** What a close frame says, or `undefined` when it isn't one that may travel. */
-const closeText = (payload: Uint8Array): string | undefined => {
-  if (payload.length === 0) return ""
+/** What a close frame says: nothing, when it is empty; `undefined` when it isn't one that may travel. */
+const closeOf = (payload: Uint8Array): { readonly code?: number; readonly reason?: string } | undefined => {
+  if (payload.length === 0) return {}
   const code = payload.length < 2 ? 0 : viewOf(payload).readUInt16BE(0)
   const reason = payload.subarray(2)
-  return isWireCloseCode(code) && isUtf8(reason) ? `${code} ${JSON.stringify(viewOf(reason).toString())}` : undefined
+  return isWireCloseCode(code) && isUtf8(reason) ? { code, reason: viewOf(reason).toString() } : undefined
 }
 
 const isReadable = ({ opcode, payload, rsv }: WireFrame): boolean =>
@@ -152,8 +152,8 @@ const isReadable = ({ opcode, payload, rsv }: WireFrame): boolean =>
 
 const framePayload = (frame: WireFrame, limit: number): string => {
   const { opcode, payload } = frame
-  const close = opcode === Opcode.close ? closeText(payload) : undefined
-  if (close !== undefined) return close
+  const close = opcode === Opcode.close ? closeOf(payload) : undefined
+  if (close !== undefined) return close.code === undefined ? "" : `${close.code} ${JSON.stringify(close.reason)}`
   return isReadable(frame) ? harmless(JSON.stringify(viewOf(payload).toString())) : hexView(payload, limit)
 }
 
@@ -178,6 +178,7 @@ export const showFrame = (format: Format, frame: WireFrame, draft: Draft, client
       rsv,
       masked,
       length: payload.length,
+      ...(opcode === Opcode.close ? closeOf(payload) : undefined),
       ...jsonPayload(isReadable(frame) ? viewOf(payload).toString() : payload)
     })
   }

@@ -30,9 +30,13 @@ const wrap = (text: string, limit: number): ReadonlyArray<string> => {
   return [...lines, line]
 }
 
+/** What an option does, when connecting and when listening. */
+export const textOf = ({ listening, text }: Word): string =>
+  listening === undefined ? text : `${text}; listen: ${listening}`
+
 const lineOf = (word: Word): string => {
   const head = title(word)
-  const lines = wrap(word.text, width - column)
+  const lines = wrap(textOf(word), width - column)
   const first = head.length + 2 <= column ? head.padEnd(column) + lines[0] : `${head}\n${" ".repeat(column)}${lines[0]}`
   return [first, ...lines.slice(1).map((line) => " ".repeat(column) + line)].join("\n")
 }

@@ -90,7 +90,9 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     const { screen } = talk
     const number = room.numberOf(socket)
     const { remoteAddress } = socket.request
-    screen.status(`client ${number} connected${remoteAddress === undefined ? "" : ` (${remoteAddress})`}`)
+    // An IPv4 address on a socket of both kinds, as people write it.
+    const address = remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "")
+    screen.status(`client ${number} connected${address === undefined ? "" : ` (${address})`}`)
     clients.set(number, socket)
     for (const next of room.waiting) next()
     yield* Effect.ignore(Effect.all([receive(room, socket, number), greet(room, socket, number)], { concurrency: 2 }))
@@ -162,15 +164,21 @@ const transmit = (room: Room): Effect.Effect<void, WscatError> =>
   })
 
 /** `/to N` and what the client with this number is sent. */
-const addressed = /^\/to\s+(\d+)\s(.*)$/s
+const addressed = /^\/to\s+(\d+)(?:\s(.*))?$/s
+
+const rest = (line: Line, from: number): Line => (typeof line === "string" ? line.slice(from) : line.subarray(from))
 
 const deliver = (room: Room, line: Line): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
     const { clients, talk } = room
-    const [, digits, text = ""] = addressed.exec(String(line)) ?? []
+    // A byte for a character: what follows `/to N` may be no text.
+    const [head = "", digits, text] = addressed.exec(typeof line === "string" ? line : line.toString("latin1")) ?? []
+    if (digits !== undefined && text === undefined) {
+      return yield* misuse(`nothing is said to client ${digits}`, `/to ${digits} and a message`)
+    }
     const number = digits === undefined ? undefined : Number(digits)
     const chosen = number === undefined ? clients : new Map([...clients].filter(([key]) => key === number))
-    const action = yield* actionOf(talk, number === undefined ? line : text)
+    const action = yield* actionOf(talk, text === undefined ? line : rest(line, head.length - text.length))
     if (action === undefined) return
     if (chosen.size === 0) {
       return yield* misuse(number === undefined ? "nobody is connected" : `there is no client ${number}`)

@@ -13,18 +13,19 @@ export const askPassphrase: Effect.Effect<string, WscatError> = Effect.gen(funct
   return yield* Effect.callback<string, WscatError>((resume) => {
     const nowhere = new Writable({ write: (_, __, done) => done() })
     const editor = readline.createInterface({ input, output: nowhere, terminal: true, historySize: 0 })
-    const finish = (result: Effect.Effect<string, WscatError>): void => {
-      editor.removeAllListeners("close")
+    const stop = (): void => {
+      editor.off("close", none)
       editor.close()
+    }
+    const finish = (result: Effect.Effect<string, WscatError>): void => {
+      stop()
       errors.write("\n")
       resume(result)
     }
-    editor.once("close", () => finish(Effect.fail(misuse("no passphrase was given"))))
+    const none = (): void => finish(Effect.fail(misuse("no passphrase was given")))
+    editor.once("close", none)
     editor.question("", (passphrase) => finish(Effect.succeed(passphrase)))
     errors.write("Passphrase: ")
-    return Effect.sync(() => {
-      editor.removeAllListeners("close")
-      editor.close()
-    })
+    return Effect.sync(stop)
   })
 })

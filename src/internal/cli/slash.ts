@@ -44,7 +44,8 @@ export const parseSlash = (line: string): SlashCommand => {
       const [, digits = "", reason = ""] = /^(\S*)\s*(.*)$/s.exec(rest) ?? []
       if (digits === "") return { _tag: "Close", code: undefined, reason: "" }
       const code = Number(digits)
-      if (!isValidCloseCode(code)) return problem(`${digits} is no close code: 1000 to 1014 or 3000 to 4999`)
+      if (!isValidCloseCode(code))
+        return problem(`${digits} is no close code that may be sent: 1000 to 1003, 1007 to 1014, 3000 to 4999`)
       if (Buffer.byteLength(reason) > maxReasonSize) return problem(`a reason has at most ${maxReasonSize} bytes`)
       return { _tag: "Close", code, reason }
     }

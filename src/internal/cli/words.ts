@@ -13,10 +13,14 @@ export interface Word {
   readonly value?: string
   /** The value may be left out. What follows is taken for it when it matches. */
   readonly optionalValue?: RegExp
+  /** What the value is: a file, or one of these. */
+  readonly values?: "file" | ReadonlyArray<string>
   /** May be given more than once. */
   readonly repeats?: boolean
   /** What it does, for the help. */
   readonly text: string
+  /** What it does under `--listen`, where that is another thing. */
+  readonly listening?: string | undefined
 }
 
 /** Options under one heading of the help. */
@@ -41,6 +45,11 @@ const notAnOption = /^(?!-)/
 
 const wholeNumber = /^-?\d+$/
 
+/** What completes itself with `--completions`. */
+export const shells = ["bash", "zsh", "fish"] as const
+
+export type Shell = (typeof shells)[number]
+
 const place: Group = {
   heading: "Where",
   words: [
@@ -58,11 +67,13 @@ const handshake: Group = {
       name: "protocol",
       short: "p",
       value: "<version>",
-      text: "version of the protocol: 13, 8, 7 or hixie-76 (connect: 13; listen: all of them)"
+      values: ["13", "8", "7", "hixie-76"],
+      text: "version of the protocol: 13, 8, 7 or hixie-76 (13)",
+      listening: "all of them, unless one is named"
     },
     { name: "subprotocol", short: "s", value: "<protocol>", repeats: true, text: "subprotocol; repeat for more" },
     { name: "origin", short: "o", value: "<origin>", text: "origin to name" },
-    { name: "host", value: "<host>", text: "connect: the Host header; listen: the address to bind" },
+    { name: "host", value: "<host>", text: "the Host header", listening: "the address to bind" },
     {
       name: "header",
       short: "H",
@@ -73,11 +84,17 @@ const handshake: Group = {
     {
       name: "auth",
       value: "<username:password>",
-      text: "basic authentication; listen: demand it"
+      text: "basic authentication",
+      listening: "demand it"
     },
-    { name: "auth-file", value: "<path>", text: "the same, from the first line of a file" },
+    { name: "auth-file", value: "<path>", values: "file", text: "the same, from the first line of a file" },
     { name: "cookie", value: "<name=value>", repeats: true, text: "cookie to send; repeat for more" },
-    { name: "cookie-file", value: "<path>", text: "cookies from a file in the format of Netscape and curl" },
+    {
+      name: "cookie-file",
+      value: "<path>",
+      values: "file",
+      text: "cookies from a file in the format of Netscape and curl"
+    },
     { name: "location", short: "L", text: "follow redirects" },
     {
       name: "max-redirects",
@@ -93,16 +110,22 @@ const transport: Group = {
   heading: "Transport",
   words: [
     { name: "no-check", short: "n", text: "do not check the server's certificate" },
-    { name: "ca", value: "<path>", text: "certificate authority to trust; listen: to demand of clients" },
-    { name: "cert", value: "<path>", text: "client certificate; listen: the server's, for wss" },
-    { name: "key", value: "<path>", text: "private key of the certificate" },
+    {
+      name: "ca",
+      value: "<path>",
+      values: "file",
+      text: "certificate authority to trust",
+      listening: "demand certificates of it of the clients"
+    },
+    { name: "cert", value: "<path>", values: "file", text: "client certificate", listening: "the server's, for wss" },
+    { name: "key", value: "<path>", values: "file", text: "private key of the certificate, unless it stands there" },
     {
       name: "passphrase",
       value: "[passphrase]",
       optionalValue: notAnOption,
       text: "passphrase of the private key; prompted for when left out"
     },
-    { name: "passphrase-file", value: "<path>", text: "the same, from the first line of a file" },
+    { name: "passphrase-file", value: "<path>", values: "file", text: "the same, from the first line of a file" },
     { name: "servername", value: "<name>", text: "name that the server's certificate must have" },
     {
       name: "proxy",
@@ -131,7 +154,13 @@ const messages: Group = {
       repeats: true,
       text: "send this once connected, instead of reading input; repeat for more"
     },
-    { name: "file", value: "<path>", repeats: true, text: "send a file as one binary message, after what -x sends" },
+    {
+      name: "file",
+      value: "<path>",
+      values: "file",
+      repeats: true,
+      text: "send a file as one binary message, after what -x sends"
+    },
     {
       name: "wait",
       short: "w",
@@ -172,7 +201,7 @@ export const general: Group = {
   words: [
     { name: "version", short: "V", text: "print the version" },
     { name: "help", short: "h", text: "print this help" },
-    { name: "completions", value: "<bash|zsh|fish>", text: "print a completion script for a shell" }
+    { name: "completions", value: "<bash|zsh|fish>", values: shells, text: "print a completion script for a shell" }
   ]
 }
 
@@ -194,7 +223,10 @@ const wscat: Verb = {
 }
 
 /** The options of a subcommand about how to connect: those of `wscat` under the same names. */
-const connecting: ReadonlyArray<Group> = [handshake, transport]
+const connecting = [handshake, transport].map(({ heading, words }): Group => ({
+  heading,
+  words: words.map((word) => ({ ...word, listening: undefined }))
+}))
 
 const bench: Verb = {
   name: "bench",
@@ -243,6 +275,3 @@ export const verbs: readonly [main: Verb, bench: Verb, doctor: Verb] = [wscat, b
 
 /** All options of a command. */
 export const wordsOf = (verb: Verb): ReadonlyArray<Word> => verb.groups.flatMap(({ words }) => words)
-
-/** What completes itself with `--completions`. */
-export const shells: ReadonlyArray<string> = ["bash", "zsh", "fish"]
