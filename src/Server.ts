@@ -6,6 +6,7 @@ import { Context, Effect, Layer, type Scope } from "effect"
 import * as http from "node:http"
 import type * as http2 from "node:http2"
 import * as https from "node:https"
+import type * as net from "node:net"
 import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { acceptorOf, drain } from "./internal/server/acceptor.ts"
@@ -53,7 +54,8 @@ export const make = <A = undefined, R = never>(
     const gate = new Gate(options, yield* Effect.context<R>())
     const listener = yield* listenerOf(gate, options)
     attachGate(listener.server, undefined, gate)
-    yield* Effect.acquireRelease(listen(listener.server, options), () => stop(listener))
+    const connected = options.tls === undefined ? new Set<net.Socket>() : connectedTo(listener.server)
+    yield* Effect.acquireRelease(listen(listener.server, options), () => stop(listener, connected))
     yield* Effect.addFinalizer(() => drain(gate, new Set()))
     return { address: addressOf(listener.server), ...acceptorOf(gate) }
   })
@@ -145,7 +147,9 @@ const listenerOf = <A, R>(
     }
     const timing = { headersTimeout: handshakeTimeout, connectionsCheckingInterval: 1000 }
     const server =
-      tls === undefined ? http.createServer(timing, onRequest) : https.createServer({ ...timing, ...tls }, onRequest)
+      tls === undefined
+        ? http.createServer(timing, onRequest)
+        : https.createServer({ ...timing, handshakeTimeout, ...tls }, onRequest)
     return { server, dropAll: () => server.closeAllConnections() }
   })
 
@@ -171,11 +175,32 @@ const listen = (
     return Effect.sync(() => server.close())
   })
 
-const stop = ({ dropAll, server }: Listener): Effect.Effect<void> =>
+/** Milliseconds for what was said last to leave, before what is still connected is cut off. */
+const farewell = 100
+
+const stop = ({ dropAll, server }: Listener, connected: ReadonlySet<net.Socket>): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    server.close(() => resume(Effect.void))
+    // A session that was destroyed doesn't wait for its peer, as one does that `close` has closed.
     dropAll()
+    // Nobody else knows of a connection whose TLS handshake isn't over.
+    const late = setTimeout(() => {
+      for (const socket of connected) socket.destroy()
+    }, farewell)
+    server.close(() => {
+      clearTimeout(late)
+      resume(Effect.void)
+    })
   })
+
+/** The connections of a server of TLS, from before their handshakes. */
+const connectedTo = (server: HttpServer): ReadonlySet<net.Socket> => {
+  const connected = new Set<net.Socket>()
+  server.on("connection", (socket: net.Socket) => {
+    connected.add(socket)
+    socket.once("close", () => connected.delete(socket))
+  })
+  return connected
+}
 
 const addressOf = (server: HttpServer): Address => {
   const address = server.address()

@@ -6,6 +6,7 @@ import { once } from "node:events"
 import * as http2 from "node:http2"
 import * as https from "node:https"
 import * as net from "node:net"
+import * as tls from "node:tls"
 import { listening } from "./support/http.ts"
 import { certificate, listenHttp2, openSession, type ResponseHeaders, trust } from "./support/http2.ts"
 
@@ -474,6 +475,29 @@ describe("a shutdown", () => {
       assert.strictEqual((yield* refusal(url))._tag, "OpenFailed")
     })
   )
+
+  for (const protocols of [undefined, ["h2"], ["http/1.1"]]) {
+    it.live(
+      `doesn't wait for a peer that says nothing, ${protocols ? `after TLS for ${protocols[0]}` : "not even TLS"}`,
+      () =>
+        Effect.gen(function* () {
+          for (const http2 of protocols?.[0] === "h2" ? [true] : [true, false]) {
+            const scope = yield* Scope.make()
+            const { address } = yield* Scope.provide(serving({ http2, handshakeTimeout: 60_000 }), scope)
+            const to = { port: address.port, host: "127.0.0.1" }
+            const peer =
+              protocols === undefined ? net.connect(to) : tls.connect({ ...to, ...trust, ALPNProtocols: protocols })
+            peer.on("error", () => {})
+            yield* Effect.promise(() => once(peer, protocols === undefined ? "connect" : "secureConnect"))
+            yield* Effect.timeout(
+              Effect.forkDetach(Scope.close(scope, Exit.void)).pipe(Effect.flatMap(Fiber.join)),
+              5000
+            )
+            peer.destroy()
+          }
+        })
+    )
+  }
 
   it.live("of what a server is attached to leaves the session alone", () =>
     Effect.gen(function* () {

@@ -39,7 +39,9 @@ export const makeHttp2Server = (
     connectionsCheckingInterval: 1000
   }
   const server =
-    tls === undefined ? createServer(options) : createSecureServer({ ...options, ...tls, allowHTTP1: true })
+    tls === undefined
+      ? createServer(options)
+      : createSecureServer({ ...options, handshakeTimeout: idleTimeout, ...tls, allowHTTP1: true })
   server.on("request", onRequest)
   const connections = new Set<{ readonly destroy: () => void }>()
   server.on("session", (session: http2.ServerHttp2Session) => {
