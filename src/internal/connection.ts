@@ -163,6 +163,8 @@ export class Connection implements FrameSink, Receiver {
   private fragments = 0
 
   // Sending.
+  /** How many faces keep messages back that come before any that `writeNow` is given. */
+  queues = 0
   private flushing = false
   /** The transport is to end once everything sent is out. */
   private ending = false
@@ -411,6 +413,20 @@ export class Connection implements FrameSink, Receiver {
     } else {
       this.writeEncoded(frame, written)
     }
+    return true
+  }
+
+  /**
+   * Writes such bytes now, for those who gather what they send themselves. Answers `false`, and does nothing, when they
+   * can't be the next: something waits before them, or the connection is full or closed.
+   */
+  writeNow(bytes: Uint8Array, messages: number): boolean {
+    const { transport } = this
+    if (this.phase !== open || this.queues > 0 || this.output !== undefined) return false
+    if (this.stalled || this.reading || transport.congested) return false
+    const { tally } = this.settings
+    if (tally !== undefined) tally.messagesSent += messages
+    transport.write(bytes)
     return true
   }
 

@@ -34,8 +34,30 @@ export const flushSoon = (one: Flushable): void => {
   waiting.push(one)
 }
 
+let gathering: Array<Flushable> = []
+
+const flushGathered = (): void => {
+  const all = gathering
+  gathering = []
+  let at = 0
+  try {
+    while (at < all.length) all[at++]?.flush()
+  } finally {
+    for (const rest of all.slice(at)) flushAfterTurn(rest)
+  }
+}
+
+/**
+ * Flushes at the end of this turn of the event loop: behind everything that its reads brought, of all connections.
+ */
+export const flushAfterTurn = (one: Flushable): void => {
+  if (gathering.length === 0) setImmediate(flushGathered)
+  gathering.push(one)
+}
+
 // A program may send and exit in the same breath: what the system takes at once still goes out.
 process.on("exit", () => {
+  flushGathered()
   busy?.flush()
   flushAll()
 })

@@ -211,7 +211,7 @@ export class LiveSocket<
     else this.connection.whenDrained(task)
   }
 
-  /** Runs `task` once, when the connection is closing from this side, or is gone. */
+  /** Runs `task` once, right before the connection is closed from this side, or when it is gone. */
   whenLeaving(task: () => void): void {
     if (this.connection.isOpen) (this.leaving ??= []).push(task)
     else task()
@@ -282,8 +282,8 @@ export class LiveSocket<
   }
 
   private askToClose(code: number, reason: string): void {
-    this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
     this.leave()
+    this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
   }
 
   private leave(): void {
@@ -354,6 +354,7 @@ export class LiveSocket<
       const violation = closeViolation(frame.code, frame.reason)
       if (violation !== undefined) return Effect.fail(invalidSend(violation))
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
+      this.leave()
       this.connection.close({ code: frame.code, reason: frame.reason })
       this.inbox.dropExcess()
       return Effect.void
@@ -378,7 +379,7 @@ export class LiveSocket<
       return this.afterTurn(frame)
     }
     const sent = this.pushFragment(opcode(frame), frame.fin, frame.payload, frame.rsv)
-    this.fragmenting = !frame.fin
+    this.setFragmenting(!frame.fin)
     if (frame.fin) this.endTurn()
     return sent
   }
@@ -428,14 +429,20 @@ export class LiveSocket<
     return Effect.suspend(() => {
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
       if (this.fragmenting) return Effect.flatMap(this.awaitTurn, () => this.takeTurn())
-      this.fragmenting = true
+      this.setFragmenting(true)
       return Effect.void
     })
   }
 
+  private setFragmenting(fragmenting: boolean): void {
+    if (this.fragmenting === fragmenting) return
+    this.fragmenting = fragmenting
+    this.connection.queues += fragmenting ? 1 : -1
+  }
+
   private endTurn(): void {
     const { turn } = this
-    this.fragmenting = false
+    this.setFragmenting(false)
     this.turn = undefined
     if (turn !== undefined) for (const next of turn) next()
   }

@@ -1,12 +1,18 @@
-import { flushSoon } from "../flush.ts"
+import { flushAfterTurn } from "../flush.ts"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
+import { Kind } from "./kind.ts"
 import type { Delivery, Gap, Published } from "./model.ts"
-import type { Outlet } from "./outlet.ts"
 import type { Subscriber, Subscription } from "./subscriber.ts"
 
 /** Who hears a group beside sockets. */
 export type Listener = (delivery: Delivery) => void
+
+/** So many bytes are not kept until the end of the turn. */
+const flushSize = 64 * 1024
+
+/** What a message that is kept costs beside its bytes. */
+const overhead = 64
 
 /** Everybody in this process who is subscribed to one filter. */
 export class Group {
@@ -15,18 +21,15 @@ export class Group {
   /** Subscribers for which so much waits that publishers are to wait. */
   readonly crowded = new Set<Subscriber>()
   /** Those for whom a message is the same bytes, and under `undefined` those for whom it is bytes of their own. */
-  private readonly kinds = new Map<string | undefined, Set<Subscription>>()
-  private count = 0
-  /** What a broker delivered in this tick. */
-  private arrived: Array<Published> = []
+  private readonly kinds = new Map<string | undefined, Kind>()
+  /** How many sockets are subscribed. */
+  count = 0
+  /** What goes out at the end of this turn. */
+  private gathered: Array<Published> = []
+  private size = 0
 
   constructor(filter: string) {
     this.filter = filter
-  }
-
-  /** How many sockets are subscribed. */
-  get size(): number {
-    return this.count
   }
 
   get isEmpty(): boolean {
@@ -35,42 +38,42 @@ export class Group {
 
   add(subscription: Subscription): void {
     this.flush()
-    const { kind } = subscription.subscriber.outlet
-    let subscriptions = this.kinds.get(kind)
-    if (subscriptions === undefined) this.kinds.set(kind, (subscriptions = new Set()))
-    subscriptions.add(subscription)
+    const { kind: name } = subscription.subscriber.outlet
+    let kind = this.kinds.get(name)
+    if (kind === undefined) this.kinds.set(name, (kind = new Kind()))
+    kind.add(subscription)
     this.count++
   }
 
   delete(subscription: Subscription): void {
     this.flush()
     const { subscriber } = subscription
-    const { kind } = subscriber.outlet
-    const subscriptions = this.kinds.get(kind)
-    if (subscriptions?.delete(subscription) !== true) return
+    const { kind: name } = subscriber.outlet
+    const kind = this.kinds.get(name)
+    if (kind === undefined || !kind.delete(subscription)) return
     this.count--
     this.crowded.delete(subscriber)
-    if (subscriptions.size === 0) this.kinds.delete(kind)
+    if (kind.isEmpty) this.kinds.delete(name)
   }
 
-  /** Gives everybody messages, in one write for each. */
-  deliver(all: ReadonlyArray<Published>, encodings: Encodings): void {
-    this.send(encodings)
-    if (this.listeners.size === 0) return
-    for (const { message, topic } of all) this.tell({ _tag: "Message", topic, message })
+  /** Gives everybody messages at the end of this turn of the event loop, in one write with those that come until then. */
+  deliver(published: Published): void {
+    const { message } = published
+    if (this.gathered.length === 0) flushAfterTurn(this)
+    this.gathered.push(published)
+    this.size += message.length + overhead
+    if (this.size >= flushSize) this.flush()
   }
 
-  /** Gives everybody a message at the end of this tick, together with those that come until then. */
-  deliverSoon(published: Published): void {
-    if (this.arrived.length === 0) flushSoon(this)
-    this.arrived.push(published)
-  }
-
+  /** Gives everybody what has gathered. */
   flush(): void {
-    const { arrived } = this
-    if (arrived.length === 0) return
-    this.arrived = []
-    this.deliver(arrived, new Encodings(arrived.map(({ message }) => message)))
+    const { gathered } = this
+    if (gathered.length === 0) return
+    this.gathered = []
+    this.size = 0
+    this.send(new Encodings(gathered.map(({ message }) => message)))
+    if (this.listeners.size === 0) return
+    for (const { message, topic } of gathered) this.tell({ _tag: "Message", topic, message })
   }
 
   /** Tells everybody that messages are missing: sockets by `message`. */
@@ -85,25 +88,6 @@ export class Group {
   }
 
   private send(encodings: Encodings): void {
-    const { messages } = encodings
-    for (const [kind, subscriptions] of this.kinds) {
-      const outlet = kind === undefined ? undefined : firstOutlet(subscriptions)
-      const sayable = messages.every((message) => outlet?.takes(message) !== false)
-      const encoded = sayable ? outlet?.encode(encodings) : undefined
-      if (encoded === undefined) sendEach(messages, subscriptions)
-      else for (const one of subscriptions) one.subscriber.offerEncoded(one, messages, encoded)
-    }
+    for (const [name, kind] of this.kinds) kind.send(encodings, name !== undefined)
   }
-}
-
-const sendEach = (messages: ReadonlyArray<Message>, subscriptions: Set<Subscription>): void => {
-  for (const subscription of subscriptions) {
-    const { subscriber } = subscription
-    for (const message of messages) if (subscriber.outlet.takes(message)) subscriber.offer(subscription, message)
-  }
-}
-
-const firstOutlet = (subscriptions: Set<Subscription>): Outlet | undefined => {
-  for (const { subscriber } of subscriptions) return subscriber.outlet
-  return undefined
 }

@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { Connection } from "../connection.ts"
 import type { Message } from "../socket/inbox.ts"
 import { LiveSocket } from "../socket/live.ts"
 import type { Socket } from "../socket/model.ts"
@@ -16,13 +17,13 @@ export interface Outlet {
   takes(message: Message): boolean
   /** Sends a message, or in place of it the bytes that it is encoded to. Answers whether it was taken. */
   send(message: Message, bytes: Uint8Array | undefined): boolean
-  /** Sends bytes that so many messages are encoded to. */
-  sendEncoded(bytes: Uint8Array, count: number): boolean
+  /** The connection of those that share what is encoded. */
+  readonly connection: Connection | undefined
   /** What messages are encoded to for this kind of socket; `undefined` where they can't be shared. */
   encode(encodings: Encodings): Encoded | undefined
   /** Runs `task` once when it may be ready again, or will never be. */
   whenReady(task: () => void): void
-  /** Runs `task` once when it is closing or gone. */
+  /** Runs `task` once right before it is closed from this side, or when it is gone. */
   whenLeaving(task: () => void): void
   close(code: number): void
 }
@@ -58,8 +59,8 @@ class LiveOutlet implements Outlet {
     return typeof message === "string" ? connection.sendText(message) : connection.sendBinary(message)
   }
 
-  sendEncoded(bytes: Uint8Array, count: number): boolean {
-    return this.socket.connection.sendEncoded(bytes, undefined, count)
+  get connection(): Connection {
+    return this.socket.connection
   }
 
   encode(encodings: Encodings): Encoded | undefined {
@@ -82,6 +83,7 @@ class LiveOutlet implements Outlet {
 /** Any other implementation of `Socket`: one `send` at a time. */
 class ForeignOutlet implements Outlet {
   readonly kind = undefined
+  readonly connection = undefined
   isOpen = true
   isReady = true
   private tasks: Array<() => void> = []
@@ -105,10 +107,6 @@ class ForeignOutlet implements Outlet {
       for (const task of tasks) task()
     })
     return true
-  }
-
-  sendEncoded(): boolean {
-    return false
   }
 
   encode(): undefined {

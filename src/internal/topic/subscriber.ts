@@ -1,4 +1,4 @@
-import { type Encoded, Encodings } from "../socket/encodings.ts"
+import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
 import type { Group } from "./group.ts"
 import type { Gap, SlowPolicy } from "./model.ts"
@@ -18,6 +18,8 @@ export class Subscription {
   /** How many scopes hold it. */
   holds = 0
   joined = false
+  /** Its place among those of its kind. */
+  place = 0
   /** The gap that waits in the queue and that the next message missed adds to. */
   gap: Entry | undefined = undefined
 
@@ -55,6 +57,8 @@ export class Subscriber {
   private queue: Array<Entry> = []
   private queued = 0
   private pumping = false
+  /** Whether the connection knows that messages wait here. */
+  private holding = false
   /** Whether publishers are made to wait. */
   private crowded = false
   private readonly waiters = new Set<() => void>()
@@ -79,17 +83,8 @@ export class Subscriber {
     this.waiters.delete(task)
   }
 
-  /** Takes messages that are encoded already. */
-  offerEncoded(subscription: Subscription, messages: ReadonlyArray<Message>, { frames, joined }: Encoded): void {
-    if (this.queue.length === 0 && this.outlet.isReady) {
-      this.outlet.sendEncoded(joined, messages.length)
-      return
-    }
-    for (const [at, message] of messages.entries()) this.offer(subscription, message, frames[at])
-  }
-
   /** Takes a message, or what becomes of it by the subscription's policy. `bytes` is what it is encoded to, where known. */
-  offer(subscription: Subscription, message: Message, bytes?: Uint8Array): void {
+  offer(subscription: Subscription, message: Message, bytes: Uint8Array | undefined): void {
     const { outlet, queue } = this
     if (queue.length === 0 && outlet.isReady) {
       outlet.send(message, bytes)
@@ -127,6 +122,7 @@ export class Subscriber {
     if (this.queue.length === 0) return
     this.queue = this.queue.filter((entry) => entry.subscription !== subscription)
     this.queued = this.queue.reduce((sum, { size }) => sum + size, 0)
+    this.hold()
     this.letGo()
   }
 
@@ -134,12 +130,23 @@ export class Subscriber {
   end(): void {
     this.queue = []
     this.queued = 0
+    this.hold()
     this.letGo()
+  }
+
+  /** Lets nobody overtake what waits. */
+  private hold(): void {
+    const { connection } = this.outlet
+    const holding = this.queue.length > 0
+    if (connection === undefined || this.holding === holding) return
+    this.holding = holding
+    connection.queues += holding ? 1 : -1
   }
 
   private enqueue(entry: Entry): void {
     this.queue.push(entry)
     this.queued += entry.size
+    this.hold()
     if (this.pumping) return
     this.pumping = true
     this.outlet.whenReady(this.pump)
@@ -158,6 +165,7 @@ export class Subscriber {
       else outlet.send(entry.message, entry.bytes)
     }
     queue.splice(0, sent)
+    this.hold()
     if (!outlet.isOpen) return this.end()
     if (queue.length > 0) {
       this.pumping = true

@@ -1,6 +1,4 @@
 import { type Context, Effect, Fiber, type Scope, Stream } from "effect"
-import type { NonEmptyArray, NonEmptyReadonlyArray } from "effect/Array"
-import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/inbox.ts"
 import type { Socket } from "../socket/model.ts"
 import { TopicError, type TopicErrorReason } from "./error.ts"
@@ -84,9 +82,8 @@ export class Topics implements TopicsService {
         Effect.suspend(() => this.publishValid(messages))
       )
     if (this.broker !== undefined) return this.broker.publish(messages)
-    for (const run of runsOf(messages)) {
-      const encodings = new Encodings(run.map(({ message }) => message))
-      for (const group of this.groups.matching(run[0].topic)) group.deliver(run, encodings)
+    for (const published of messages) {
+      for (const group of this.groups.matching(published.topic)) group.deliver(published)
     }
     return Effect.void
   }
@@ -172,10 +169,11 @@ export class Topics implements TopicsService {
       )
     )
 
-  readonly subscribers: TopicsService["subscribers"] = (filter) => Effect.sync(() => this.groups.get(filter)?.size ?? 0)
+  readonly subscribers: TopicsService["subscribers"] = (filter) =>
+    Effect.sync(() => this.groups.get(filter)?.count ?? 0)
 
   readonly filters: TopicsService["filters"] = Effect.sync(() =>
-    [...this.groups.values()].filter(({ size }) => size > 0).map(({ filter }) => filter)
+    [...this.groups.values()].filter(({ count }) => count > 0).map(({ filter }) => filter)
   )
 
   /** Takes back what was subscribed to at the broker. */
@@ -275,23 +273,12 @@ export class Topics implements TopicsService {
 
   private arrived(group: Group, delivery: Delivery): void {
     if (delivery._tag === "Message") {
-      group.deliverSoon(delivery)
+      group.deliver(delivery)
     } else {
       gaps.updateUnsafe(delivery.cause, this.context)
       group.gap(delivery, this.shared.gapMessage?.(delivery))
     }
   }
-}
-
-/** Messages that follow each other on one name, and so go to the same sockets. */
-const runsOf = (messages: ReadonlyArray<Published>): ReadonlyArray<NonEmptyReadonlyArray<Published>> => {
-  const runs: Array<NonEmptyArray<Published>> = []
-  for (const published of messages) {
-    const run = runs.at(-1)
-    if (run === undefined || run[0].topic !== published.topic) runs.push([published])
-    else run.push(published)
-  }
-  return runs
 }
 
 const nobody: ReadonlySet<Subscriber> = new Set()
