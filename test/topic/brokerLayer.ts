@@ -1,11 +1,12 @@
 import type { Layer, Schedule } from "effect"
 import type { Topic } from "effect-ws"
+import * as TopicCluster from "effect-ws/TopicCluster"
 import * as TopicNats from "effect-ws/TopicNats"
 import * as TopicRedis from "effect-ws/TopicRedis"
 
 /** Which broker, and its port. */
 export interface BrokerOptions {
-  readonly kind: "redis" | "streams" | "nats"
+  readonly kind: "redis" | "streams" | "nats" | "cluster"
   readonly port: number
 }
 
@@ -19,6 +20,8 @@ export const brokerLayer = (
       return TopicRedis.layer({ client, ...link })
     case "streams":
       return TopicRedis.layerStreams({ client, ...link })
+    case "cluster":
+      return TopicCluster.layer(link)
     case "nats":
       return TopicNats.layer({ client: { servers: `127.0.0.1:${port}` }, ...link })
   }

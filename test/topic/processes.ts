@@ -8,11 +8,15 @@ import { fileURLToPath } from "node:url"
 
 const hook = fileURLToPath(new URL("../support/resolve-src.mjs", import.meta.url))
 
+/** A program that runs, and where it listens. */
+export interface Program {
+  readonly port: number
+  /** Tells it something on its standard input. */
+  readonly order: (line: string) => void
+}
+
 /** Starts a program of this folder that announces its port. */
-export const startProgram = (
-  file: string,
-  options: object
-): Effect.Effect<{ readonly port: number }, never, Scope.Scope> =>
+export const startProgram = (file: string, options: object): Effect.Effect<Program, never, Scope.Scope> =>
   Effect.gen(function* () {
     const program = fileURLToPath(new URL(file, import.meta.url))
     const child = yield* Effect.acquireRelease(
@@ -30,7 +34,9 @@ export const startProgram = (
     )
     return yield* Effect.promise(async () => {
       for await (const line of createInterface(child.stdout)) {
-        if (line.startsWith("{")) return JSON.parse(line) as { readonly port: number }
+        if (!line.startsWith("{")) continue
+        const { port } = JSON.parse(line) as { readonly port: number }
+        return { port, order: (order: string) => void child.stdin.write(`${order}\n`) }
       }
       throw new Error(`${file} ended without a port`)
     })

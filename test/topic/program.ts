@@ -32,6 +32,8 @@ const topics = Topic.layerOnBroker({ gapMessage: ({ cause }) => `!gap ${cause}` 
   Layer.provide(brokerLayer(options, { reconnect: Schedule.spaced("20 millis") }))
 )
 
-process.stdin.on("end", () => process.exit()).resume()
+// A worker of a cluster ends with its primary.
+if (process.connected) process.on("disconnect", () => process.exit())
+else process.stdin.on("end", () => process.exit()).resume()
 
 serve.pipe(Effect.provide(topics), Effect.scoped, NodeRuntime.runMain)

@@ -1,0 +1,29 @@
+/**
+ * Topics across the workers of a `node:cluster`, which share a port on one machine. The primary passes messages on between them:
+ * `relay` in the primary, `layer` in the workers.
+ */
+import { type Effect, Layer, type Scope } from "effect"
+import { clusterDriver } from "./internal/topic/clusterWorker.ts"
+import { relay as relayMessages } from "./internal/topic/clusterRelay.ts"
+import type { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
+import type { BrokerService } from "./internal/topic/model.ts"
+import { Broker } from "./Topic.ts"
+
+export type { LinkOptions } from "./internal/topic/link.ts"
+
+/**
+ * Passes messages on between the workers of this process, until the scope ends. Run it in the primary, before workers are
+ * forked. A worker for which more than 16 MiB wait misses messages, and its subscriptions are told of a gap.
+ */
+export const relay: Effect.Effect<void, never, Scope.Scope> = relayMessages
+
+/**
+ * A broker through the primary of the cluster. Publishing is done when the primary has passed the messages on. Fails when this process is
+ * no worker, and when the primary doesn't answer within 10 seconds, since it has no `relay`.
+ */
+export const make = (options: LinkOptions = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> =>
+  makeLink(clusterDriver, options)
+
+/** `make` as a layer. */
+export const layer = (options: LinkOptions = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
