@@ -111,7 +111,7 @@ describe("the workflow that publishes", () => {
     assert.notMatch(workflow, /secrets\.|NODE_AUTH_TOKEN/)
     // npm compares it with where the workflow ran.
     assert.match(workflow, /npm pkg set repository\.type=git repository\.url="git\+https:.*\$GITHUB_REPOSITORY/)
-    const steps = [".ci/run", "npm audit signatures", "npm pkg set", "npm publish"].map((step) =>
+    const steps = [".ci/run", "npm run soak", "npm audit signatures", "npm pkg set", "npm publish"].map((step) =>
       workflow.indexOf(`run: ${step}`)
     )
     assert.isTrue(steps.every((at, index) => at > (steps[index - 1] ?? 0)))
