@@ -1,7 +1,7 @@
 // What `send` reported as sent before a clean close arrives, in order, once. The whole of it, with 10 000 connections, is
 // `npm run nothing-lost`.
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { isWhole, judgeAll, Receiver, Sender, type Verdict } from "./nothing-lost/ledger.ts"
 import { messageOf, readMessage } from "./nothing-lost/messages.ts"
@@ -255,6 +255,57 @@ describe("a server that is drained while a handler is slow", () => {
       assert.strictEqual(ours.cause._tag, "Handshake")
       assert.deepStrictEqual(theirs.received, { code: 1001, reason: "" })
       assert.isAtLeast(took, 490)
+    })
+  )
+})
+
+describe("a server that is drained while a message goes out in fragments", () => {
+  const drainedMidway = (rest: Stream.Stream<string>) =>
+    Effect.gen(function* () {
+      const begun = yield* Deferred.make<void>()
+      const outcome = yield* Deferred.make<Exit.Exit<void, Socket.SocketError>>()
+      const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second" })
+      const running = yield* Effect.forkChild(
+        server.run((socket) =>
+          Effect.andThen(
+            Effect.exit(
+              socket.sendStream(
+                Stream.concat(Stream.make("first "), Stream.onStart(rest, Deferred.succeed(begun, undefined)))
+              )
+            ),
+            (exit) => Deferred.succeed(outcome, exit)
+          )
+        ),
+        { startImmediately: true }
+      )
+      const client = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`)
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(running)
+      const received = yield* Stream.runCollect(client.messages)
+      return { received, sent: yield* Deferred.await(outcome), code: (yield* client.closed).received?.code }
+    })
+
+  it.live("sends it to its end", () =>
+    Effect.gen(function* () {
+      const rest = Stream.make("second ", "third").pipe(Stream.tap(() => Effect.sleep(50)))
+      const { code, received, sent } = yield* drainedMidway(rest)
+      assert.deepStrictEqual(received, ["first second third"])
+      assert.isTrue(Exit.isSuccess(sent))
+      assert.strictEqual(code, 1001)
+    })
+  )
+
+  it.live("cuts one that has no end, and says so", () =>
+    Effect.gen(function* () {
+      const { code, received, sent } = yield* drainedMidway(
+        Stream.make("more ").pipe(
+          Stream.tap(() => Effect.sleep(20)),
+          Stream.forever
+        )
+      )
+      assert.deepStrictEqual(received, [])
+      assert.isTrue(Exit.isFailure(sent))
+      assert.strictEqual(code, 1001)
     })
   )
 })

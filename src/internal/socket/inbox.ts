@@ -126,6 +126,7 @@ export class Inbox implements Face {
    * at its pace; of what exceeds the limit the rest is dropped once it takes nothing for `patience` milliseconds.
    */
   awaitReader(patience: number): void {
+    if (this.over) return
     if (this.view === "unclaimed") return this.dropExcess()
     this.patience = patience
     if (this.connection?.isPaused === true) this.startTimer()

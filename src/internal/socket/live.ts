@@ -273,12 +273,20 @@ export class LiveSocket<
   }
 
   /**
-   * The same for a connection whose reader didn't ask for it: it may read on to the peer's answer, at its pace. One that
-   * reads nothing for half of the time there is gets no more.
+   * The same for a connection whose users didn't ask for it. A message that is being sent in fragments may end before, and
+   * the reader may read on to the peer's answer, at its pace; each for no more than half of the time there is.
    */
   retire(code: number, reason: string, within = Infinity): void {
-    this.askToClose(code, reason)
-    this.inbox.awaitReader(Math.min(this.connection.closeTimeout, within) / 2)
+    const patience = Math.min(this.connection.closeTimeout, within) / 2
+    const begin = (): void => {
+      timer?.cancel()
+      this.askToClose(code, reason)
+      this.inbox.awaitReader(patience)
+    }
+    const waits = this.fragmenting && this.connection.isOpen
+    const timer = waits ? this.connection.timers.after(patience, begin) : undefined
+    if (waits) (this.turn ??= []).unshift(begin)
+    else begin()
   }
 
   private askToClose(code: number, reason: string): void {
