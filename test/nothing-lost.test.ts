@@ -259,32 +259,33 @@ describe("a server that is drained while a handler is slow", () => {
   )
 })
 
-describe("a server that is drained while a message goes out in fragments", () => {
-  const drainedMidway = (rest: Stream.Stream<string>) =>
-    Effect.gen(function* () {
-      const begun = yield* Deferred.make<void>()
-      const outcome = yield* Deferred.make<Exit.Exit<void, Socket.SocketError>>()
-      const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second" })
-      const running = yield* Effect.forkChild(
-        server.run((socket) =>
-          Effect.andThen(
-            Effect.exit(
-              socket.sendStream(
-                Stream.concat(Stream.make("first "), Stream.onStart(rest, Deferred.succeed(begun, undefined)))
-              )
-            ),
-            (exit) => Deferred.succeed(outcome, exit)
-          )
-        ),
-        { startImmediately: true }
-      )
-      const client = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`)
-      yield* Deferred.await(begun)
-      yield* Fiber.interrupt(running)
-      const received = yield* Stream.runCollect(client.messages)
-      return { received, sent: yield* Deferred.await(outcome), code: (yield* client.closed).received?.code }
-    })
+/** Drains a server that is sending a message in fragments; what both ends know of it. */
+const drainedMidway = (rest: Stream.Stream<string>) =>
+  Effect.gen(function* () {
+    const begun = yield* Deferred.make<void>()
+    const outcome = yield* Deferred.make<Exit.Exit<void, Socket.SocketError>>()
+    const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second" })
+    const running = yield* Effect.forkChild(
+      server.run((socket) =>
+        Effect.andThen(
+          Effect.exit(
+            socket.sendStream(
+              Stream.concat(Stream.make("first "), Stream.onStart(rest, Deferred.succeed(begun, undefined)))
+            )
+          ),
+          (exit) => Deferred.succeed(outcome, exit)
+        )
+      ),
+      { startImmediately: true }
+    )
+    const client = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`)
+    yield* Deferred.await(begun)
+    yield* Fiber.interrupt(running)
+    const received = yield* Stream.runCollect(client.messages)
+    return { received, sent: yield* Deferred.await(outcome), code: (yield* client.closed).received?.code }
+  })
 
+describe("a server that is drained while a message goes out in fragments", () => {
   it.live("sends it to its end", () =>
     Effect.gen(function* () {
       const rest = Stream.make("second ", "third").pipe(Stream.tap(() => Effect.sleep(50)))
