@@ -1,13 +1,14 @@
 /**
- * The demo: echoes on any path, and serves a page that shows the frames of every connection. Frames, not messages, are
- * echoed, so that fragments come back as they were sent.
+ * The demo: echoes on any path, and serves a page that shows the frames of every connection, and one that draws the
+ * metrics as they change. Frames, not messages, are echoed, so that fragments come back as they were sent.
  *
  * `npm start`, or `PORT=9000 npm start`.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, PubSub, Stream } from "effect"
-import { Frame, Server, type Socket } from "effect-ws"
+import { Frame, Observability, Server, type Socket } from "effect-ws"
 import { readFileSync } from "node:fs"
+import { samples } from "./metrics.ts"
 
 /** What the page is told of a frame. */
 interface Sighting {
@@ -42,7 +43,14 @@ const automatic = (frame: Frame.Frame): Frame.Frame | undefined =>
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8080))
   const sightings = yield* PubSub.sliding<string>(1024)
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const pages = new Map(
+    [
+      ["/", "page.html"],
+      ["/metrics", "metrics.html"]
+    ].map(([path = "", file = ""]) => [path, readFileSync(new URL(file, import.meta.url))])
+  )
+  yield* Observability.eventLoop({ interval: "1 second" })
+  const shared = yield* samples
   let connections = 0
 
   const echo = (socket: Socket.Socket) => {
@@ -60,22 +68,32 @@ const program = Effect.gen(function* () {
     )
   }
 
-  const watch = (socket: Socket.Socket) => Stream.runForEach(Stream.fromPubSub(sightings), socket.send)
+  /** What those are told who watch, in place of an echo. */
+  const streams = new Map([
+    ["/frames", Stream.fromPubSub(sightings)],
+    ["/metrics", shared]
+  ])
+
+  const handle = (socket: Server.Connection) => {
+    const told = streams.get(socket.request.url)
+    return told === undefined ? echo(socket) : Effect.raceFirst(Stream.runForEach(told, socket.send), socket.closed)
+  }
 
   const server = yield* Server.make({
     port,
     compression: true,
+    metrics: true,
+    // Often, so that there are round trips to see
+    keepAlive: { interval: "5 seconds", timeout: "5 seconds" },
     onRequest: (request, response) => {
-      if (request.url === "/") response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page)
-      else response.writeHead(404).end()
+      const page = pages.get(request.url ?? "")
+      if (page === undefined) response.writeHead(404).end()
+      else response.writeHead(200, { "content-type": "text/html; charset=utf-8" }).end(page)
     }
   })
-  yield* Effect.log(
-    `http://localhost:${server.address.port}/ is the page, ws://localhost:${server.address.port}/ the echo`
-  )
-  return yield* server.run((socket) =>
-    socket.request.url === "/frames" ? Effect.raceFirst(watch(socket), socket.closed) : echo(socket)
-  )
+  const place = `localhost:${server.address.port}`
+  yield* Effect.log(`http://${place}/ is the page, http://${place}/metrics the dashboard, ws://${place}/ the echo`)
+  return yield* server.run(handle)
 })
 
 program.pipe(Effect.scoped, NodeRuntime.runMain)

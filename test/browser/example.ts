@@ -17,7 +17,7 @@ export interface Example {
 export const start = async (name: string, environment: Readonly<Record<string, string>> = {}): Promise<Example> => {
   const child = spawn(process.execPath, [`examples/${name}/server.ts`], {
     cwd: root,
-    env: { ...process.env, ...environment, PORT: "0" },
+    env: { ...process.env, PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"]
   })
   const ended = once(child, "close") as Promise<[number | null]>
