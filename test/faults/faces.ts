@@ -45,6 +45,8 @@ export interface Running {
 export interface ClientSettings {
   readonly path: string
   readonly tls?: Certificate | undefined
+  /** On the Effect face alone. */
+  readonly http2?: boolean | undefined
   readonly draft?: DraftName | undefined
   /** Milliseconds that opening may take. */
   readonly openTimeout?: number | undefined
@@ -284,6 +286,7 @@ const connectEffect = (port: number, settings: ClientSettings): Client => {
     answered = bidFarewell,
     closeTimeout,
     draft = "13",
+    http2,
     keepAlive,
     opened = sayHello,
     openTimeout,
@@ -295,6 +298,7 @@ const connectEffect = (port: number, settings: ClientSettings): Client => {
   const program = Effect.gen(function* () {
     const live = yield* Socket.connect(urlOf(port, settings), {
       draft: drafts[draft],
+      ...(http2 === undefined ? {} : { http2 }),
       ...(tls === undefined ? {} : { tls: { ca: tls.cert } }),
       ...(openTimeout === undefined ? {} : { openTimeout }),
       ...(closeTimeout === undefined ? {} : { closeTimeout }),
@@ -430,13 +434,20 @@ export class Bystander {
 
   /** Sends a message and waits for its echo. */
   async check(): Promise<void> {
-    await this.ready
     const text = `still here ${this.count++}`
-    await new Promise<void>((resolve, reject) => {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(() => late.reject(new Error("a bystander gets no answer")), 2000)
+    timer.unref()
+    const echoed = new Promise<void>((resolve) => {
       this.waiting = { text, resolve }
-      this.client.send(text)
-      setTimeout(() => reject(new Error("a bystander gets no answer")), 2000).unref()
     })
+    const talk = async (): Promise<void> => {
+      await this.ready
+      this.client.send(text)
+      await echoed
+    }
+    await Promise.race([talk(), late.promise])
+    clearTimeout(timer)
   }
 
   async leave(): Promise<void> {

@@ -1,9 +1,11 @@
 // TLS that breaks: in its own handshake, in ours, and behind both.
 import { assert, describe, it } from "@effect/vitest"
 import { makeCertificate } from "../support/certificate.ts"
-import type { Action, Direction } from "../support/faultyProxy.ts"
+import { type Action, type Direction, FaultyProxy } from "../support/faultyProxy.ts"
 import { type Case, type Ends, Stage } from "./drive.ts"
+import { connect, serveEffect } from "./faces.ts"
 import { answered, cut, hello, neverOpened, nobody, type Verdicts, voiceOf } from "./list.ts"
+import { watched } from "./watch.ts"
 
 const certificate = makeCertificate()
 
@@ -82,6 +84,45 @@ describe("TLS that breaks", () => {
         assert.isAbove(cases.length, 40)
         const held = cases.map(({ verdicts, ...one }) => ({ ...one, verdict: verdicts[voiceOf(face)] }))
         assert.deepStrictEqual(await stage.hold(held), [])
+      })
+    )
+  }
+})
+
+/** However it is lost: never open, or open and told so, or over already. */
+const endings =
+  /^(OpenFailed .*|HandshakeFailed UnexpectedStatus \d+|ConnectionClosed 1006 Transport(Ended|Failed)|end Handshake)$/
+
+describe("a connection of HTTP/2 that is lost at some of its bytes", () => {
+  for (const action of ["reset", "end", "corrupt"] as const) {
+    it(action, { timeout: 30_000 }, () =>
+      watched(async () => {
+        const server = await serveEffect({ tls: certificate, keepAlive: 200 }, {}, { http2: true })
+        const lose = async (direction: Direction, after: number): Promise<void> => {
+          const proxy = await FaultyProxy.before(server.port, { direction, after, action })
+          const client = connect.Effect(proxy.port, {
+            path: "/fault",
+            tls: certificate,
+            http2: true,
+            openTimeout: 3000,
+            keepAlive: 200,
+            closeTimeout: 200
+          })
+          await client.over
+          const ending = client.told.at(-1) ?? ""
+          if (!endings.test(ending)) unexpected.push(`${direction} ${after}: ${client.told.join(", ")}`)
+          proxy.stop()
+        }
+        const unexpected: Array<string> = []
+        const places = Array.from({ length: 40 }, (_, index) => index * 80)
+        const work = async (): Promise<void> => {
+          for (let after = places.shift(); after !== undefined; after = places.shift()) {
+            await Promise.all([lose("up", after), lose("down", after)])
+          }
+        }
+        await Promise.all([work(), work(), work(), work()])
+        assert.deepStrictEqual(unexpected, [])
+        await server.stop()
       })
     )
   }
