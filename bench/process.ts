@@ -44,8 +44,13 @@ export class Program {
   #errors = ""
   readonly pid: number
 
-  constructor(command: string, args: ReadonlyArray<string>, environment: Readonly<Record<string, string>>) {
-    const child = start("measured", command, args, environment, false)
+  constructor(
+    command: string,
+    args: ReadonlyArray<string>,
+    environment: Readonly<Record<string, string>>,
+    core: Core = "measured"
+  ) {
+    const child = start(core, command, args, environment, false)
     if (child.stdout === null || child.stderr === null || child.pid === undefined)
       throw new Error(`cannot start ${command}`)
     this.#child = child
