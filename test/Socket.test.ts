@@ -136,6 +136,40 @@ describe("Socket", () => {
         assert.deepStrictEqual(yield* collect(server, 1), ["still open"])
       })
     )
+
+    it.effect("that come before anybody reads are kept, but for pings and pongs without end", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair({ keepAlive: false })
+        const inRow = (count: number) => client.sendAll(Array.from({ length: count }, (_, at) => Frame.pong(bytes(at))))
+        // Sixteen in a row at most; a message begins another row.
+        yield* inRow(17)
+        yield* client.send("between")
+        yield* inRow(16)
+        // Its answer shows that everything before it has arrived, unread.
+        yield* client.ping()
+        yield* client.send(Frame.close(4000))
+        const frames = yield* Stream.runCollect(server.frames)
+        assert.deepStrictEqual(
+          frames.map(({ _tag }) => _tag),
+          [...Array<string>(16).fill("Pong"), "Text", ...Array<string>(16).fill("Pong"), "Close"]
+        )
+        assert.deepStrictEqual(frames[15]?.payload[0], 15)
+      })
+    )
+
+    it.effect("end with the close frame, however much waits before it", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair({ keepAlive: false, server: { readBufferSize: 1024 } })
+        yield* client.send("x".repeat(1000))
+        yield* client.send(Frame.close(4000))
+        yield* client.closed
+        const frames = yield* Stream.runCollect(server.frames)
+        assert.deepStrictEqual(
+          frames.map(({ _tag }) => _tag),
+          ["Text", "Close"]
+        )
+      })
+    )
   })
 
   describe("send", () => {

@@ -21,6 +21,11 @@ const holdFactor = 16
 /** How what arrives is kept. It is recorded as frames until the first reader says what it wants. */
 type View = "unclaimed" | "frames" | "messages"
 
+/** How many pings and pongs in a row are recorded before anybody has read. */
+const mostControls = 16
+
+const isControlFrame = (item: Frame | Message): boolean => typeof item === "object" && "_tag" in item && isControl(item)
+
 /** How many messages end among the frames. */
 const messagesIn = (items: ReadonlyArray<Frame | Message>): number => {
   let count = 0
@@ -176,8 +181,7 @@ export class Inbox implements Face {
   control(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === Opcode.pong) this.listener?.onPong(bytes.subarray(start, end))
     if (this.view === "messages") return
-    // Nobody may ever ask for frames: pings and pongs alone must not stop the reading.
-    if (this.view === "unclaimed" && this.size + end - start + overhead > this.limit) return
+    if (this.view === "unclaimed" && opcode !== Opcode.close && !this.recordsControl(end - start)) return
     const payload = bytes.subarray(start, end)
     if (opcode === Opcode.close) {
       // The last frame there is; it is kept however much waits before it.
@@ -185,6 +189,17 @@ export class Inbox implements Face {
     } else {
       this.add({ _tag: opcode === Opcode.ping ? "Ping" : "Pong", fin: true, rsv: 0, payload }, end - start)
     }
+  }
+
+  /**
+   * Whether a ping or pong is recorded before anybody has read. Perhaps nobody ever does: those of keepalive alone must not
+   * stop the reading, nor add up over hours.
+   */
+  private recordsControl(size: number): boolean {
+    const { items } = this
+    if (this.size + size + overhead > this.limit) return false
+    if (items.length < mostControls) return true
+    return items.slice(-mostControls).some((item) => !isControlFrame(item))
   }
 
   batchEnd(): void {
