@@ -10,9 +10,13 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 const nodes = [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
 
-const files = ["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "dependants/dependants"].map(
-  (name) => `test/${name}.test.ts`
-)
+const files = [
+  ...["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "dependants/dependants"].map(
+    (name) => `test/${name}.test.ts`
+  ),
+  "test/ws-legacy/",
+  "test/platform/"
+]
 
 for (const node of nodes) {
   const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim()
