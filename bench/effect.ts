@@ -26,7 +26,7 @@ const scenarios: ReadonlyArray<Scenario> = [
 ]
 
 /** Connections of RPC clients that do nothing. */
-const idleConnections = 500
+const idleConnections = 2000
 
 const idle: Scenario = { name: "idle", exchange: "calls", connections: idleConnections, depth: 1 }
 
@@ -55,6 +55,33 @@ const answerOf = async (program: Program, field: string): Promise<number> => {
   if (!(field in line)) throw new Error(`${field} was wanted, and there is ${JSON.stringify(line)}`)
   return Number(line[field])
 }
+
+/** Bytes: resident, and on the heap of JavaScript. */
+interface Bytes {
+  readonly resident: number
+  readonly heap: number
+}
+
+interface Memory {
+  readonly server: Bytes
+  readonly client: Bytes
+}
+
+/** Finalizers of one collection leave garbage for the next. */
+const memoryOf = async (program: Program): Promise<Bytes> => {
+  let heap = 0
+  for (let time = 0; time < 3; time++) {
+    program.order("collect")
+    heap = await answerOf(program, "collected")
+    await new Promise((resolve) => setTimeout(resolve, 200))
+  }
+  return { resident: residentBytes(program.pid), heap }
+}
+
+const perConnection = (before: Bytes, after: Bytes): Bytes => ({
+  resident: (after.resident - before.resident) / idleConnections,
+  heap: (after.heap - before.heap) / idleConnections
+})
 
 /** A server and a client that talk to each other. */
 class Pair {
@@ -102,17 +129,9 @@ class Pair {
     }
   }
 
-  /** Resident bytes of either side once the garbage is gone. */
-  async settled(): Promise<{ readonly server: number; readonly client: number }> {
-    const { client, server } = this
-    for (let time = 0; time < 3; time++) {
-      for (const program of [server, client]) {
-        program.order("collect")
-        await answerOf(program, "collected")
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-    return { server: residentBytes(server.pid), client: residentBytes(client.pid) }
+  /** What is left once the garbage is gone. */
+  async settled(): Promise<Memory> {
+    return { server: await memoryOf(this.server), client: await memoryOf(this.client) }
   }
 
   async stop(): Promise<void> {
@@ -158,14 +177,9 @@ const measure = async (scenario: Scenario): Promise<Samples> => {
   }
 }
 
-/** Bytes that each side has for a connection. */
-interface Idle {
-  readonly server: number
-  readonly client: number
-}
-
-const measureIdle = async (): Promise<ReadonlyMap<Beneath, ReadonlyArray<Idle>>> => {
-  const samples = new Map(both.map((beneath): [Beneath, Array<Idle>] => [beneath, []]))
+/** What a connection costs. */
+const measureIdle = async (): Promise<ReadonlyMap<Beneath, ReadonlyArray<Memory>>> => {
+  const samples = new Map(both.map((beneath): [Beneath, Array<Memory>] => [beneath, []]))
   for (let round = 0; round < idleRounds; round++) {
     for (const beneath of inTurn(round)) {
       const pair = await Pair.start(beneath, idle)
@@ -177,8 +191,8 @@ const measureIdle = async (): Promise<ReadonlyMap<Beneath, ReadonlyArray<Idle>>>
         await answerOf(pair.client, "opened")
         const after = await pair.settled()
         samples.get(beneath)?.push({
-          server: (after.server - before.server) / idleConnections,
-          client: (after.client - before.client) / idleConnections
+          server: perConnection(before.server, after.server),
+          client: perConnection(before.client, after.client)
         })
       } finally {
         await pair.stop()
@@ -236,14 +250,16 @@ for (const scenario of scenarios.filter(isWanted)) {
 }
 if (isWanted(idle)) {
   const samples = await measureIdle()
-  console.log(
-    row([
-      `idle, ${idleConnections}: a connection`,
-      "",
-      "",
-      "",
-      compare(samples, ({ server }) => server, kibibytes),
-      compare(samples, ({ client }) => client, kibibytes)
-    ])
-  )
+  for (const kind of ["resident", "heap"] as const) {
+    console.log(
+      row([
+        `idle, one of ${idleConnections}: ${kind}`,
+        "",
+        "",
+        "",
+        compare(samples, ({ server }) => server[kind], kibibytes),
+        compare(samples, ({ client }) => client[kind], kibibytes)
+      ])
+    )
+  }
 }
