@@ -40,6 +40,9 @@ export class RawClient {
   private count = 0
   /** Messages that wait for one that is sent in parts. */
   private waiting: Array<{ readonly message: string | Uint8Array; readonly done: Done }> | undefined = undefined
+  /** A pong that waits for the end of a frame. */
+  private pong: Buffer | undefined = undefined
+  private cut = false
   private closeSent = false
   private code = 1006
   private failed = false
@@ -98,8 +101,11 @@ export class RawClient {
     // The second part is cut in the middle of its frame, too.
     const middle = frame(0, false, payload.subarray(first, second))
     this.socket.write(Buffer.concat([frame(opcode, false, payload.subarray(0, first)), middle.subarray(0, 5)]))
+    this.cut = true
     setTimeout(() => {
       this.socket.write(middle.subarray(5))
+      this.cut = false
+      this.writePong()
       setTimeout(() => {
         this.socket.write(frame(0, true, payload.subarray(second)), done)
         this.waiting = undefined
@@ -115,6 +121,12 @@ export class RawClient {
         if (late) this.sendClose(this.code)
       }, pause)
     }, pause)
+  }
+
+  private writePong(): void {
+    if (this.pong === undefined || this.cut) return
+    this.socket.write(this.pong)
+    this.pong = undefined
   }
 
   private sendClose(code: number): void {
@@ -167,7 +179,8 @@ export class RawClient {
       if (this.waiting === undefined) this.sendClose(this.code === 1005 ? 1000 : this.code)
       else this.events.halfway()
     } else if (opcode === 9) {
-      this.socket.write(frame(10, true, payload))
+      this.pong = frame(10, true, payload)
+      this.writePong()
     } else if (opcode < 3) {
       if (opcode !== 0) this.messageOpcode = opcode
       this.message.push(payload)
