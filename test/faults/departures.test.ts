@@ -225,7 +225,8 @@ describe("a peer that is reset", () => {
   it("while its messages wait for a reader that never comes: it is gone after the close timeout", () =>
     watched(async () => {
       const server = await serveEffect(
-        { closeTimeout: 100 },
+        // Where nothing is read any more, a ping finds that the peer is gone.
+        { closeTimeout: 100, keepAlive: 40 },
         { "/fault": (socket, tell) => Effect.map(socket.closed, ({ cause }) => tell(cause._tag)) },
         settings({ readBufferSize: 1024 })
       )

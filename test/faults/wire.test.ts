@@ -41,7 +41,8 @@ const casesOf = (
 const holdCuts = (setting: Setting, step: number): Promise<void> =>
   Stage.with(setting, async (stage) => {
     const ends = await stage.measure()
-    const cases = cuts.flatMap((fault) => casesOf(fault, setting, ends, step))
+    // That one side ends is no different from byte to byte; a few will do.
+    const cases = cuts.flatMap((fault) => casesOf(fault, setting, ends, fault.action === "end" ? 5 * step : step))
     assert.isAbove(cases.length, 20)
     assert.deepStrictEqual(await stage.hold(cases), [])
   })
@@ -53,7 +54,7 @@ describe("a connection that is lost at each byte", () => {
   it("`ws` itself, at some", { timeout: 30_000 }, () => holdCuts({ face: "peer" }, 9))
   for (const draft of ["8", "7", "hixie-76"] as const) {
     for (const face of ["Effect", "legacy"] as const) {
-      it(`${face}, draft ${draft}, at some`, { timeout: 30_000 }, () => holdCuts({ face, draft }, 5))
+      it(`${face}, draft ${draft}, at some`, { timeout: 30_000 }, () => holdCuts({ face, draft }, 7))
     }
   }
 })
