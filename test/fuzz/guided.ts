@@ -80,12 +80,13 @@ interface Taken {
 
 /** What ran since the last look: each block with the order of magnitude of its count. */
 class Coverage {
-  readonly seen = new Set<string>()
+  private readonly seen: Set<string>
   private readonly session = new Session()
   private readonly sources: RegExp
 
-  constructor(sources: RegExp) {
+  constructor(sources: RegExp, seen: Set<string>) {
     this.sources = sources
+    this.seen = seen
     this.session.connect()
     this.session.post("Profiler.enable")
     this.session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true })
@@ -114,8 +115,22 @@ class Coverage {
   }
 }
 
-/** What was found worth keeping, by target: slices of one run go on with it. */
-const corpora = new WeakMap<Guided, Array<Buffer>>()
+/** What slices of one run go on with. */
+interface Knowledge {
+  /** Inputs that are worth changing further. */
+  readonly corpus: Array<Buffer>
+  /** What they reach. */
+  readonly seen: Set<string>
+}
+
+const knowledge = new WeakMap<Guided, Knowledge>()
+
+/** A copy in memory of its own: those of `Buffer.from` keep a pool alive. */
+const copyOf = (bytes: Buffer): Buffer => {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
+}
 
 /** Fuzzes for a while, or for so many executions. */
 export const fuzzGuided = async (
@@ -127,18 +142,19 @@ export const fuzzGuided = async (
   }: { readonly executions: number; readonly seed: number; readonly time?: number | undefined }
 ): Promise<GuidedOutcome> => {
   const random = generator(seed)
-  const corpus = corpora.get(target) ?? [...target.seeds]
-  corpora.set(target, corpus)
-  const coverage = new Coverage(target.sources)
+  const known = knowledge.get(target)
+  const { corpus, seen } = known ?? { corpus: [...target.seeds], seen: new Set<string>() }
+  knowledge.set(target, { corpus, seen })
+  const coverage = new Coverage(target.sources, seen)
   const until = performance.now() + time
   let executions = 0
   try {
-    // What the corpus reaches is known, and not new.
-    for (const bytes of corpus) {
+    // What each seed reaches is known, and not new.
+    for (const bytes of known === undefined ? target.seeds : []) {
       await target.check(Buffer.from(bytes))
       executions++
+      coverage.look()
     }
-    coverage.look()
     while (executions < most && performance.now() < until) {
       const bytes = change(corpus[random(corpus.length)] ?? Buffer.alloc(0), random, corpus)
       executions++
@@ -148,7 +164,7 @@ export const fuzzGuided = async (
         const finding = error instanceof Error ? (error.stack ?? error.message) : String(error)
         return { executions, finding: `input ${bytes.toString("hex")}\n${finding}` }
       }
-      if (coverage.look()) corpus.push(Buffer.from(bytes))
+      if (coverage.look()) corpus.push(copyOf(bytes))
     }
     return { executions, finding: undefined }
   } finally {
