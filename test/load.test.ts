@@ -11,6 +11,7 @@ import * as https from "node:https"
 import * as net from "node:net"
 import { Duplex } from "node:stream"
 import * as tls from "node:tls"
+import { readSize } from "../src/internal/sharedReads.ts"
 import { makeCertificate } from "./support/certificate.ts"
 
 const kibibyte = 1024
@@ -173,8 +174,8 @@ const until = async (done: () => boolean): Promise<void> => {
 }
 
 describe("a connection that floods leaves the others their turn", () => {
-  /** What libuv reads from one socket before it looks at the next one: 32 times 64 KiB. */
-  const turn = 32 * 64 * kibibyte
+  /** What libuv reads from one socket before it looks at the next one: 32 times. */
+  const turn = 32 * readSize
   const size = 125
   const flood = repeat(frameOf(size), 1000)
 

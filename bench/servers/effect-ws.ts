@@ -1,6 +1,7 @@
 // This library's Effect face: a Stream of messages, or a handler for each message or batch, as HANDLER says.
-import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Stream } from "effect"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import process from "node:process"
 import type * as Library from "../../src/index.ts"
 import { Server, Socket } from "../library.ts"

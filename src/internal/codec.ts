@@ -35,10 +35,10 @@ export interface DecoderOptions {
   readonly maxChunks?: number | undefined
 }
 
-/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's from then on. */
+/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's, for the call alone when it is lent. */
 export interface Decoder {
   /** Takes the next bytes. After a violation it does nothing, and answers with the same one again. */
-  feed(chunk: Buffer): Violation | undefined
+  feed(chunk: Buffer, lent?: boolean): Violation | undefined
   /**
    * Stops after the frame that is being delivered, and keeps what follows until `resume`. Called from inside a sink:
    * while a large message inflates elsewhere, or when the consumer has enough for now.

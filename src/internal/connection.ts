@@ -569,12 +569,12 @@ export class Connection implements FrameSink, Receiver {
 
   // Receiver: what the transport tells.
 
-  received(chunk: Buffer): void {
+  received(chunk: Buffer, lent = false): void {
     if (this.inboundOver || this.dropped) return
     const { tally } = this.settings
     if (tally !== undefined) tally.bytesReceived += chunk.length
     this.keepAlive?.noticed()
-    this.tell(chunk)
+    this.tell(chunk, lent)
     this.finishReading()
   }
 
@@ -680,14 +680,14 @@ export class Connection implements FrameSink, Receiver {
    * Tells a batch: what a chunk brings, what was kept before, or what the task tells. A face that throws loses what it
    * threw at, and hears of the rest later.
    */
-  private tell(source: Buffer | (() => void) | undefined): void {
+  private tell(source: Buffer | (() => void) | undefined, lent = false): void {
     this.reading = true
     setBusy(this)
     let told = false
     try {
       if (source === undefined) this.decoder.resume()
       else if (typeof source === "function") source()
-      else this.decoder.feed(source)
+      else this.decoder.feed(source, lent)
       this.face.batchEnd()
       if (this.closeHeard !== undefined && this.phase === open) this.beginClosing("received", undefined, undefined)
       told = true

@@ -1,5 +1,6 @@
 import { Socket } from "node:net"
-import type { Duplex } from "node:stream"
+import { type Duplex, Readable } from "node:stream"
+import { sharedReads } from "./sharedReads.ts"
 import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
 
 const transportKey = Symbol("effect-ws/transport")
@@ -26,6 +27,10 @@ export const noDropOnError = (duplex: Duplex): void => void duplex.off("error", 
 function onData(this: Attached, chunk: Buffer): void {
   this[transportKey]?.receiver?.received(chunk)
 }
+
+const readShared = sharedReads(function (this: Attached, chunk, lent) {
+  this[transportKey]?.receiver?.received(chunk, lent)
+})
 
 function onDrain(this: Attached): void {
   this[transportKey]?.receiver?.drained()
@@ -70,6 +75,7 @@ export class DuplexTransport implements Transport {
     this.receiver = receiver
     this.error = duplex.errored ?? undefined
     duplex[transportKey] = this
+    if (duplex instanceof Socket) readShared(duplex)
     duplex.on("data", onData)
     duplex.on("drain", onDrain)
     duplex.on("end", onEnd)
@@ -112,8 +118,9 @@ export class DuplexTransport implements Transport {
     return this.duplex.writableNeedDrain
   }
 
+  /** A socket that reads into memory of its program's stops reading altogether when it is paused; this only stops the flow. */
   pause(): void {
-    this.duplex.pause()
+    Readable.prototype.pause.call(this.duplex)
   }
 
   resume(): void {

@@ -71,7 +71,8 @@ export class HixieDecoder extends PausableDecoder {
     return this.text?.size ?? 0
   }
 
-  protected parse(chunk: Buffer): number {
+  protected parse(chunk: Buffer, lent: boolean): number {
+    if (lent) return 0
     let pos = 0
     while (pos < chunk.length && this.violation === undefined) {
       if (this.suspended) return pos

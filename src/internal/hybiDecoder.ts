@@ -10,6 +10,9 @@ import * as Violation from "./violation.ts"
 /** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
 const allocateAtOnce = 1024 * 1024
 
+/** A frame that is whole in a lent chunk is copied by itself from this many bytes on; smaller ones together. */
+const copiedFrom = 4 * 1024
+
 const empty = Buffer.alloc(0)
 
 /**
@@ -68,7 +71,7 @@ export class HybiDecoder extends PausableDecoder {
     return this.payload === undefined ? 0 : this.filled
   }
 
-  protected parse(chunk: Buffer): number {
+  protected parse(chunk: Buffer, lent: boolean): number {
     const end = chunk.length
     let pos = 0
     if (this.payload !== undefined) {
@@ -85,16 +88,18 @@ export class HybiDecoder extends PausableDecoder {
         break
       }
       if (size < 0) break
+      const after = pos + size + this.length
+      const whole = after <= end
+      if (lent && whole && this.length < copiedFrom) return pos
       pos += size
-      const after = pos + this.length
-      if (after <= end) {
+      if (whole && !lent) {
         if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
         this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
         this.beginPayload(end - pos)
-        pos = this.fill((this.payload = roomIn(chunk, pos - size, this.length) ?? this.makeRoom(end - pos)), chunk, pos)
+        pos = this.fill((this.payload = this.makeRoom(end - pos)), chunk, pos)
       }
     }
     return end
@@ -279,15 +284,6 @@ export class HybiDecoder extends PausableDecoder {
     return this.sink.fragment(opcode, fin, rsv, bytes, start, end)
   }
 }
-
-/**
- * The chunk's own memory as room for a payload, when the frame is the first in it and fits without its header: a read of
- * 64 KiB ends just before the end of a message of that size, and moving it up costs less than fresh memory.
- */
-const roomIn = (chunk: Buffer, frameStart: number, length: number): Buffer | undefined =>
-  frameStart === 0 && length <= chunk.length && chunk.length === chunk.buffer.byteLength
-    ? chunk.subarray(0, length)
-    : undefined
 
 /** RFC 6455 §5.5.1 and §7.4: no payload, or a code that may travel and a reason in UTF-8. */
 const validateClose = (

@@ -18,8 +18,11 @@ export abstract class PausableDecoder implements Decoder {
   abstract readonly partial: boolean
   abstract readonly partialSize: number
 
-  /** Parses a chunk until its end, a violation or a suspension, and answers how far it came. */
-  protected abstract parse(chunk: Buffer): number
+  /**
+   * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a lent one it hands nothing on
+   * where it stands: it may stop anywhere, and gets the rest again in memory of its own.
+   */
+  protected abstract parse(chunk: Buffer, lent: boolean): number
 
   /** Gives up what is of no use after a violation. */
   protected abstract release(): void
@@ -34,10 +37,10 @@ export abstract class PausableDecoder implements Decoder {
     )
   }
 
-  feed(chunk: Buffer): Violation | undefined {
+  feed(chunk: Buffer, lent = false): Violation | undefined {
     if (this.violation === undefined && chunk.length > 0) {
-      if (this.suspended || this.parsing) (this.backlog ??= []).push(chunk)
-      else this.read(chunk)
+      if (this.suspended || this.parsing) (this.backlog ??= []).push(lent ? Buffer.from(chunk) : chunk)
+      else this.read(chunk, lent)
     }
     return this.proceed()
   }
@@ -55,17 +58,17 @@ export abstract class PausableDecoder implements Decoder {
     while (!this.suspended && !this.parsing && this.violation === undefined) {
       const chunk = this.backlog?.shift()
       if (chunk === undefined) break
-      this.read(chunk)
+      this.read(chunk, false)
     }
     return this.violation
   }
 
-  private read(chunk: Buffer): void {
+  private read(chunk: Buffer, lent: boolean): void {
     let thrown = true
     this.parsing = true
     this.taken = 0
     try {
-      this.taken = this.parse(chunk)
+      this.taken = this.parse(chunk, lent)
       thrown = false
     } finally {
       this.parsing = false
@@ -75,7 +78,8 @@ export abstract class PausableDecoder implements Decoder {
         this.backlog = undefined
         this.release()
       } else if (this.taken < chunk.length) {
-        ;(this.backlog ??= []).unshift(chunk.subarray(this.taken))
+        const rest = chunk.subarray(this.taken)
+        ;(this.backlog ??= []).unshift(lent ? Buffer.from(rest) : rest)
       }
     }
   }

@@ -1,7 +1,7 @@
 /** What a connection hears from the byte stream below it. */
 export interface Receiver {
-  /** The next bytes. They are the receiver's to change. */
-  received(chunk: Buffer): void
+  /** The next bytes. They are the receiver's to change, and to keep unless they are lent for the call. */
+  received(chunk: Buffer, lent?: boolean): void
   /** What was accepted for writing is below the transport's limit again. */
   drained(): void
   /** The peer sends no more. */

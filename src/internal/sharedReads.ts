@@ -1,0 +1,77 @@
+import { Socket } from "node:net"
+import process from "node:process"
+
+/**
+ * Reading into one buffer that all sockets share, in place of 64 KiB of fresh memory for each read.
+ *
+ * Node offers it as the option `onread` of a socket that a program makes itself. What that option sets is set here on
+ * sockets that Node made, where this Node has what it takes; where it hasn't, or with `EFFECT_WS_READS=stream` in the
+ * environment, reads come through the stream as ever.
+ */
+
+/** The most bytes of one read: a message of 64 KiB comes in one. */
+export const readSize = 96 * 1024
+
+/** Reads of fewer bytes are copied at once: their memory is from the pool of `Buffer`. */
+const lentFrom = 4 * 1024
+
+const buffer = Buffer.allocUnsafeSlow(readSize)
+
+/** Hears of a read. Lent bytes are overwritten by the next one, whichever socket reads. */
+export type OnRead = (this: Socket, chunk: Buffer, lent: boolean) => void
+
+/** A socket as far as Node's option reaches into it. */
+interface Opened {
+  readonly _handle?: { useUserBuffer?: (buffer: Buffer) => void } | null
+  [key: symbol]: unknown
+}
+
+/** Under which keys a socket keeps what the option `onread` gave it. */
+const keys = ((): { readonly buffer: symbol; readonly callback: symbol } | undefined => {
+  if (process.env["EFFECT_WS_READS"] === "stream") return undefined
+  const callback = (): boolean => true
+  const probe = new Socket({ onread: { buffer, callback } }) as unknown as Opened
+  const own = Object.getOwnPropertySymbols(probe)
+  const found = {
+    buffer: own.find((key) => probe[key] === buffer),
+    callback: own.find((key) => probe[key] === callback)
+  }
+  return found.buffer === undefined || found.callback === undefined
+    ? undefined
+    : { buffer: found.buffer, callback: found.callback }
+})()
+
+/**
+ * Whether nothing is read while a read is told: the system's own sockets come one after the other, but what a program writes
+ * may have bytes decrypted at once.
+ */
+const readsInTurn = (socket: Socket): boolean => Object.getPrototypeOf(socket) === Socket.prototype
+
+/**
+ * Makes what has a socket read into the shared buffer from then on, and answers whether it does: not when its stream holds
+ * bytes that nobody has read, or somebody else listens to them.
+ */
+export const sharedReads = (onRead: OnRead): ((socket: Socket) => boolean) => {
+  function callback(this: Socket, size: number): boolean {
+    // While it is paused, its stream keeps some of what comes, and so notices when the peer goes.
+    const flows = this.readableFlowing === true && this.readableLength === 0
+    if (flows && size >= lentFrom && readsInTurn(this)) {
+      onRead.call(this, buffer.subarray(0, size), true)
+      return true
+    }
+    const chunk = Buffer.allocUnsafe(size)
+    buffer.copy(chunk, 0, 0, size)
+    if (!flows) return this.push(chunk)
+    onRead.call(this, chunk, false)
+    return true
+  }
+  return (socket) => {
+    const opened = socket as unknown as Opened
+    if (keys === undefined || socket.readableLength > 0 || socket.listenerCount("data") > 0) return false
+    if (typeof opened._handle?.useUserBuffer !== "function") return false
+    opened[keys.buffer] = buffer
+    opened[keys.callback] = callback
+    opened._handle.useUserBuffer(buffer)
+    return true
+  }
+}
