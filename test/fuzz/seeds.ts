@@ -116,6 +116,7 @@ export const addressSeeds: ReadonlyArray<string> = [
   "fe80::1%eth0",
   "::ffff:192.0.2.1",
   "::ffff:c000:201",
+  "::ffff:1",
   "::1.2.3.4",
   "1::",
   "for=192.0.2.60;proto=http;by=203.0.113.43",
