@@ -39,27 +39,27 @@ export class FakeWebSocket implements Socket.PlatformWebSocket {
   open(protocol = ""): void {
     this.readyState = 1
     this.protocol = protocol
-    this.tell(this.onopen, {})
+    tell(this.onopen, {})
   }
 
   message(data: string | ArrayBuffer): void {
-    this.tell(this.onmessage, { data })
+    tell(this.onmessage, { data })
   }
 
   error(event: { readonly error?: unknown; readonly message?: string }): void {
-    this.tell(this.onerror, event)
+    tell(this.onerror, event)
   }
 
   ended(code: number, reason = "", wasClean = code !== 1006): void {
     if (this.readyState === 3) return
     this.readyState = 3
-    this.tell(this.onclose, { code, reason, wasClean })
+    tell(this.onclose, { code, reason, wasClean })
   }
+}
 
-  private tell(listener: Listener<never>, event: unknown): void {
-    // The library says what it wants of events by type alone, as a page's handlers do.
-    listener?.(event as never)
-  }
+const tell = (listener: Listener<never>, event: unknown): void => {
+  // The library says what it wants of events by type alone, as a page's handlers do.
+  listener?.(event as never)
 }
 
 /** A platform whose sockets a test gets hold of. */

@@ -120,6 +120,13 @@ describe("connect over a platform's WebSocket", () => {
       yield* Fiber.interrupt(opening)
       assert.deepStrictEqual(last().closes, [[undefined, undefined]])
       assert.isNull(last().onopen)
+      // Open in the same moment, whether it is in anybody's hands already or not
+      const opened = yield* start(
+        Effect.scoped(Effect.andThen(Socket.connect("ws://server/", { WebSocket }), Effect.never))
+      )
+      last().open()
+      yield* Fiber.interrupt(opened)
+      assert.lengthOf(last().closes, 1)
     })
   )
 })
@@ -304,7 +311,7 @@ describe("send over a platform's WebSocket", () => {
       const waiting = yield* start(reasonOf(socket.send("one")))
       ws.ended(1011, "oh")
       yield* TestClock.adjust(32)
-      const closed = { _tag: "ConnectionClosed", closeCode: 1011, closeReason: "oh" }
+      const closed = { _tag: "ConnectionClosed", closeCode: 1011, closeReason: "oh" } as const
       assert.deepInclude(yield* Fiber.join(waiting), closed)
       assert.deepInclude(yield* reasonOf(socket.send("two")), closed)
       assert.deepStrictEqual(ws.sent, ["one"])

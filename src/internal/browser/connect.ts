@@ -1,8 +1,9 @@
-import { type Context, Duration, Effect, type Scope } from "effect"
+import { Duration, Effect, type Scope } from "effect"
 import { invalidUrl } from "../handshake/error.ts"
 import { checkProtocols } from "../handshake/subprotocol.ts"
 import { SocketError } from "../socket/error.ts"
 import { handshakeFailed } from "../socket/failure.ts"
+import { dropUnlessOpen, holding } from "../socket/opened.ts"
 import { openTimeout } from "../socket/openTimeout.ts"
 import type { ConnectOptions, Socket } from "./model.ts"
 import { listen, type PlatformConstructor, type PlatformWebSocket } from "./platform.ts"
@@ -18,31 +19,28 @@ export const connect = (
   url: string | URL,
   options: ConnectOptions = {}
 ): Effect.Effect<Socket, SocketError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.interruptible(openTimeout(open(String(url), options), options.openTimeout)),
-    (socket, exit) => socket.end(exit),
-    { interruptible: true }
+  Effect.acquireRelease(dropUnlessOpen(openTimeout(open(String(url), options), options.openTimeout)), (socket, exit) =>
+    socket.end(exit)
   )
 
-const open = (url: string, options: ConnectOptions): Effect.Effect<PlatformSocket, SocketError> =>
-  Effect.contextWith((context: Context.Context<never>) =>
-    Effect.callback<PlatformSocket, SocketError>((resume) => {
-      const ws = make(url, options)
-      if (ws instanceof SocketError) return resume(Effect.fail(ws))
-      ws.binaryType = "arraybuffer"
-      const fail = (cause: unknown, detail: string): void => {
-        abandon(ws)
-        resume(Effect.fail(openFailed(detail, cause)))
-      }
-      listen(ws, {
-        open: () => resume(Effect.succeed(new PlatformSocket(ws, settingsOf(options), context))),
-        error: ({ error, message }) =>
-          fail(error, (error instanceof Error ? error.message : message) || "the platform doesn't say why"),
-        close: ({ code, reason }) => fail(undefined, `${code} ${reason}`.trimEnd())
-      })
-      return Effect.sync(() => abandon(ws))
+const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) {
+  const context = yield* Effect.context<never>()
+  const hold = yield* holding
+  return yield* Effect.callback<PlatformSocket, SocketError>((resume) => {
+    const ws = make(url, options)
+    if (ws instanceof SocketError) return resume(Effect.fail(ws))
+    hold({ destroy: () => abandon(ws) })
+    ws.binaryType = "arraybuffer"
+    listen(ws, {
+      open: () => resume(Effect.succeed(new PlatformSocket(ws, settingsOf(options), context))),
+      error: ({ error, message }) => {
+        const detail = error instanceof Error ? error.message : message
+        resume(Effect.fail(openFailed(detail || "the platform doesn't say why", error)))
+      },
+      close: ({ code, reason }) => resume(Effect.fail(openFailed(`${code} ${reason}`.trimEnd(), undefined)))
     })
-  )
+  })
+})
 
 const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketError => {
   const { protocols = [] } = options
@@ -60,7 +58,7 @@ const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketE
   }
 }
 
-/** Lets go of one that isn't open. */
+/** Lets go of one that nobody waits for. */
 const abandon = (ws: PlatformWebSocket): void => {
   listen(ws, {})
   ws.close()

@@ -1,4 +1,4 @@
-import { Cause, type Context, Duration, Effect, Exit } from "effect"
+import { Cause, type Context, type Duration, Effect, Exit } from "effect"
 import type { ClientHttp2Session } from "node:http2"
 import * as Handshake from "../../Handshake.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
@@ -9,14 +9,15 @@ import type { Transport } from "../transport.ts"
 import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
 import { dial, type DialOptions } from "./dial.ts"
-import { SocketError } from "./error.ts"
+import type { SocketError } from "./error.ts"
 import { exchange } from "./exchange.ts"
 import { handshakeFailed } from "./failure.ts"
 import { exchangeHttp2 } from "./http2Exchange.ts"
 import { LiveSocket } from "./live.ts"
 import type { Scoped, Socket, SocketOptions } from "./model.ts"
 import { dropUnlessOpen } from "./opened.ts"
-import { defaults, resolve } from "./options.ts"
+import { openTimeout } from "./openTimeout.ts"
+import { resolve } from "./options.ts"
 
 /** How a client connects. */
 export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOptions, "httpVersion">, DialOptions {
@@ -37,7 +38,7 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const reporter = reporterOf("client", options, context)
-    const opening = withTimeout(open(String(url), options, options.maxRedirects ?? 0, reporter), options.openTimeout)
+    const opening = openTimeout(open(String(url), options, options.maxRedirects ?? 0, reporter), options.openTimeout)
     return Effect.acquireRelease(
       dropUnlessOpen(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
       (socket, exit) => socket.end(exit)
@@ -54,18 +55,6 @@ const counted =
       if (failure._tag === "None") meter.handshake("Interrupted")
       else if (failure.value.reason._tag === "OpenTimeout") meter.handshake("OpenTimeout")
     })
-
-const withTimeout = <A>(
-  effect: Effect.Effect<A, SocketError>,
-  timeout: Duration.Input = defaults.timeout
-): Effect.Effect<A, SocketError> => {
-  const limit = Duration.toMillis(timeout)
-  const message = `the connection was not open after ${limit} ms`
-  return Effect.timeoutOrElse(effect, {
-    duration: timeout,
-    orElse: () => Effect.fail(new SocketError({ reason: { _tag: "OpenTimeout", message, limit } }))
-  })
-}
 
 /** What became of an attempt: a connection, or another place to look for one. */
 type Attempted = LiveSocket<undefined> | { readonly url: string; readonly options: ConnectOptions }
