@@ -11,7 +11,7 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const nodes = [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
 
 const files = [
-  ...["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "dependants/dependants"].map(
+  ...["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "sharedReads", "dependants/dependants"].map(
     (name) => `test/${name}.test.ts`
   ),
   "test/ws-legacy/",
