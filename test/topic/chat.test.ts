@@ -91,6 +91,6 @@ describe("the example chat", () => {
         yield* ann.socket.send("not JSON")
         assert.strictEqual((yield* ann.socket.closed).received?.code, 1008)
       }),
-    30_000
+    60_000
   )
 })

@@ -31,7 +31,7 @@ describe("topics across the workers of a cluster", () => {
         for (const { heard } of reached) assert.deepStrictEqual(findFaults(heard, []), [])
         assert.isTrue(second.heard.includes("!ok"))
       }),
-    30_000
+    60_000
   )
 
   it.live("fail in a process that is no worker", () =>

@@ -60,7 +60,7 @@ describe("a broker that is killed and comes back", () => {
             assert.strictEqual(heard.filter((line) => line.startsWith("!gap")).length, 3)
           }
         }),
-      30_000
+      60_000
     )
   }
 })

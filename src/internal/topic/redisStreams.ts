@@ -55,7 +55,7 @@ const connect = (
     const reader = yield* open(options)
     const failed = yield* Deferred.make<TopicError>()
     const stream = new StreamKey(reader.client, key)
-    const away = yield* request(() => resume(stream, position))
+    const { away, ...here } = yield* request(() => resume(stream, position))
     const filters = new Filters<{ readonly filter: string }>()
 
     const deliver = ({ payload, topic }: Entry): void => {
@@ -104,6 +104,9 @@ const connect = (
           for (const filter of added) filters.add({ filter })
           if (reading) return
           reading = true
+          // From now on what is missing is told.
+          position.last = here.last
+          position.run = here.run
           Effect.runFork(request(read)).addObserver((exit) => {
             const error = Exit.findErrorOption(exit)
             if (Option.isSome(error)) Deferred.doneUnsafe(failed, Effect.succeed(error.value))
@@ -118,22 +121,14 @@ const connect = (
     }
   })
 
-/** What became of what was published while there was no connection; moves the position where it can't be gone on from. */
-const resume = async (stream: StreamKey, position: Position): Promise<Wire["away"]> => {
+/** What became of what was published while there was no connection, and where to go on from. */
+const resume = async (stream: StreamKey, { last, run: before }: Position): Promise<Position & Pick<Wire, "away">> => {
   const [run, tip] = await Promise.all([stream.run(), stream.tip()])
-  const { last, run: before } = position
-  position.run = run
-  if (before === "") {
-    position.last = tip
-    return "kept"
-  }
-  if (isBefore(tip, last)) {
-    position.last = tip
-    return "forgotten"
-  }
+  if (before === "") return { away: "kept", last: tip, run }
+  if (isBefore(tip, last)) return { away: "forgotten", last: tip, run }
   // A server that was started anew may have lost what it hadn't written to its disk.
-  if (run !== before) return "forgotten"
-  return tip === last || (await stream.reaches(last)) ? "kept" : "forgotten"
+  if (run !== before) return { away: "forgotten", last, run }
+  return { away: tip === last || (await stream.reaches(last)) ? "kept" : "forgotten", last, run }
 }
 
 /** One message of the stream. */
