@@ -47,7 +47,6 @@ class Pipe {
   marked: number | undefined = undefined
   /** Whether what comes is thrown away. */
   deaf = false
-  private readonly from: net.Socket
   private readonly to: net.Socket
   private readonly fault: WireFault | undefined
   private readonly pace: Pace | undefined
@@ -64,7 +63,6 @@ class Pipe {
     pace: Pace | undefined,
     act: (action: Action) => void
   ) {
-    this.from = from
     this.to = to
     this.fault = fault
     this.pace = pace
