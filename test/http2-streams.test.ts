@@ -610,6 +610,26 @@ describe("flow control", () => {
     })
   )
 
+  it.live("lets no stream starve among busy ones", () =>
+    Effect.gen(function* () {
+      const { port } = yield* serving({}, (socket) => Socket.runBatch(socket, (messages) => socket.sendAll(messages)))
+      const message = new Uint8Array(32)
+      const counts = Array.from({ length: 30 }, () => 0)
+      for (const index of counts.keys()) {
+        const socket = yield* Socket.connect(`wss://127.0.0.1:${port}/`, over())
+        const again = Socket.runBatch(socket, (messages) => {
+          counts[index] = (counts[index] ?? 0) + messages.length
+          return socket.sendAll(messages)
+        })
+        yield* Effect.forkScoped(again, { startImmediately: true })
+        // More than the window that a session begins with, all together.
+        yield* socket.sendAll(Array.from({ length: 100 }, () => message))
+      }
+      while (Math.max(...counts) < 10_000) yield* Effect.sleep(10)
+      assert.isAtLeast(Math.min(...counts), 1000)
+    })
+  )
+
   it.live("works between both sides of this library", () =>
     Effect.gen(function* () {
       let sent = 0

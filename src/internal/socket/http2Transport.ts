@@ -1,4 +1,4 @@
-import type { Http2Stream } from "node:http2"
+import type { Http2Session, Http2Stream } from "node:http2"
 import { DuplexTransport } from "../duplexTransport.ts"
 import type { Receiver } from "../transport.ts"
 
@@ -11,6 +11,18 @@ export const cancelStream = (stream: Http2Stream): void => {
   stream.destroy()
 }
 
+/** Bytes that a peer may be ahead of us on one session, all streams together. */
+const sessionWindow = 16 * 1024 * 1024
+
+/**
+ * Widens the window of a session, which RFC 9113 §6.9.2 begins with 64 KiB: once a few busy streams fill it, the others
+ * starve. What Node reads it gives back to this window at once, so that the windows of the streams bound what is held.
+ */
+const widen = (session: Http2Session | undefined): void => {
+  const size = session?.state.effectiveLocalWindowSize
+  if (session !== undefined && size !== undefined && size < sessionWindow) session.setLocalWindowSize(sessionWindow)
+}
+
 /** A stream of an HTTP/2 connection as a transport. */
 export class Http2Transport extends DuplexTransport {
   private readonly stream: Http2Stream
@@ -18,6 +30,7 @@ export class Http2Transport extends DuplexTransport {
   constructor(stream: Http2Stream) {
     super(stream)
     this.stream = stream
+    widen(stream.session)
   }
 
   override attach(receiver: Receiver): void {
