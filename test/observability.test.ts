@@ -522,6 +522,30 @@ describe("a server and its clients", () => {
     )
   )
 
+  it.live("tell the same over HTTP/2, where the answer is 200", () =>
+    alone(
+      Effect.gen(function* () {
+        const { named, tracer } = keeping()
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const { url } = yield* serving({ http2: true }, (socket) => Socket.run(socket, socket.send))
+            const client = yield* Socket.connect(url, { http2: true, metrics: true, tracing: true })
+            yield* client.send("hello")
+            assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(client.messages, 1)), ["hello"])
+          })
+        ).pipe(Effect.provideService(Tracer.Tracer, tracer))
+        const [asking, answering] = [named("handshake", "client"), named("handshake", "server")]
+        assert.strictEqual(parentOf(answering), asking.spanId)
+        for (const span of [asking, answering]) {
+          assert.strictEqual(span.attributes.get("http.response.status_code"), 200)
+        }
+        assert.strictEqual(answering.attributes.get("network.peer.address"), "127.0.0.1")
+        assert.strictEqual(yield* count(messages("server", "receive")), 1)
+        assert.strictEqual(yield* count(closes("server", "1000", "remote")), 1)
+      })
+    )
+  )
+
   it.live("tell why a handshake failed", () =>
     alone(
       Effect.gen(function* () {
@@ -579,7 +603,7 @@ describe("a server and its clients", () => {
               authorize: (request) => {
                 parents.push(parseTraceparent(request.headers["traceparent"])?.spanId)
                 return request.url === "/new"
-                  ? Effect.void
+                  ? Effect.succeed(undefined)
                   : Effect.fail(Server.reject(307, { headers: [["location", "/new"]] }))
               }
             })
