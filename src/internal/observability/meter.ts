@@ -1,4 +1,5 @@
-import { Context, Metric } from "effect"
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
 import type { Closed } from "../closing.ts"
 import type { Role } from "../codec.ts"
 import type { LiveSocket } from "../socket/live.ts"

@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import * as Metric from "effect/Metric"
 import type { Role } from "../codec.ts"
 
 /** OpenTelemetry's name for the way of bytes and messages, as this side sees it. */
@@ -24,8 +24,8 @@ export const connections = (role: Role): Metric.Gauge<number> =>
 
 /**
  * `websocket.handshakes`, a counter in `{handshake}`: handshakes that ended, by `websocket.handshake.outcome`. That is
- * `accepted`, or why not: the tag of the `HandshakeError`'s reason, for a client the tag of another `SocketError`'s, and
- * `Interrupted` for one that was given up.
+ * `accepted`, or why not: the tag of the `HandshakeError`'s reason; for a client also `OpenFailed`, `OpenTimeout`, and
+ * `Interrupted` when it was given up; for a server also `ClientLeft`.
  */
 export const handshakes = (role: Role, outcome: string): Metric.Counter<number> =>
   Metric.counter("websocket.handshakes", {

@@ -2,7 +2,7 @@
 export interface ObservabilityOptions {
   /**
    * Counts connections, handshakes, messages, bytes, close codes, round trips and what is buffered, as metrics of Effect:
-   * `Observability` names them. Costs two additions for each read and each write, and one for each message that is sent.
+   * `Observability` names them. Costs an addition for each read, each write, and each message that is sent.
    * Default: off, at no cost.
    */
   readonly metrics?: boolean | undefined

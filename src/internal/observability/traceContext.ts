@@ -1,5 +1,5 @@
 /** The header `traceparent` of W3C Trace Context, §3.2. */
-import { Tracer } from "effect"
+import * as Tracer from "effect/Tracer"
 
 /** Longer values are not looked at; version 00 has 55 characters, and what a later one may add is not ours to keep. */
 export const longest = 256
