@@ -1,4 +1,5 @@
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import cluster, { type Worker } from "node:cluster"
 import { type Answer, asRequest, type Packed, type Request } from "./clusterMessages.ts"
 import { Filters } from "./filters.ts"

@@ -1,4 +1,7 @@
-import { Deferred, Effect, Exit, type Scope } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import cluster from "node:cluster"
 import { asAnswer, pack, type Request, unpack } from "./clusterMessages.ts"
 import { type TopicError, unavailable } from "./error.ts"

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import * as Data from "effect/Data"
 
 /** A topic name or a filter breaks the grammar, or is too long. */
 export interface InvalidTopic {

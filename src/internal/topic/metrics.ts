@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import * as Metric from "effect/Metric"
 
 /** Messages that slow subscribers missed. */
 export const missed = Metric.counter("effect_ws_topic_missed", {

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { type InvalidTopic, TopicError } from "./error.ts"
 
 // The grammar of names and filters:
@@ -16,7 +16,7 @@ export const maxNameLength = 255
 export const maxSegments = 16
 
 const namePattern = /^[\w\-:/@+=~%]+(?:\.[\w\-:/@+=~%]+)*$/
-const filterPattern = /^(?:[\w\-:/@+=~%]+|\*)(?:\.(?:[\w\-:/@+=~%]+|\*))*(?:\.>)?$/
+const filterPattern = /^(?:>|(?:[\w\-:/@+=~%]+|\*)(?:\.(?:[\w\-:/@+=~%]+|\*))*(?:\.>)?)$/
 
 const invalid = (topic: string, message: string): InvalidTopic => ({
   _tag: "InvalidTopic",
@@ -26,11 +26,9 @@ const invalid = (topic: string, message: string): InvalidTopic => ({
 
 const violation = (topic: string, pattern: RegExp, what: string): InvalidTopic | undefined => {
   if (topic.length > maxNameLength) return invalid(topic, `a ${what} has at most ${maxNameLength} characters`)
-  if (topic !== ">" || what === "topic name") {
-    if (!pattern.test(topic)) {
-      const rule = what === "filter" ? ', "*" as a segment and ">" as the last one' : ""
-      return invalid(topic, `a ${what} is segments of letters, digits and -_:/@+=~% with dots between them${rule}`)
-    }
+  if (!pattern.test(topic)) {
+    const rule = what === "filter" ? ', "*" as a segment and ">" as the last one' : ""
+    return invalid(topic, `a ${what} is segments of letters, digits and -_:/@+=~% with dots between them${rule}`)
   }
   let segments = 1
   for (let at = topic.indexOf("."); at >= 0; at = topic.indexOf(".", at + 1)) segments++

@@ -6,7 +6,9 @@ import {
   PermissionViolationError,
   type Subscription
 } from "@nats-io/transport-node"
-import { Effect, type Scope, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { refused, TopicError, unavailable } from "./error.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import { nameViolation } from "./name.ts"

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { Connection } from "../connection.ts"
 import type { Message } from "../socket/inbox.ts"
 import { LiveSocket } from "../socket/live.ts"

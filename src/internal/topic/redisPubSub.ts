@@ -1,4 +1,5 @@
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { TopicError } from "./error.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import { isPattern, matches, nameViolation } from "./name.ts"

@@ -1,4 +1,8 @@
-import { type Context, Effect, Exit, Fiber, Scope } from "effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
 import type { TopicError } from "./error.ts"
 
 /** What the broker delivers for one filter, as long as anybody in this process wants it. */

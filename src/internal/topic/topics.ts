@@ -1,4 +1,8 @@
-import { type Context, Effect, Fiber, type Scope, Stream } from "effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Message } from "../socket/inbox.ts"
 import type { Socket } from "../socket/model.ts"
 import { TopicError, type TopicErrorReason } from "./error.ts"
@@ -20,7 +24,7 @@ import { Reader } from "./reader.ts"
 import { Source } from "./source.ts"
 import { type Shared, Subscriber, Subscription } from "./subscriber.ts"
 
-export const defaults = {
+const defaults = {
   queueSize: 256 * 1024,
   maxMessageSize: 1024 * 1024,
   maxSubscriptions: 1000,
@@ -89,7 +93,6 @@ export class Topics implements TopicsService {
   }
 
   private violation(topic: string, message: Message): TopicErrorReason | undefined {
-    // A filter that somebody is subscribed to was looked at before; as a name it must not be a pattern.
     const reason = nameViolation(topic)
     if (reason !== undefined) return reason
     const limit = this.maxMessageSize
