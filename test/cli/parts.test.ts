@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { CliOutput } from "effect/cli"
 import fc from "fast-check"
 import { Handshake } from "effect-ws"
 import { completeUrl } from "../../src/internal/cli/connecting.ts"
@@ -290,9 +291,31 @@ describe("the place where a text ends", () => {
     assert.deepStrictEqual(endOf("123456789日", 10), { row: 1, column: 2 })
     assert.deepStrictEqual(endOf("e\u0301👩‍👩‍👧‍👦", 10), { row: 0, column: 3 })
   })
+
+  it("is where each character by itself would lead to", () => {
+    const piece = fc.constantFrom("a", "b", " ", "~", "日", "é", "e\u0301", "\u0301", "👩‍👩‍👧‍👦", "␛")
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 60 }), fc.integer({ min: 2, max: 12 }), (pieces, columns) => {
+        let [row, column] = [0, 0]
+        for (const { segment } of new Intl.Segmenter().segment(pieces.join(""))) {
+          const width = CliOutput.displayWidth(segment)
+          if (column + width > columns) [row, column] = [row + 1, 0]
+          column += width
+        }
+        const end = column === columns ? { row: row + 1, column: 0 } : { row, column }
+        assert.deepStrictEqual(endOf(pieces.join(""), columns), end)
+      })
+    )
+  })
 })
 
 describe("the part of a line that is drawn", () => {
+  it("is found at once, also in a line that is very long", () => {
+    const long = "a".repeat(1_000_000)
+    assert.deepStrictEqual(endOf(`${long}日`, 80), { row: 12_500, column: 2 })
+    assert.strictEqual(windowOf({ text: long, before: long }, 80, 10).text.length, 720)
+  })
+
   const text = "aaaabbbbccccdddde"
   const at = (before: number, height: number) => windowOf({ text, before: text.slice(0, before) }, 4, height)
 

@@ -33,19 +33,37 @@ interface Drawing {
 
 const graphemes = new Intl.Segmenter()
 
+/**
+ * Characters of ASCII that no other can join, which are one column wide each, and whatever else there is: finding its
+ * characters and their widths takes a thousand times as long.
+ */
+const runs = /[ -~]+(?=[ -~]|$)|[ -~]?[^ -~]+/gs
+const isPlain = /^[ -~]+$/
+
 /** The rows of a text that begins at the left edge of so many columns, and the column where the last one ends. */
 const fold = (text: string, columns: number): { readonly rows: ReadonlyArray<string>; readonly column: number } => {
   const rows: Array<string> = []
   let [row, column] = ["", 0]
-  for (const { segment } of graphemes.segment(text)) {
-    const width = CliOutput.displayWidth(segment)
+  const place = (part: string, width: number): void => {
     if (column + width > columns) {
       rows.push(row)
       row = ""
       column = 0
     }
-    row += segment
+    row += part
     column += width
+  }
+  for (const [run] of text.matchAll(runs)) {
+    if (isPlain.test(run)) {
+      for (let at = 0; at < run.length;) {
+        const room = column < columns ? columns - column : columns
+        const part = run.slice(at, at + room)
+        place(part, part.length)
+        at += part.length
+      }
+    } else {
+      for (const { segment } of graphemes.segment(run)) place(segment, CliOutput.displayWidth(segment))
+    }
   }
   rows.push(row)
   if (column < columns) return { rows, column }

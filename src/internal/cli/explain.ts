@@ -130,7 +130,7 @@ const statusHint = (reason: UnexpectedStatus, target: Target | undefined): strin
       const versions = headers["sec-websocket-version"]
       return typeof versions === "string"
         ? `the server speaks version ${versions}; -p says which is spoken`
-        : "the server speaks another version; wscat doctor finds out which, -p says it"
+        : "the server speaks another version; -p says which is spoken, wscat doctor finds out"
     }
     case 429: {
       return "too many connections; wait before the next"
