@@ -3,7 +3,9 @@
  * the program with the manners of the `wscat`s before it, and `main` that as a process.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Cause, Effect, type Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import { Argument, CliConfig, type CliError, CliOutput, Command } from "effect/cli"
 import { answer, errorLine, version } from "./internal/cli/answer.ts"
 import { read } from "./internal/cli/argv.ts"

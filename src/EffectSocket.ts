@@ -7,7 +7,8 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as NodeServices from "@effect/platform-node/NodeServices"
-import { Layer, type Scope } from "effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
 import type * as Etag from "effect/http/Etag"
 import type * as HttpPlatform from "effect/http/HttpPlatform"

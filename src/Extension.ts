@@ -4,7 +4,9 @@
  *
  * An extension is negotiated here and applied by the connection: this module knows parameters, not payloads.
  */
-import { Data, Predicate, Result } from "effect"
+import * as Data from "effect/Data"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import { isToken, isTokenCode } from "./internal/handshake/token.ts"
 
 /** One parameter: its name, and its value or `true` when it has none. */

@@ -3,7 +3,11 @@
  * frames. Nothing here reads from a socket: bytes go in, frames come out, and any cut of the bytes gives the same
  * frames or the same error.
  */
-import { Channel, Data, Effect, Pull, Schema } from "effect"
+import * as Channel from "effect/Channel"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Pull from "effect/Pull"
+import * as Schema from "effect/Schema"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { Assembler } from "./internal/assembler.ts"
 import { decodeClose, encodeClose } from "./internal/closing.ts"

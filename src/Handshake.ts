@@ -6,7 +6,8 @@
  * the server's response and calls `verify`. Negotiation is synchronous: the functions whose names end in `Result` do
  * the work, and those without the ending lift them into `Effect`.
  */
-import { Effect, type Result } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Result from "effect/Result"
 import { dual } from "effect/Function"
 import * as Client from "./internal/handshake/client.ts"
 import type { HandshakeError } from "./internal/handshake/error.ts"

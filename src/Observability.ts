@@ -15,7 +15,13 @@
  * `eventLoop` adds those of Node's event loop: `nodejs.eventloop.delay.min`, `.max`, `.mean`, `.stddev`, `.p50`, `.p90`,
  * `.p99`, `s`, and `nodejs.eventloop.utilization`, `1`, gauges that OpenTelemetry names so.
  */
-import { Duration, Effect, Layer, Metric, Schedule, type Scope, type Tracer } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type * as Tracer from "effect/Tracer"
 import { type EventLoopUtilization, monitorEventLoopDelay, performance } from "node:perf_hooks"
 import { spanOf as reportedSpanOf } from "./internal/observability/reporter.ts"
 import type { Socket } from "./internal/socket/model.ts"

@@ -2,7 +2,10 @@
  * Accepts WebSocket connections: on a port of its own, or on an HTTP server that exists, over HTTP/1.1 and HTTP/2. `serve`
  * is the shortest way, `make` and `attach` give the connections as a Stream, `upgrade` opens one by hand.
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import * as http from "node:http"
 import type * as http2 from "node:http2"
 import * as https from "node:https"

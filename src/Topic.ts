@@ -3,7 +3,10 @@
  * encoded and compressed once for all on which it is the same bytes. Within one process `layer` is all there is to it; across
  * processes and machines a `Broker` carries messages: `TopicRedis`, `TopicNats` and `TopicCluster` have layers for it.
  */
-import { Context, Effect, Layer, type Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { BrokerService, Options, TopicsService } from "./internal/topic/model.ts"
 import { makeTopics } from "./internal/topic/topics.ts"
 

@@ -2,7 +2,9 @@
  * Topics across the workers of a `node:cluster`, which share a port on one machine. The primary passes messages on between them:
  * `relay` in the primary, `layer` in the workers.
  */
-import { type Effect, Layer, type Scope } from "effect"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { clusterDriver } from "./internal/topic/clusterWorker.ts"
 import { relay as relayMessages } from "./internal/topic/clusterRelay.ts"
 import type { TopicError } from "./internal/topic/error.ts"

@@ -1,7 +1,9 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
-import { type Effect, Layer, type Scope } from "effect"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
 import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
 import type { BrokerService } from "./internal/topic/model.ts"

@@ -2,7 +2,9 @@
  * Topics over Redis, by the package `redis`, which the program that imports this module installs. `layer` uses Redis' own
  * publish and subscribe; `layerStreams` keeps messages in a stream, so that a connection that was lost goes on where it was.
  */
-import { type Effect, Layer, type Scope } from "effect"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
 import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
 import type { BrokerService } from "./internal/topic/model.ts"

@@ -26,15 +26,16 @@ interface Opened {
   [key: symbol]: unknown
 }
 
+const noop = (): boolean => true
+
 /** Under which keys a socket keeps what the option `onread` gave it. */
 const keys = ((): { readonly buffer: symbol; readonly callback: symbol } | undefined => {
   if (process.env["EFFECT_WS_READS"] === "stream") return undefined
-  const callback = (): boolean => true
-  const probe = new Socket({ onread: { buffer, callback } }) as unknown as Opened
+  const probe = new Socket({ onread: { buffer, callback: noop } }) as unknown as Opened
   const own = Object.getOwnPropertySymbols(probe)
   const found = {
     buffer: own.find((key) => probe[key] === buffer),
-    callback: own.find((key) => probe[key] === callback)
+    callback: own.find((key) => probe[key] === noop)
   }
   return found.buffer === undefined || found.callback === undefined
     ? undefined

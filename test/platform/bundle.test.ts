@@ -53,7 +53,8 @@ const programs: Readonly<Record<string, string>> = {
 describe("effect-ws/browser", () => {
   it("imports nothing of Node, and of Effect what is stable", () => {
     const outside = [...reach("browser.ts")].filter((to) => !to.endsWith(".ts"))
-    assert.deepStrictEqual(outside, ["effect"])
+    assert.isNotEmpty(outside)
+    for (const module of outside) assert.match(module, /^effect\/[A-Z]/)
   })
 
   it("is bundled for a page, without what it doesn't use", async () => {

@@ -1,4 +1,6 @@
-import { Duration, Effect, type Scope } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { invalidUrl } from "../handshake/error.ts"
 import { checkProtocols } from "../handshake/subprotocol.ts"
 import { SocketError } from "../socket/error.ts"

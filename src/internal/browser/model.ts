@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type * as Node from "../closing.ts"
 import type { CommonClosed, CommonSocket } from "../socket/common.ts"
 import type { ConnectOptions as NodeConnectOptions } from "../socket/connect.ts"

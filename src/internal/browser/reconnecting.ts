@@ -1,4 +1,5 @@
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { SocketError } from "../socket/error.ts"
 import type { Message } from "../socket/inbox.ts"
 import { keepUp, type KeepUpOptions, type KeptUp, type Platform } from "../socket/keepUp.ts"

@@ -1,4 +1,5 @@
-import { Effect, Scope } from "effect"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import { performance } from "node:perf_hooks"
 import { connect, runBatch, type Socket, type SocketError } from "../../Socket.ts"
 import type { Message } from "../socket/inbox.ts"

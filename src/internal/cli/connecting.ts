@@ -1,5 +1,5 @@
 /** What the options say about connections. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Handshake from "../../Handshake.ts"
 import type { ServeOptions } from "../../Server.ts"
 import { isToken } from "../handshake/token.ts"

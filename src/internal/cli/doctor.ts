@@ -1,4 +1,5 @@
-import { Duration, Effect } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type * as net from "node:net"
 import { isIP } from "node:net"
 import { performance } from "node:perf_hooks"

@@ -1,4 +1,5 @@
-import { Data, Runtime } from "effect"
+import * as Data from "effect/Data"
+import * as Runtime from "effect/Runtime"
 import { CliError } from "effect/cli"
 import { errorLine } from "./answer.ts"
 import { type Ending, exitCode } from "./exitCode.ts"

@@ -1,5 +1,6 @@
 /** The options as `effect/cli` flags, made from the words. */
-import { Option, type Types } from "effect"
+import * as Option from "effect/Option"
+import type * as Types from "effect/Types"
 import { Flag } from "effect/cli"
 import { textOf } from "./help.ts"
 import { type Verb, verbs, type Word, wordsOf } from "./words.ts"

@@ -1,5 +1,5 @@
 /** Certificates, keys and passphrases, as the options name them. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
 import { misuse, WscatError } from "./failure.ts"
 import { readBytes, readSecret } from "./files.ts"

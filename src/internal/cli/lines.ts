@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 import { misuse, type WscatError } from "./failure.ts"
 import { RecordSplitter } from "./records.ts"

@@ -1,4 +1,5 @@
-import { Deferred, Effect } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
 import { timingSafeEqual } from "node:crypto"
 import type { HandshakeError } from "../../Handshake.ts"
 import * as Server from "../../Server.ts"

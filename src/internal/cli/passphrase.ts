@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as readline from "node:readline"
 import { Writable } from "node:stream"
 import { misuse, type WscatError } from "./failure.ts"

@@ -1,5 +1,5 @@
 /** What a line of the input does to a connection. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Frame from "../../Frame.ts"
 import type { Socket, SocketError } from "../../Socket.ts"
 import type { Message } from "../socket/inbox.ts"

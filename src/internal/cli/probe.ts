@@ -1,5 +1,5 @@
 /** Looks at the layers below a WebSocket, one at a time. */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as dns from "node:dns"
 import * as net from "node:net"
 import { performance } from "node:perf_hooks"

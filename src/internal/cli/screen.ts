@@ -1,4 +1,6 @@
-import { Deferred, Effect, type Scope } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { errorLine } from "./answer.ts"
 import { Editor } from "./editor.ts"
 import { harmless, type Shown } from "./format.ts"

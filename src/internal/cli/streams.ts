@@ -1,4 +1,4 @@
-import { Context } from "effect"
+import * as Context from "effect/Context"
 import type { Readable, Writable } from "node:stream"
 
 /** An input or output that may be a terminal. */

@@ -1,5 +1,6 @@
 /** What the options say about messages. */
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { closeViolation } from "../../Frame.ts"
 import type { Message } from "../socket/inbox.ts"
 import { maxPayload } from "./connecting.ts"

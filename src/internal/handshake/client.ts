@@ -1,5 +1,5 @@
 /** A client's part of the opening handshake: RFC 6455 §4.1. */
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import * as Extension from "../../Extension.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, safeHeaders } from "./http.ts"

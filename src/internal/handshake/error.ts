@@ -2,7 +2,7 @@
  * Why an opening handshake fails, as plain values: each knows the HTTP status that answers it, the section of the
  * standard, and a sentence for a person that never goes on the wire.
  */
-import { Data } from "effect"
+import * as Data from "effect/Data"
 import type { Header, HeaderFields } from "./model.ts"
 
 /** A field that breaks its rule. */

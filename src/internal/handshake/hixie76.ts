@@ -1,5 +1,7 @@
 /** The opening handshake of draft-hixie-thewebsocketprotocol-76, which draft-ietf-hybi-thewebsocketprotocol-00 repeats. */
-import { Result, Schema, SchemaTransformation } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { hash, randomBytes, randomInt } from "node:crypto"
 import { hixie76 as codec } from "../hixie.ts"
 import { headerValue, originForm } from "./http.ts"

@@ -1,5 +1,5 @@
 /** The little of HTTP that a handshake writes. */
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import * as Extension from "../../Extension.ts"
 import { type HandshakeError, unsafeHeader } from "./error.ts"
 import type { Header, HeadersInput, Response } from "./model.ts"

@@ -1,5 +1,6 @@
 /** The opening handshake over HTTP/2: an extended CONNECT, RFC 8441. */
-import { Result, Schema } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import type { Draft, Header, Opening } from "./model.ts"
 import * as Fields from "./schema.ts"
 import { decoder, must } from "./schema.ts"

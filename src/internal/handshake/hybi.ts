@@ -1,5 +1,6 @@
 /** The opening handshake of RFC 6455 §4, which HyBi-07 and HyBi-08 share but for the number and the origin's header. */
-import { Result, Schema } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import { hybi as codec } from "../hybi.ts"
 import { acceptFor, makeKey } from "./acceptKey.ts"
 import { http2 } from "./http2.ts"

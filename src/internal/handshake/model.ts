@@ -1,5 +1,6 @@
 /** The nouns of the opening handshake. */
-import type { Result, Schema } from "effect"
+import type * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import type { Extension, Negotiated as NegotiatedExtension } from "../../Extension.ts"
 import type { Capabilities, Codec } from "../codec.ts"
 import type { Fault } from "./error.ts"

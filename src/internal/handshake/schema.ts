@@ -1,5 +1,10 @@
 /** What the schemas of the drafts are made of, and how a broken field becomes a fault that names it. */
-import { Result, Schema, SchemaAST, SchemaIssue, SchemaParser, SchemaTransformation } from "effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaParser from "effect/SchemaParser"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Extension from "../../Extension.ts"
 import type { Fault } from "./error.ts"
 import { tokenCharacters } from "./token.ts"

@@ -1,5 +1,5 @@
 /** A server's part of the opening handshake: RFC 6455 §4.2. */
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import * as Extension from "../../Extension.ts"
 import { defaults } from "./drafts.ts"
 import * as Errors from "./error.ts"

@@ -1,5 +1,5 @@
 /** Where a client connects to: RFC 6455 §3. */
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import { type HandshakeError, invalidUrl } from "./error.ts"
 import type { ClientRequest } from "./model.ts"
 

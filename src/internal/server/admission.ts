@@ -1,4 +1,4 @@
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import * as Handshake from "../../Handshake.ts"
 import type { HeaderFields } from "../handshake/model.ts"
 import type { Timers } from "../timers.ts"

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import * as Data from "effect/Data"
 
 /** The server can't listen there: the port is in use, forbidden, or no such address exists. */
 export interface ListenFailed {

@@ -1,4 +1,4 @@
-import { Metric } from "effect"
+import * as Metric from "effect/Metric"
 
 /** Handshakes that servers refused, by the tag of the `HandshakeError`'s reason. */
 export const refusals = Metric.frequency("effect_ws_refusals", {

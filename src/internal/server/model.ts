@@ -1,4 +1,7 @@
-import type { Duration, Effect, Scope, Stream } from "effect"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type * as http from "node:http"
 import type * as http2 from "node:http2"
 import type * as https from "node:https"

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { Encodings } from "./encodings.ts"
 import type { Message } from "./inbox.ts"
 import { LiveSocket } from "./live.ts"

@@ -1,4 +1,8 @@
-import { Clock, Context, Duration, Effect, Scheduler } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Scheduler from "effect/Scheduler"
 import { type Timers, Wheel } from "../timers.ts"
 
 const wheels = new WeakMap<Clock.Clock, Timers>()

@@ -1,4 +1,4 @@
-import type { Effect } from "effect"
+import type * as Effect from "effect/Effect"
 import type { Closed } from "../closing.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"

@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import * as https from "node:https"
 import * as net from "node:net"

@@ -1,4 +1,4 @@
-import { Data } from "effect"
+import * as Data from "effect/Data"
 import type { Violation } from "../violation.ts"
 import type { Closed } from "../closing.ts"
 import type { HandshakeError } from "../handshake/error.ts"

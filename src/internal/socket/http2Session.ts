@@ -1,4 +1,7 @@
-import { type Context, Effect, Exit, Fiber } from "effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type { ClientHttp2Session } from "node:http2"
 import type { TLSSocket } from "node:tls"
 import { noHttp2 } from "../handshake/error.ts"

@@ -1,4 +1,5 @@
-import { Duration, Effect } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import { SocketError } from "./error.ts"
 
 /** Gives opening a connection so much time: by default 10 seconds. */

@@ -1,4 +1,4 @@
-import { Duration } from "effect"
+import * as Duration from "effect/Duration"
 import type { KeepAliveOptions } from "../keepAlive.ts"
 import type { FrameObserver, SocketOptions } from "./model.ts"
 

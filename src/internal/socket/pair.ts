@@ -1,4 +1,4 @@
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import * as Handshake from "../../Handshake.ts"
 import type { Role } from "../codec.ts"
 import { memoryPair } from "../memoryTransport.ts"

@@ -1,4 +1,7 @@
-import { Cause, Effect, Exit, type Scope } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import type { Frame } from "../../Frame.ts"
 import type { Closed } from "../closing.ts"
 import { connect, type ConnectOptions } from "./connect.ts"

@@ -1,4 +1,5 @@
-import { Effect, type Schema } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import * as Frame from "../../Frame.ts"
 import type { Socket } from "./model.ts"
 import { closeReasons, makeWithSchema, type Refuse, type SchemaOptions, type TypedSocket } from "./schema.ts"

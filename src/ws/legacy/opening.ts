@@ -1,4 +1,4 @@
-import { Result } from "effect"
+import * as Result from "effect/Result"
 import * as http from "node:http"
 import * as https from "node:https"
 import type { Duplex } from "node:stream"
