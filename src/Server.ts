@@ -14,7 +14,7 @@ import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { acceptorOf, drain } from "./internal/server/acceptor.ts"
 import { attachGate, type HttpServer } from "./internal/server/attachment.ts"
-import { listenFailed, type ServerError } from "./internal/server/error.ts"
+import { listenFailed, type ServerError, tlsInvalid } from "./internal/server/error.ts"
 import { type Exchange, Http1Exchange } from "./internal/server/exchange.ts"
 import { Gate } from "./internal/server/gate.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
@@ -140,14 +140,18 @@ interface Listener {
 const listenerOf = <A, R>(
   { handshakeTimeout, timers }: Gate<A, R>,
   { drafts = Handshake.default, http2: settings = false, onRequest = noWebSocket(drafts), tls }: ServeOptions<A, R>
-): Effect.Effect<Listener> =>
-  Effect.gen(function* () {
-    if (settings !== false) {
-      // Loaded only where it is wanted: that takes 5 ms.
-      const module = yield* Effect.promise(() => import("node:http2"))
-      const options = { tls, settings: settings === true ? {} : settings, idleTimeout: handshakeTimeout }
-      return makeHttp2Server(module, { ...options, timers, onRequest })
-    }
+): Effect.Effect<Listener, ServerError> => {
+  // What can be wrong with the options of a server, before it listens, is what they say of TLS.
+  const attempt = (make: () => Listener) => Effect.try({ try: make, catch: tlsInvalid })
+  if (settings !== false) {
+    const options = { tls, settings: settings === true ? {} : settings, idleTimeout: handshakeTimeout }
+    // Loaded only where it is wanted: that takes 5 ms.
+    return Effect.flatMap(
+      Effect.promise(() => import("node:http2")),
+      (module) => attempt(() => makeHttp2Server(module, { ...options, timers, onRequest }))
+    )
+  }
+  return attempt(() => {
     const timing = { headersTimeout: handshakeTimeout, connectionsCheckingInterval: 1000 }
     const server =
       tls === undefined
@@ -155,6 +159,7 @@ const listenerOf = <A, R>(
         : https.createServer({ ...timing, handshakeTimeout, ...tls }, onRequest)
     return { server, dropAll: () => server.closeAllConnections() }
   })
+}
 
 const listen = (
   server: HttpServer,

@@ -402,3 +402,18 @@ describe("Server", () => {
     })
   )
 })
+
+describe("TLS that can't be used", () => {
+  for (const http2 of [false, true]) {
+    it.live(`is a ServerError, with http2: ${http2}`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(
+          Effect.scoped(Server.make({ port: 0, http2, tls: { key: "no key", cert: "" } }))
+        )
+        assert.strictEqual(error.reason._tag, "TlsInvalid")
+        assert.include(error.message, "cannot set TLS up")
+        assert.isString(error.reason.code)
+      })
+    )
+  }
+})

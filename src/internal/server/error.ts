@@ -9,7 +9,16 @@ export interface ListenFailed {
   readonly cause: unknown
 }
 
-export type ServerErrorReason = ListenFailed
+/** What was given for TLS can't be used: a key that is no key, or not the certificate's. */
+export interface TlsInvalid {
+  readonly _tag: "TlsInvalid"
+  readonly message: string
+  /** The code that Node or OpenSSL gave, such as `ERR_OSSL_X509_KEY_VALUES_MISMATCH`. */
+  readonly code: string | undefined
+  readonly cause: unknown
+}
+
+export type ServerErrorReason = ListenFailed | TlsInvalid
 
 /** A server can't do its work. */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {
@@ -18,12 +27,27 @@ export class ServerError extends Data.TaggedError("ServerError")<{ readonly reas
   }
 }
 
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+const codeOf = (cause: unknown): string | undefined =>
+  cause instanceof Error && "code" in cause ? String(cause.code) : undefined
+
+export const tlsInvalid = (cause: unknown): ServerError =>
+  new ServerError({
+    reason: {
+      _tag: "TlsInvalid",
+      message: `cannot set TLS up: ${messageOf(cause)}`,
+      code: codeOf(cause),
+      cause
+    }
+  })
+
 export const listenFailed = (place: string, cause: unknown): ServerError =>
   new ServerError({
     reason: {
       _tag: "ListenFailed",
-      message: `cannot listen on ${place}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      code: cause instanceof Error && "code" in cause ? String(cause.code) : undefined,
+      message: `cannot listen on ${place}: ${messageOf(cause)}`,
+      code: codeOf(cause),
       cause
     }
   })
