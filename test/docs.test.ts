@@ -1,10 +1,11 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
 import { Socket } from "effect-ws"
-import { execFileSync, spawn } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 
@@ -15,28 +16,63 @@ const pages = ["README.md", ...readdirSync(join(root, "docs")).map((page) => joi
   page.endsWith(".md")
 )
 
+/**
+ * What a block's info string asks for, beside being compiled as all are: plain `ts` is compiled alone, `ts run` is a
+ * program that must end by itself and without an error, and `ts run=vitest` a file of tests that must pass.
+ */
+type Use = "compile" | "run" | "vitest"
+
+interface Block {
+  readonly file: string
+  readonly code: string
+  readonly use: Use
+}
+
+const uses: Readonly<Record<string, Use>> = { ts: "compile", "ts run": "run", "ts run=vitest": "vitest" }
+
 /** The TypeScript of a page, block by block. */
-const blocksOf = (page: string): ReadonlyArray<string> =>
-  [...readFileSync(join(root, page), "utf8").matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code)
+const blocksOf = (page: string): ReadonlyArray<Block> =>
+  [...readFileSync(join(root, page), "utf8").matchAll(/^```((?:ts|typescript|tsx)\b.*)\n([^]*?)^```$/gm)].map(
+    ([, info = "", code = ""], at) => {
+      const use = uses[info]
+      if (use === undefined) throw new Error(`${page}: a block can't be \`${info}\``)
+      return { file: `${page.replaceAll(/\W/g, "-")}-${at}${use === "vitest" ? ".test" : ""}.ts`, code, use }
+    }
+  )
+
+const blocks = pages.flatMap(blocksOf)
 
 const write = (): void => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   const config = { extends: "../../tsconfig.json", include: ["*.ts"] }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
-  for (const page of pages) {
-    for (const [at, code] of blocksOf(page).entries()) {
-      writeFileSync(join(folder, `${page.replaceAll(/\W/g, "-")}-${at}.ts`), `${code}\nexport {}\n`)
-    }
-  }
+  for (const { code, file } of blocks) writeFileSync(join(folder, file), `${code}\nexport {}\n`)
 }
 
+const run = promisify(execFile)
+
+beforeAll(write)
+
 describe("the pages", () => {
-  it("hold code that compiles", { timeout: 60_000 }, () => {
-    write()
+  it("hold code that compiles", { timeout: 60_000 }, async () => {
     const tsc = join(root, "node_modules", ".bin", "tsc")
-    const output = execFileSync(tsc, ["-p", folder, "--noEmit"], { encoding: "utf8" })
-    assert.strictEqual(output, "")
+    const { stdout } = await run(tsc, ["-p", folder, "--noEmit"]).catch((failure) => failure)
+    assert.strictEqual(stdout, "")
+  })
+
+  for (const { file } of blocks.filter(({ use }) => use === "run")) {
+    it(`hold a program that runs: ${file}`, { timeout: 30_000 }, async () => {
+      const hook = join(root, "test", "support", "resolve-src.mjs")
+      await run(process.execPath, ["--import", hook, join(folder, file)], { cwd: root, timeout: 25_000 })
+    })
+  }
+
+  it("hold tests that pass", { timeout: 60_000 }, async () => {
+    const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
+    const files = blocks.filter(({ use }) => use === "vitest").map(({ file }) => join(folder, file))
+    assert.isAbove(files.length, 0)
+    await run(process.execPath, [vitest, "run", ...files], { cwd: root, timeout: 55_000 })
   })
 
   it("link to files that exist", () => {
@@ -49,7 +85,8 @@ describe("the pages", () => {
 
   it.live("open with a server that runs as it stands", () =>
     Effect.gen(function* () {
-      const [code = ""] = blocksOf("README.md")
+      const [first] = blocksOf("README.md")
+      const code = first?.code ?? ""
       yield* Effect.acquireRelease(
         Effect.sync(() => {
           const hook = join(root, "test", "support", "resolve-src.mjs")
