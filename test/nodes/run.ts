@@ -11,9 +11,17 @@ const here = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 const nodes = [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
 
 const files = [
-  ...["drafts", "Server", "Socket", "HandshakeHixie", "deflate", "sharedReads", "dependants/dependants"].map(
-    (name) => `test/${name}.test.ts`
-  ),
+  ...[
+    "drafts",
+    "Server",
+    "Socket",
+    "HandshakeHixie",
+    "deflate",
+    "sharedReads",
+    "http2",
+    "http2-streams",
+    "dependants/dependants"
+  ].map((name) => `test/${name}.test.ts`),
   "test/ws-legacy/",
   "test/platform/"
 ]
