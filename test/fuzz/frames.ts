@@ -26,10 +26,23 @@ interface Reading {
   readonly partial: boolean
 }
 
-const read = (codec: Codec, pieces: ReadonlyArray<Buffer>, options: DecoderOptions, suspends = false): Reading => {
+interface Way {
+  /** The consumer has enough after each frame, and goes on then. */
+  readonly suspends?: boolean
+  /** The pieces are lent: their memory is written to again after each. */
+  readonly lent?: boolean
+}
+
+const read = (
+  codec: Codec,
+  pieces: ReadonlyArray<Buffer>,
+  options: DecoderOptions,
+  { lent = false, suspends = false }: Way = {}
+): Reading => {
   const frames: Array<Found> = []
   const note = (opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number) => {
-    const payload = Buffer.from(bytes.subarray(start, end))
+    // As it stands: nobody may write to it any more.
+    const payload = bytes.subarray(start, end)
     if (suspends) decoder.suspend()
     if (opcode === Opcode.text && fin && rsv === 0 && options.skipUtf8Validation !== true && !isUtf8(payload)) {
       return Violation.invalidUtf8
@@ -47,7 +60,8 @@ const read = (codec: Codec, pieces: ReadonlyArray<Buffer>, options: DecoderOptio
   }
   const decoder = codec.decoder(sink, options)
   for (const piece of pieces) {
-    decoder.feed(piece)
+    decoder.feed(piece, lent)
+    if (lent) piece.fill(0xee)
     while (decoder.suspended) decoder.resume()
   }
   return {
@@ -74,7 +88,14 @@ const limits = fc.constantFrom(0, 1, 125, 126, 1000, 70_000, 2 ** 40)
 export const checkHybi = (bytes: Buffer, cuts: ReadonlyArray<number>, options: DecoderOptions): void => {
   const whole = read(hybi, [Buffer.from(bytes)], options)
   expectSame(shown(read(hybi, cutAt(bytes, cuts), options)), shown(whole), "split")
-  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+  expectSame(
+    shown(read(hybi, cutAt(bytes, cuts), options, { suspends: true })),
+    shown(whole),
+    "suspended at each frame"
+  )
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { lent: true })), shown(whole), "lent")
+  const both = { lent: true, suspends: true }
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
   if (bytes.length < 300) {
     const single = Array.from(bytes, (byte) => Buffer.from([byte]))
     expectSame(shown(read(hybi, single, options)), shown(whole), "byte by byte")
@@ -116,7 +137,14 @@ const reencoded = (bytes: Buffer, frames: ReadonlyArray<Found>, mask: boolean): 
 export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: DecoderOptions): void => {
   const whole = read(hixie76, [Buffer.from(bytes)], options)
   expectSame(shown(read(hixie76, cutAt(bytes, cuts), options)), shown(whole), "split")
-  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, true)), shown(whole), "suspended at each frame")
+  expectSame(
+    shown(read(hixie76, cutAt(bytes, cuts), options, { suspends: true })),
+    shown(whole),
+    "suspended at each frame"
+  )
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, { lent: true })), shown(whole), "lent")
+  const both = { lent: true, suspends: true }
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
   const single = Array.from(bytes, (byte) => Buffer.from([byte]))
   expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
   if (whole.violation !== undefined || options.skipUtf8Validation) return
