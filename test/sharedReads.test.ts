@@ -104,6 +104,8 @@ describe("what is lent", () => {
   )
 })
 
+const ignore = (): void => {}
+
 const connection = async (): Promise<readonly [ours: net.Socket, theirs: net.Socket, server: net.Server]> => {
   const server = net.createServer().listen(0, "127.0.0.1")
   await once(server, "listening")
@@ -144,10 +146,9 @@ describe("a socket that Node made", () => {
   it.live("doesn't when somebody listens to its stream, or its stream has read before", () =>
     Effect.promise(async () => {
       const [ours, theirs, server] = await connection()
-      const listener = (): void => {}
-      ours.on("data", listener)
+      ours.on("data", ignore)
       assert.isFalse(read(ours))
-      ours.off("data", listener)
+      ours.off("data", ignore)
       ours.pause()
       theirs.write("early")
       ours.read(0)
