@@ -1,3 +1,4 @@
+/** The header `Sec-WebSocket-Extensions` (RFC 6455 §9.1): `parse` reads it, `format` writes it. */
 import { isToken, isTokenCode } from "../internal/handshake/token.ts"
 import type { ParsedParams } from "./PerMessageDeflate.ts"
 

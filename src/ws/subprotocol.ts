@@ -1,3 +1,4 @@
+/** The header `Sec-WebSocket-Protocol` (RFC 6455 §11.3.4): `parse` reads it. */
 import { isTokenCode } from "../internal/handshake/token.ts"
 
 /**

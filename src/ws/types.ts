@@ -180,6 +180,7 @@ export interface WebSocketEventMap {
   error: ErrorEvent
 }
 
+/** How `addEventListener` adds a listener. */
 export interface EventListenerOptions {
   /** Whether the listener hears of one event only. */
   readonly once?: boolean | undefined

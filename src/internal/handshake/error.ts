@@ -143,6 +143,7 @@ export interface Unsupported extends Base<"Unsupported", 501> {
   readonly feature: string
 }
 
+/** Why an opening handshake failed. */
 export type Reason =
   | MethodNotAllowed
   | UnsupportedHttpVersion

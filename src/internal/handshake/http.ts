@@ -31,9 +31,17 @@ const encodeHead = (firstLine: string, headers: ReadonlyArray<Header>, body: Uin
   return body === undefined ? bytes : Buffer.concat([bytes, body])
 }
 
+/**
+ * A response as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
+ * is checked or added.
+ */
 export const encodeResponse = (response: Response): Uint8Array =>
   encodeHead(`HTTP/1.1 ${response.status} ${response.reason}`, response.headers, response.body)
 
+/**
+ * A request as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
+ * is checked or added.
+ */
 export const encodeRequest = (request: {
   readonly method: string
   readonly target: string

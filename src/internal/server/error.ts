@@ -18,6 +18,7 @@ export interface TlsInvalid {
   readonly cause: unknown
 }
 
+/** Why a server can't do its work. */
 export type ServerErrorReason = ListenFailed | TlsInvalid
 
 /** A server can't do its work. */
@@ -32,6 +33,7 @@ const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.me
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause ? String(cause.code) : undefined
 
+/** The error for a key, a certificate or other setting of TLS that can't be used, from what Node threw. */
 export const tlsInvalid = (cause: unknown): ServerError =>
   new ServerError({
     reason: {
@@ -42,6 +44,7 @@ export const tlsInvalid = (cause: unknown): ServerError =>
     }
   })
 
+/** The error for a place that can't be listened on, as a person names it, from what Node emitted. */
 export const listenFailed = (place: string, cause: unknown): ServerError =>
   new ServerError({
     reason: {

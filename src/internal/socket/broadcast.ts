@@ -13,6 +13,7 @@ export type SlowPolicy =
   /** It misses them, and is closed with 1013. */
   | "close"
 
+/** How `broadcast` treats its sockets. */
 export interface BroadcastOptions {
   /** Default `"wait"`. */
   readonly slow?: SlowPolicy | undefined

@@ -79,6 +79,7 @@ export interface ReadBufferFull {
   readonly limit: number
 }
 
+/** Why a connection failed, or what was asked of it. */
 export type SocketErrorReason =
   | OpenFailed
   | OpenTimeout

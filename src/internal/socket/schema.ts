@@ -36,6 +36,7 @@ export interface WrongShape {
   readonly cause: Schema.SchemaError | RangeError
 }
 
+/** Why a message is no value of the schema. */
 export type MessageErrorReason = WrongType | Malformed | WrongShape
 
 /** A message arrived that is no value of the schema. Catch it once, then look at `reason._tag`. */

@@ -51,6 +51,7 @@ export interface BrokerRefused {
   readonly cause: unknown
 }
 
+/** Why a subscription or a message can't be had or sent. */
 export type TopicErrorReason =
   | InvalidTopic
   | TooManySubscriptions

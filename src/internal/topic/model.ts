@@ -30,6 +30,7 @@ export interface Gap {
   readonly missed: number | undefined
 }
 
+/** What a subscription brings: a message, or word that some are missing. */
 export type Delivery = Delivered | Gap
 
 /**
@@ -69,6 +70,7 @@ export interface SubscribeOptions {
   readonly slow?: SlowPolicy | undefined
 }
 
+/** How topics treat their subscribers: limits, and what becomes of slow ones. */
 export interface Options extends SubscribeOptions {
   /** Default `"close"`. */
   readonly slow?: SlowPolicy | undefined
