@@ -1,0 +1,146 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Socket } from "effect-ws"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+/** The examples that need no browser to be seen at work; those with pages that do more are in `browser/`. */
+
+const root = fileURLToPath(new URL("../", import.meta.url))
+const resolving = ["--import", "./test/support/resolve-src.mjs"]
+
+/** The exit code of `NodeRuntime.runMain` after SIGINT. */
+const interrupted = 130
+
+interface Example {
+  readonly port: number
+  /** Interrupts it, and answers with its exit code. */
+  readonly stop: Effect.Effect<number | null>
+}
+
+const start = (name: string) =>
+  Effect.gen(function* () {
+    const { child, ended } = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const child = spawn(process.execPath, [...resolving, `examples/${name}/server.ts`], {
+          cwd: root,
+          env: { ...process.env, PORT: "0" },
+          stdio: ["ignore", "pipe", "inherit"]
+        })
+        return { child, ended: once(child, "exit") as Promise<[number | null]> }
+      }),
+      ({ child, ended }) =>
+        Effect.promise(() => {
+          child.kill("SIGKILL")
+          return ended
+        })
+    )
+    const port = yield* Effect.promise(
+      () =>
+        new Promise<number>((resolve, reject) => {
+          createInterface(child.stdout).on("line", (line) => {
+            const [, port] = /(?:http|ws):\/\/localhost:(\d+)/.exec(line) ?? []
+            if (port !== undefined) resolve(Number(port))
+          })
+          child.once("exit", (code) => reject(new Error(`examples/${name} ended with ${code}`)))
+        })
+    )
+    const stop = Effect.promise(async () => {
+      child.kill("SIGINT")
+      const [code] = await ended
+      return code
+    })
+    return { port, stop } satisfies Example
+  })
+
+const first = (socket: Socket.Socket) =>
+  Effect.map(Stream.runCollect(Stream.take(socket.messages, 1)), ([message]) => message)
+
+const refusedWith = (url: string, options?: Socket.ConnectOptions) =>
+  Effect.gen(function* () {
+    const { reason } = yield* Effect.flip(Effect.scoped(Socket.connect(url, options)))
+    return reason._tag === "HandshakeFailed" ? reason.message : reason._tag
+  })
+
+describe("the examples", () => {
+  it.live(
+    "rpc: calls, a typed error and a stream",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("rpc")
+        const { stdout } = yield* Effect.promise(() =>
+          promisify(execFile)(process.execPath, [...resolving, "examples/rpc/client.ts"], {
+            cwd: root,
+            env: { ...process.env, URL: `ws://localhost:${port}/` },
+            timeout: 20_000
+          })
+        )
+        assert.deepStrictEqual(stdout.trim().split("\n"), [
+          "1. [ ] boil water",
+          "2. [ ] find a cup",
+          "2. [x] find a cup",
+          "NoSuchTask"
+        ])
+        assert.strictEqual(yield* stop, interrupted)
+      }),
+    30_000
+  )
+
+  it.live(
+    "fastify: what is posted is heard by who looks on",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("fastify")
+        const post = (notice: unknown) =>
+          Effect.promise(async () => {
+            const headers = { "content-type": "application/json" }
+            const init = { method: "POST", headers, body: JSON.stringify(notice) }
+            return (await fetch(`http://localhost:${port}/notices`, init)).status
+          })
+        assert.match(
+          yield* Effect.promise(async () => (await fetch(`http://localhost:${port}/`)).text()),
+          /Notice board/
+        )
+        const live = `ws://localhost:${port}/live`
+        const socket = yield* Socket.connect(live, { origin: `http://localhost:${port}` })
+        const other = yield* Socket.connect(live)
+        // The subscription is made behind the handshake: notices are posted until the first is heard
+        const posting = yield* Effect.forkScoped(
+          Effect.forever(Effect.andThen(post({ text: "Tea!" }), Effect.sleep(20)))
+        )
+        assert.deepStrictEqual([yield* first(socket), yield* first(other)], ["Tea!", "Tea!"])
+        posting.interruptUnsafe()
+        assert.strictEqual(yield* post({ text: "" }), 400)
+        assert.match(yield* refusedWith(live, { origin: "http://elsewhere.example" }), /403/)
+        assert.match(yield* refusedWith(`ws://localhost:${port}/elsewhere`), /404/)
+        assert.strictEqual(yield* stop, interrupted)
+        assert.strictEqual((yield* socket.closed).received?.code, 1001)
+      }),
+    30_000
+  )
+
+  it.live(
+    "hono: a point goes to everybody else",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("hono")
+        const url = `ws://localhost:${port}/drawing`
+        const origin = `http://localhost:${port}`
+        const [ann, bob] = [yield* Socket.connect(url, { origin }), yield* Socket.connect(url, { origin })]
+        const count = Effect.promise(async () => (await fetch(`${origin}/drawing/count`)).json())
+        yield* Effect.repeat(count, { until: (drawing) => drawing === 2 })
+        const point = new Uint8Array(Float32Array.of(1, 2).buffer)
+        yield* ann.send(point)
+        assert.deepStrictEqual(new Uint8Array(Buffer.from((yield* first(bob)) ?? "")), point)
+        yield* bob.send("a word")
+        assert.strictEqual((yield* bob.closed).received?.code, 1003)
+        assert.match(yield* refusedWith(url, { origin: "http://elsewhere.example" }), /403/)
+        assert.strictEqual(yield* stop, interrupted)
+        assert.strictEqual((yield* ann.closed).received?.code, 1001)
+      }),
+    30_000
+  )
+})
