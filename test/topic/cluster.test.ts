@@ -25,11 +25,10 @@ describe("topics across the workers of a cluster", () => {
         yield* Fiber.interrupt(publishing)
         const second = yield* connectClient(port, [])
         yield* second.socket.send("n.a 100000")
-        yield* until(() => alive.heard.includes("100000"))
-        const reached = others.filter(({ heard }) => heard.includes("100000"))
-        assert.isAtLeast(reached.length, 3)
-        for (const { heard } of reached) assert.deepStrictEqual(findFaults(heard, []), [])
-        assert.isTrue(second.heard.includes("!ok"))
+        const reached = () => others.filter(({ heard }) => heard.includes("100000"))
+        // The worker that is gone had two of the six.
+        yield* until(() => alive.heard.includes("100000") && second.heard.includes("!ok") && reached().length >= 4)
+        for (const { heard } of reached()) assert.deepStrictEqual(findFaults(heard, []), [])
       }),
     60_000
   )
