@@ -7,6 +7,7 @@ import { STATUS_CODES } from "node:http"
 import type { Target } from "./connecting.ts"
 import { WscatError } from "./failure.ts"
 import { codeOf, plain } from "./plain.ts"
+import { messageOf } from "../messageOf.ts"
 
 /** Several addresses were tried: what the first one said stands for all. */
 const firstOf = (cause: unknown): unknown =>
@@ -173,7 +174,7 @@ const explainHandshake = (error: HandshakeError, target: Target | undefined): Ws
 
 /** What stands in a message before what its cause says. */
 const beginning = (message: string, cause: unknown): string => {
-  const said = cause instanceof Error ? cause.message : String(cause)
+  const said = messageOf(cause)
   return message.endsWith(said) ? message.slice(0, message.length - said.length) : `${message}: `
 }
 

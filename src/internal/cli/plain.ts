@@ -1,3 +1,5 @@
+import { messageOf } from "../messageOf.ts"
+
 /** What the system's errors say, in plain words: Node's own have the call, the address and the inside of OpenSSL in them. */
 
 /** The system's name for an error, such as `ECONNREFUSED`; empty when it has none. */
@@ -29,7 +31,7 @@ export const plain = (cause: unknown): string => {
   const code = codeOf(cause)
   const known = words.get(code)
   if (known !== undefined) return known
-  const text = cause instanceof Error ? cause.message : String(cause)
+  const text = messageOf(cause)
   if (code.startsWith("HPE_")) return "what answers there does not speak HTTP"
   if (text === "socket hang up") return "the other end hung up"
   return (openSsl.exec(text)?.[1] ?? text.split("\n", 1)[0] ?? text).trim()

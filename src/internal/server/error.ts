@@ -1,4 +1,5 @@
 import * as Data from "effect/Data"
+import { messageOf } from "../messageOf.ts"
 
 /** The server can't listen there: the port is in use, forbidden, or no such address exists. */
 export interface ListenFailed {
@@ -27,8 +28,6 @@ export class ServerError extends Data.TaggedError("ServerError")<{ readonly reas
     return this.reason.message
   }
 }
-
-const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause ? String(cause.code) : undefined

@@ -1,12 +1,13 @@
 import type { HandshakeError } from "../handshake/error.ts"
 import { SocketError } from "./error.ts"
+import { messageOf } from "../messageOf.ts"
 
 /** The transport could not be opened, or was lost before the connection was. */
 export const openFailed = (what: string, cause: unknown): SocketError =>
   new SocketError({
     reason: {
       _tag: "OpenFailed",
-      message: `${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      message: `${what}: ${messageOf(cause)}`,
       cause
     }
   })

@@ -21,6 +21,7 @@ import * as Violation from "../violation.ts"
 import type { Encodings } from "./encodings.ts"
 import { SocketError, type Unsupported } from "./error.ts"
 import { Inbox, type Message } from "./inbox.ts"
+import { lost } from "./lost.ts"
 import type { Socket } from "./model.ts"
 import type { Resolved } from "./options.ts"
 
@@ -483,12 +484,7 @@ export class LiveSocket<
       const message = `${violation.message} (${violation.section}); closed with ${closeCode}`
       return new SocketError({ reason: { _tag: "ProtocolViolation", message, closeCode, violation } })
     }
-    const closeCode = closeReceived === undefined ? 1006 : (closeReceived.code ?? 1005)
-    const closeReason = closeReceived?.reason ?? ""
-    const message = `the connection is closed: ${closeCode}${closeReason === "" ? "" : ` ${closeReason}`}`
-    return new SocketError({
-      reason: { _tag: "ConnectionClosed", message, closeCode, closeReason, closed: closedAs }
-    })
+    return lost(closeReceived, closedAs)
   }
 }
 

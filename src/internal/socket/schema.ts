@@ -8,6 +8,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { CommonSocket } from "./common.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./inbox.ts"
+import { messageOf } from "../messageOf.ts"
 
 /** The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it. */
 export interface WrongType {
@@ -189,7 +190,7 @@ const parse = (message: Message, format: MessageFormat, types: MessageTypes): Ef
   try {
     return Effect.succeed(format.decode(message))
   } catch (cause) {
-    const text = `a message that can't be parsed: ${cause instanceof Error ? cause.message : String(cause)}`
+    const text = `a message that can't be parsed: ${messageOf(cause)}`
     return Effect.fail(
       new MessageError({ reason: { _tag: "Malformed", message: text, closeCode: 1007, received: message, cause } })
     )
@@ -213,7 +214,7 @@ const write = (value: unknown, format: MessageFormat): Effect.Effect<Message, Sc
     const message: unknown = format.encode(value)
     if (typeof message === "string" || message instanceof Uint8Array) return Effect.succeed(message)
   } catch (cause) {
-    problem = `the format can't encode it: ${cause instanceof Error ? cause.message : String(cause)}`
+    problem = `the format can't encode it: ${messageOf(cause)}`
   }
   return Effect.fail(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: problem }, value)))
 }

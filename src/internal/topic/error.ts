@@ -1,4 +1,5 @@
 import * as Data from "effect/Data"
+import { messageOf } from "../messageOf.ts"
 
 /** A topic name or a filter breaks the grammar, or is too long. */
 export interface InvalidTopic {
@@ -67,14 +68,12 @@ export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason
   }
 }
 
-const text = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
-
 /** The broker is away. */
 export const unavailable = (broker: string, outcome: BrokerUnavailable["outcome"], cause: unknown): TopicError =>
   new TopicError({
-    reason: { _tag: "BrokerUnavailable", message: `${broker} is not available: ${text(cause)}`, outcome, cause }
+    reason: { _tag: "BrokerUnavailable", message: `${broker} is not available: ${messageOf(cause)}`, outcome, cause }
   })
 
 /** The broker said no. */
 export const refused = (broker: string, cause: unknown): TopicError =>
-  new TopicError({ reason: { _tag: "BrokerRefused", message: `${broker} refused: ${text(cause)}`, cause } })
+  new TopicError({ reason: { _tag: "BrokerRefused", message: `${broker} refused: ${messageOf(cause)}`, cause } })

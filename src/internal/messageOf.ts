@@ -1,0 +1,2 @@
+/** What was thrown, in words: anything can be. */
+export const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
