@@ -102,7 +102,7 @@ const limitFor = (window: Window): number => (window.warmUp + window.measured) *
  */
 const fresh = (window: Window, job: Job): Window => ({
   ...window,
-  warmUp: window.warmUp * (job.kind === "handshakes" ? 10 : 3)
+  warmUp: window.warmUp * (job.kind === "handshakes" ? 20 : 5)
 })
 
 type Run = (peer: Peer, round: number) => Promise<Measurement>

@@ -59,7 +59,7 @@ export const make = <A = undefined, R = never>(
     attachGate(listener.server, undefined, gate)
     const connected = options.tls === undefined ? new Set<net.Socket>() : connectedTo(listener.server)
     yield* Effect.acquireRelease(listen(listener.server, options), () => stop(listener, connected))
-    yield* Effect.addFinalizer(() => drain(gate, new Set()))
+    yield* Effect.addFinalizer(() => drain(gate))
     return { address: addressOf(listener.server), ...acceptorOf(gate) }
   })
 
@@ -89,7 +89,7 @@ export const attach = <A = undefined, R = never>(
     const gate = new Gate(options, yield* Effect.context<R>())
     yield* Effect.acquireRelease(
       Effect.sync(() => attachGate(server, options.path, gate)),
-      (detach) => Effect.andThen(drain(gate, new Set()), Effect.sync(detach))
+      (detach) => Effect.andThen(drain(gate), Effect.sync(detach))
     )
     return acceptorOf(gate)
   })

@@ -1291,7 +1291,7 @@ describe("Connection and inbox", () => {
     const taken: Array<unknown> = []
     const reader = (): void => {
       while (!inbox.isEmpty) taken.push(...inbox.take())
-      if (!inbox.over) inbox.waiter = reader
+      if (!inbox.over) inbox.waiter = { wake: reader }
     }
     reader()
     for (let i = 0; i < 5; i++) transport.receive(texts(700))

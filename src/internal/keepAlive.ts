@@ -49,7 +49,7 @@ export class KeepAlive {
   }
 
   start(): void {
-    this.next = this.watched.timers.after(this.options.interval, () => this.ping())
+    this.next = this.watched.timers.after(this.options.interval, this)
   }
 
   stop(): void {
@@ -71,7 +71,8 @@ export class KeepAlive {
     if (sentAt !== undefined) watched.tally?.roundTrip(watched.timers.now() - sentAt)
   }
 
-  private ping(): void {
+  /** It is time for the next ping. */
+  ring(): void {
     // The deadline first: where both delays are the same, it is over before the next ping.
     if (this.deadline === undefined) {
       this.alive = false

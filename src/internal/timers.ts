@@ -3,22 +3,25 @@ export interface Timer {
   cancel(): void
 }
 
+/** What is to happen: a function, or an object, which a connection that waits needs no function of its own for. */
+export type Task = (() => void) | { ring(): void }
+
 /** Time, as the engine sees it. */
 export interface Timers {
   /** Milliseconds on a clock that never goes back. */
   now(): number
   /** Runs `task` once, after `delay` milliseconds. */
-  after(delay: number, task: () => void): Timer
+  after(delay: number, task: Task): Timer
 }
 
 class Entry implements Timer {
   previous: Entry | undefined = undefined
   next: Entry | undefined = undefined
   readonly due: number
-  readonly task: () => void
+  readonly task: Task
   private readonly queue: Queue
 
-  constructor(queue: Queue, due: number, task: () => void) {
+  constructor(queue: Queue, due: number, task: Task) {
     this.queue = queue
     this.due = due
     this.task = task
@@ -78,7 +81,7 @@ export class Wheel implements Timers {
     this.setAlarm = setAlarm
   }
 
-  after(delay: number, task: () => void): Timer {
+  after(delay: number, task: Task): Timer {
     let queue = this.queues.get(delay)
     if (queue === undefined) this.queues.set(delay, (queue = new Queue(this)))
     const entry = new Entry(queue, this.now() + delay, task)
@@ -122,7 +125,8 @@ export class Wheel implements Timers {
         const entry = queue.head
         queue.remove(entry)
         this.waiting--
-        entry.task()
+        if (typeof entry.task === "function") entry.task()
+        else entry.task.ring()
       }
     }
   }

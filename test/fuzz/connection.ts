@@ -78,7 +78,7 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
     }
     const wait = (): void => {
       if (inbox.isEmpty) {
-        if (!inbox.over) inbox.waiter = read
+        if (!inbox.over) inbox.waiter = { wake: read }
         finish()
         return
       }

@@ -6,8 +6,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as EffectSocket from "effect/socket/Socket"
-import type { Message } from "../socket/inbox.ts"
-import { alreadyReading, LiveSocket } from "../socket/live.ts"
+import { alreadyReading, type Message } from "../socket/inbox.ts"
+import { LiveSocket } from "../socket/live.ts"
 import type { Socket } from "../socket/model.ts"
 import { closeError, effectError } from "./error.ts"
 
@@ -38,10 +38,12 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
     // Messages were claimed, and the inbox isn't empty.
     return Effect.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
   }
-  const settle = (): void => {
-    const resume = waiting
-    waiting = undefined
-    resume?.(taken())
+  const waiter = {
+    wake: (): void => {
+      const resume = waiting
+      waiting = undefined
+      resume?.(taken())
+    }
   }
   const stop = Effect.sync(() => {
     inbox.waiter = waiting = undefined
@@ -51,7 +53,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
       resume(Effect.fail(effectError(alreadyReading, "read")))
       return undefined
     }
-    inbox.waiter = settle
+    inbox.waiter = waiter
     waiting = resume
     return stop
   })
@@ -61,7 +63,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
       over = true
       if (waiting === undefined) return
       inbox.waiter = undefined
-      settle()
+      waiter.wake()
     }
   })
 }

@@ -12,7 +12,8 @@ export interface Ticket {
   readonly leave: () => void
 }
 
-const nothingCounted: Ticket = { leave: () => {} }
+/** For those of whom nothing has to be remembered. */
+export const nothingCounted: Ticket = { leave: () => {} }
 
 /**
  * How often something may happen: `connections` at once, and after that one more each `per / connections`. Keeps for each

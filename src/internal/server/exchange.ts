@@ -43,8 +43,9 @@ export class Http1Exchange implements Exchange {
    * believed and who is counted nowhere.
    */
   get isGone(): boolean {
-    const { destroyed, localAddress, remoteAddress } = this.duplex as NetSocket
-    return destroyed || (remoteAddress === undefined && localAddress !== undefined)
+    const duplex = this.duplex as NetSocket
+    // The local address is asked for last: it costs a system call.
+    return duplex.destroyed || (duplex.remoteAddress === undefined && duplex.localAddress !== undefined)
   }
 
   request(admission: Admission): UpgradeRequest {

@@ -19,7 +19,7 @@ import { gather } from "../socket/exchange.ts"
 import { LiveSocket } from "../socket/live.ts"
 import { defaults, type Resolved, resolve } from "../socket/options.ts"
 import type { Timers } from "../timers.ts"
-import { Admission, type Ticket } from "./admission.ts"
+import { Admission, nothingCounted, type Ticket } from "./admission.ts"
 import { Budget } from "./budget.ts"
 import { whenLeft } from "./departure.ts"
 import { type Exchange, Http1Exchange } from "./exchange.ts"
@@ -234,18 +234,26 @@ export class Gate<A, R> {
     this.budget?.watch()
     const release = this.watch(live)
     const gone = report?.accepted(live, accepted.response.status)
-    live.onGone = () => {
-      gone?.()
-      this.live.delete(live)
-      ticket.leave()
-      release?.()
-      if (this.live.size === 0) this.onEmpty?.()
-    }
+    live.onGone =
+      ticket === nothingCounted && release === undefined && gone === undefined
+        ? this.gone
+        : () => {
+            gone?.()
+            ticket.leave()
+            release?.()
+            this.gone(live)
+          }
     noDropOnError(duplex)
     // What came behind the handshake is read like the rest, once the handler had its chance to read it.
     if (head.length > 0) duplex.unshift(head)
     live.connection.start()
     return live
+  }
+
+  /** Shared by all connections of which nothing more is to be told. */
+  private readonly gone = (socket: LiveSocket<unknown>): void => {
+    this.live.delete(socket as Accepted<A>)
+    if (this.live.size === 0) this.onEmpty?.()
   }
 
   private report(reporter: Reporter, exchange: Exchange): HandshakeReport {

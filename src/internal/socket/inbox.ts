@@ -8,6 +8,7 @@ import type { Tally } from "../tally.ts"
 import type { Timer } from "../timers.ts"
 import { decodeUtf8 } from "../utf8.ts"
 import * as Violation from "../violation.ts"
+import { SocketError } from "./error.ts"
 
 /** A message: text as a string, bytes as they are. */
 export type Message = string | Uint8Array
@@ -35,6 +36,19 @@ const messagesIn = (items: ReadonlyArray<Frame | Message>): number => {
   return count
 }
 
+/** A connection has one reader. */
+export const alreadyReading = new SocketError({
+  reason: {
+    _tag: "AlreadyReading",
+    message: "a connection has one reader, of frames or of messages; somebody reads already"
+  }
+})
+
+/** Who waits for something to take. */
+export interface Waiter {
+  wake(): void
+}
+
 /** Who hears of pongs and of the end, without reading. */
 export interface Listener {
   onPong(payload: Buffer): void
@@ -48,8 +62,8 @@ export interface Listener {
 export class Inbox implements Face {
   /** Whether nothing more will come. */
   over = false
-  /** Called, once, when there is something to take or nothing more will come. */
-  waiter: (() => void) | undefined = undefined
+  /** Woken, once, when there is something to take or nothing more will come. */
+  waiter: Waiter | undefined = undefined
   private readonly limit: number
   private readonly tally: Tally | undefined
   private connection: Connection | undefined = undefined
@@ -253,7 +267,7 @@ export class Inbox implements Face {
   private wake(): void {
     const { waiter } = this
     this.waiter = undefined
-    waiter?.()
+    waiter?.wake()
   }
 
   // The fragments recorded so far of a message whose end has not come.

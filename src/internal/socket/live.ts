@@ -2,10 +2,9 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isUtf8 } from "node:buffer"
 import type { Negotiated } from "../../Extension.ts"
 import { closeViolation, type Frame, isControl, opcode } from "../../Frame.ts"
@@ -23,6 +22,7 @@ import { SocketError, type Unsupported } from "./error.ts"
 import { Inbox, type Message } from "./inbox.ts"
 import { lost } from "./lost.ts"
 import type { Socket } from "./model.ts"
+import { NextFrames, NextMessages } from "./nextBatch.ts"
 import type { Resolved } from "./options.ts"
 
 /** What a live socket is made of. */
@@ -48,8 +48,8 @@ interface PendingPing {
 }
 
 /**
- * A socket over the engine. Streams and bound functions are made when they are first asked for, so that an idle
- * connection has none it doesn't use.
+ * A socket over the engine. Streams and bound functions are made when they are asked for, so that an idle connection has
+ * none it doesn't use.
  */
 export class LiveSocket<
   Context,
@@ -60,12 +60,10 @@ export class LiveSocket<
   readonly extensions: ReadonlyArray<Negotiated>
   readonly request: Opening
   readonly context: Context
-  /** Called when the connection is gone. */
-  onGone: (() => void) | undefined = undefined
+  /** Called with the socket when the connection is gone. */
+  onGone: ((socket: LiveSocket<unknown>) => void) | undefined = undefined
   readonly connection: Connection
   readonly inbox: Inbox
-  private cachedMessages: Stream.Stream<Message, SocketError> | undefined = undefined
-  private cachedFrames: Stream.Stream<Frame, SocketError> | undefined = undefined
   private cachedSend: Socket["send"] | undefined = undefined
   private whenClosed: Deferred.Deferred<Closed> | undefined = undefined
   private pings: Array<PendingPing> | undefined = undefined
@@ -103,17 +101,11 @@ export class LiveSocket<
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
-    return (this.cachedMessages ??= this.stream<Message>(
-      () => this.inbox.claimMessages(),
-      () => this.messagesEnd()
-    ))
+    return Stream.fromPull(Effect.succeed(new NextMessages(this)))
   }
 
   get frames(): Stream.Stream<Frame, SocketError> {
-    return (this.cachedFrames ??= this.stream<Frame>(
-      () => this.inbox.claimFrames(),
-      () => this.framesEnd()
-    ))
+    return Stream.fromPull(Effect.succeed(new NextFrames(this)))
   }
 
   /** How the messages end, once nothing more will come. */
@@ -124,38 +116,15 @@ export class LiveSocket<
     return normal && cause === undefined ? done : Exit.fail(this.closedError())
   }
 
-  private framesEnd(): Exit.Exit<never, SocketError | Cause.Done> {
+  /** How the frames end. */
+  framesEnd(): Exit.Exit<never, SocketError | Cause.Done> {
     return this.connection.closeReceived === undefined ? Exit.fail(this.closedError()) : done
-  }
-
-  private stream<A extends Message | Frame>(
-    claim: () => boolean,
-    end: () => Exit.Exit<never, SocketError | Cause.Done>
-  ): Stream.Stream<A, SocketError> {
-    const { inbox } = this
-    type Next = Pull.Pull<NonEmptyReadonlyArray<A>, SocketError>
-    // The claim says which of the two the inbox holds, and a pull is only answered with something.
-    const taken = (): Next =>
-      inbox.isEmpty ? end() : Exit.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<A>)
-    const stopWaiting = Effect.sync(() => {
-      inbox.waiter = undefined
-    })
-    const wait: Next = Effect.callback<NonEmptyReadonlyArray<A>, SocketError | Cause.Done>((resume) => {
-      if (inbox.waiter !== undefined) {
-        resume(Effect.fail(alreadyReading))
-        return undefined
-      }
-      inbox.waiter = () => resume(taken())
-      return stopWaiting
-    })
-    const pull: Next = Effect.suspend(() => (inbox.isEmpty && !inbox.over ? wait : taken()))
-    return Stream.fromPull(Effect.suspend(() => (claim() ? Effect.succeed(pull) : Effect.fail(alreadyReading))))
   }
 
   // Sending
 
   get send(): Socket["send"] {
-    return (this.cachedSend ??= (message) => Effect.suspend(() => this.push(message)))
+    return (this.cachedSend ??= (message) => new Sending(this, message))
   }
 
   get sendAll(): Socket["sendAll"] {
@@ -268,9 +237,13 @@ export class LiveSocket<
 
   /** The end of the connection's scope: closes with 1000, 1001 when interrupted, 1011 after a failure, and waits. */
   end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<Closed> {
-    const code = Exit.isSuccess(exit) ? 1000 : Cause.hasInterruptsOnly(exit.cause) ? 1001 : 1011
-    this.beginClose(code, "")
+    this.beginEnd(exit)
     return this.closed
+  }
+
+  /** The same, without waiting. */
+  beginEnd(exit: Exit.Exit<unknown, unknown>): void {
+    this.beginClose(Exit.isSuccess(exit) ? 1000 : Cause.hasInterruptsOnly(exit.cause) ? 1001 : 1011, "")
   }
 
   /** Starts the closing handshake; what comes before the peer's answer is read no further than it fits in the inbox. */
@@ -328,13 +301,14 @@ export class LiveSocket<
     if (pings !== undefined) for (const ping of pings) ping.settle(Effect.fail(this.closedError()))
     if (turn !== undefined) for (const next of turn) next()
     this.leave()
-    this.onGone?.()
+    this.onGone?.(this)
     if (this.whenClosed !== undefined) Deferred.doneUnsafe(this.whenClosed, Exit.succeed(closed))
   }
 
   // Inside
 
-  private push(message: Message | Frame): Effect.Effect<void, SocketError> {
+  /** Sends a message, unless others come first. Answers what to wait for. */
+  push(message: Message | Frame): Effect.Effect<void, SocketError> {
     const { connection } = this
     if (typeof message === "string") {
       if (this.fragmenting) return this.afterTurn(message)
@@ -488,16 +462,25 @@ export class LiveSocket<
   }
 }
 
+/** A message on its way, once the effect is run. */
+export class Sending extends Effectable.Class<void, SocketError> {
+  private readonly socket: LiveSocket<unknown>
+  private readonly message: Message | Frame
+
+  constructor(socket: LiveSocket<unknown>, message: Message | Frame) {
+    super()
+    this.socket = socket
+    this.message = message
+  }
+
+  override asEffect(): Effect.Effect<void, SocketError> {
+    return this.socket.push(this.message)
+  }
+}
+
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 
 const nothing = new Uint8Array(0)
-
-export const alreadyReading = new SocketError({
-  reason: {
-    _tag: "AlreadyReading",
-    message: "a connection has one reader, of frames or of messages; somebody reads already"
-  }
-})
 
 const invalidSend = (violation: Violation.Violation): SocketError =>
   new SocketError({

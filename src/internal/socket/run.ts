@@ -7,8 +7,8 @@ import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
-import type { Message } from "./inbox.ts"
-import { alreadyReading, LiveSocket } from "./live.ts"
+import { alreadyReading, type Message, type Waiter } from "./inbox.ts"
+import { LiveSocket, Sending } from "./live.ts"
 import type { Socket } from "./model.ts"
 
 type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
@@ -24,24 +24,31 @@ export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Eff
       )
     : Stream.runForEachArray(socket.messages, handle)
 
-/** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
+/**
+ * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. Sending is done at
+ * once while there is room, and then costs the fiber no step.
+ */
 export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
   runBatch(socket, (batch) => {
     let at = 0
-    return Effect.whileLoop({
-      while: () => at < batch.length,
-      body: () => handle(batch[at++] as Message),
-      step: ignore
-    })
+    const body = (): Effect.Effect<unknown, SocketError | E, R> => {
+      let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
+      while (rest === Effect.void && at < batch.length) {
+        const handled = handle(batch[at++] as Message)
+        rest = handled instanceof Sending ? handled.asEffect() : handled
+      }
+      return rest
+    }
+    return Effect.whileLoop({ while: () => at < batch.length, body, step: ignore })
   })
 
 const ignore = (): void => {}
 
 /** Takes batches from an inbox, and has one fiber at a time. */
-class Runner<X, E, R> {
+class Runner<X, E, R> implements Waiter {
   private readonly socket: LiveSocket<unknown>
   private readonly handle: Handler<X, E, R>
   private readonly context: Context.Context<R>
@@ -64,14 +71,14 @@ class Runner<X, E, R> {
   start(): Effect.Effect<void> {
     const { inbox } = this.socket
     if (inbox.waiter !== undefined || !inbox.claimMessages()) this.resume(Exit.fail(alreadyReading))
-    else this.takeAll()
+    else this.wake()
     return Effect.suspend(() => {
       inbox.waiter = undefined
       return this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
     })
   }
 
-  private readonly takeAll = (): void => {
+  wake(): void {
     const { inbox } = this.socket
     while (!inbox.isEmpty) {
       // Messages were claimed, and the inbox isn't empty.
@@ -82,7 +89,7 @@ class Runner<X, E, R> {
       if (Exit.isFailure(exit)) return this.resume(exit)
     }
     if (inbox.over) this.resume(withoutDone(this.socket.messagesEnd()))
-    else inbox.waiter = this.takeAll
+    else inbox.waiter = this
   }
 
   private await(fiber: Fiber.Fiber<X, E>): void {
@@ -90,7 +97,7 @@ class Runner<X, E, R> {
     fiber.addObserver((exit) => {
       this.running = undefined
       if (Exit.isFailure(exit)) this.resume(exit)
-      else this.takeAll()
+      else this.wake()
     })
   }
 }
