@@ -203,6 +203,63 @@ describe("Server", () => {
     })
   )
 
+  it.live("the scope of a handler closes before its connection does, and what its finalizers fail with counts", () =>
+    Effect.gen(function* () {
+      const exits: Array<string> = []
+      const server = yield* Server.make({ host: "127.0.0.1" })
+      const handler = (socket: Server.Connection) =>
+        Effect.gen(function* () {
+          yield* Effect.addFinalizer((exit) =>
+            Effect.andThen(Effect.sleep(5), Effect.orDie(socket.send(`first ${exit._tag}`)))
+          )
+          yield* Effect.addFinalizer((exit) => Effect.sync(() => exits.push(exit._tag)))
+          const [message] = yield* Stream.runCollect(Stream.take(socket.messages, 1))
+          if (message === "die in the finalizer") yield* Effect.addFinalizer(() => Effect.die("on purpose"))
+          if (message === "fail") return yield* Effect.die("on purpose")
+        })
+      yield* Effect.forkScoped(server.run(handler), { startImmediately: true })
+      const outcomes: Array<unknown> = []
+      for (const message of ["end", "fail", "die in the finalizer"]) {
+        const socket = yield* Socket.connect(urlOf(server))
+        yield* socket.send(message)
+        const [told] = yield* Stream.runCollect(Stream.take(socket.messages, 1))
+        outcomes.push([told, (yield* socket.closed).received?.code])
+      }
+      assert.deepStrictEqual(outcomes, [
+        ["first Success", 1000],
+        ["first Failure", 1011],
+        ["first Success", 1011]
+      ])
+      assert.deepStrictEqual(exits, ["Success", "Failure", "Success"])
+    })
+  )
+
+  it.live("a shutdown waits for the scopes that handlers leave, and so it does past the deadline", () =>
+    Effect.gen(function* () {
+      const released: Array<string> = []
+      for (const [name, shutdownTimeout] of [
+        ["in time", "10 seconds"],
+        ["late", 20]
+      ] as const) {
+        const server = yield* Server.make({ host: "127.0.0.1", shutdownTimeout })
+        const handler = (socket: Server.Connection) =>
+          Effect.andThen(
+            Effect.addFinalizer(() =>
+              Effect.andThen(
+                Effect.sleep(60),
+                Effect.sync(() => released.push(name))
+              )
+            ),
+            name === "late" ? Effect.never : Stream.runDrain(socket.messages)
+          )
+        const running = yield* Effect.forkChild(server.run(handler), { startImmediately: true })
+        yield* Socket.connect(urlOf(server))
+        yield* Fiber.interrupt(running)
+        assert.include(released, name)
+      }
+    })
+  )
+
   it.live("limits the connections", () =>
     Effect.gen(function* () {
       const server = yield* echoServer({ maxConnections: 2 })
