@@ -1,5 +1,7 @@
 // This library's Effect face as a client: a Stream of messages, or a handler for each message or batch, as HANDLER says.
-import { Deferred, Effect, Stream } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import process from "node:process"
 import type * as Library from "../../src/index.ts"
 import { Socket } from "../library.ts"
