@@ -118,6 +118,7 @@ describe("topics over NATS", () => {
         { startImmediately: true }
       )
       yield* topics.publish("a", "one")
+      yield* until(() => heard.length === 1)
       yield* Effect.promise(() => server.kill())
       const error = yield* Effect.flip(
         Effect.retry(

@@ -137,6 +137,8 @@ describe("topics over Redis", () => {
         { startImmediately: true }
       )
       yield* topics.publish("before", "one")
+      // Redis answers whoever publishes before it tells those who are subscribed.
+      assert.deepStrictEqual(yield* collect(client, 1), ["one"])
       yield* Effect.promise(() => server.kill())
       const refused = yield* Effect.repeat(Effect.result(topics.publish("before", "lost")), {
         until: (result) => result._tag === "Failure",
@@ -152,11 +154,10 @@ describe("topics over Redis", () => {
       yield* Effect.promise(() => server.start())
       yield* Effect.retry(topics.publish("before", "two"), Schedule.spaced("10 millis"))
       yield* topics.publish("during", "three")
-      const messages = yield* collect(client, 5)
+      const messages = yield* collect(client, 4)
       assert.deepStrictEqual([...messages].sort(), [
         "missed something of before",
         "missed something of during",
-        "one",
         "three",
         "two"
       ])
