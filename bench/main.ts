@@ -105,6 +105,11 @@ const pictures: ReadonlyArray<{
   readonly pick: (scenario: ScenarioResult) => boolean
 }> = [
   {
+    file: "summary",
+    title: "Server: messages, deliveries or handshakes per CPU-second against ws",
+    pick: ({ name }) => ["echo-1k", "echo-64k", "pipe-32", "pipe-1k", "broadcast-8", "handshakes"].includes(name)
+  },
+  {
     file: "echo",
     title: "Server, one message at a time: messages per CPU-second against ws",
     pick: ({ name }) => name.startsWith("echo-") || name === "fragments"
