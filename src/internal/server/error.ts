@@ -1,5 +1,4 @@
 import * as Data from "effect/Data"
-import { messageOf } from "../messageOf.ts"
 
 /** The server can't listen there: the port is in use, forbidden, or no such address exists. */
 export interface ListenFailed {
@@ -28,28 +27,3 @@ export class ServerError extends Data.TaggedError("ServerError")<{ readonly reas
     return this.reason.message
   }
 }
-
-const codeOf = (cause: unknown): string | undefined =>
-  cause instanceof Error && "code" in cause ? String(cause.code) : undefined
-
-/** The error for a key, a certificate or other setting of TLS that can't be used, from what Node threw. */
-export const tlsInvalid = (cause: unknown): ServerError =>
-  new ServerError({
-    reason: {
-      _tag: "TlsInvalid",
-      message: `cannot set TLS up: ${messageOf(cause)}`,
-      code: codeOf(cause),
-      cause
-    }
-  })
-
-/** The error for a place that can't be listened on, as a person names it, from what Node emitted. */
-export const listenFailed = (place: string, cause: unknown): ServerError =>
-  new ServerError({
-    reason: {
-      _tag: "ListenFailed",
-      message: `cannot listen on ${place}: ${messageOf(cause)}`,
-      code: codeOf(cause),
-      cause
-    }
-  })

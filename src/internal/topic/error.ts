@@ -1,5 +1,4 @@
 import * as Data from "effect/Data"
-import { messageOf } from "../messageOf.ts"
 
 /** A topic name or a filter breaks the grammar, or is too long. */
 export interface InvalidTopic {
@@ -67,13 +66,3 @@ export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason
     return this.reason.message
   }
 }
-
-/** The broker is away. */
-export const unavailable = (broker: string, outcome: BrokerUnavailable["outcome"], cause: unknown): TopicError =>
-  new TopicError({
-    reason: { _tag: "BrokerUnavailable", message: `${broker} is not available: ${messageOf(cause)}`, outcome, cause }
-  })
-
-/** The broker said no. */
-export const refused = (broker: string, cause: unknown): TopicError =>
-  new TopicError({ reason: { _tag: "BrokerRefused", message: `${broker} refused: ${messageOf(cause)}`, cause } })

@@ -6,7 +6,8 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../socket/inbox.ts"
-import { type TopicError, unavailable } from "./error.ts"
+import type { TopicError } from "./error.ts"
+import { unavailable } from "./failure.ts"
 import type { BrokerService, Delivery, Gap, Published } from "./model.ts"
 
 /** One connection to a broker, from the time it is open until it is lost. */

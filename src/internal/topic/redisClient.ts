@@ -2,7 +2,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { ClientOfflineError, createClient, ErrorReply } from "redis"
-import { refused, type TopicError, unavailable } from "./error.ts"
+import type { TopicError } from "./error.ts"
+import { refused, unavailable } from "./failure.ts"
 
 /** A connection to Redis. */
 export type Client = ReturnType<typeof createClient>
