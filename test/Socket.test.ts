@@ -481,5 +481,58 @@ describe("Socket", () => {
         assert.deepStrictEqual(yield* collect(server, 1), ["c"])
       })
     )
+
+    it.effect("die of what a handler throws, whether or not it has sent before", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair()
+        for (const messages of [["throw"], ["a", "throw", "b"]]) {
+          const dying = yield* Effect.forkChild(
+            Socket.run(server, (message) => {
+              if (message === "throw") throw new Error("on purpose")
+              return server.send(message)
+            }),
+            { startImmediately: true }
+          )
+          yield* client.sendAll(messages)
+          const exit = yield* Fiber.await(dying)
+          assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+        }
+        assert.deepStrictEqual(yield* collect(client, 1), ["a"])
+      })
+    )
+
+    it.effect("wait for room, and go on behind it", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair({ server: { writeBufferSize: 1 } })
+        const echo = yield* Effect.forkChild(Socket.run(server, server.send), { startImmediately: true })
+        const messages = Array.from({ length: 100 }, (_, index) => String(index))
+        yield* client.sendAll(messages)
+        assert.deepStrictEqual(yield* collect(client, 100), messages)
+        yield* client.close()
+        yield* Fiber.join(echo)
+      })
+    )
+
+    it.effect("leave what comes behind to the next reader, when a handler that doesn't wait stops them", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair()
+        const runs: Array<(stop: () => void) => Effect.Effect<void, Socket.SocketError>> = [
+          (stop) => Socket.run(server, (message) => (stop(), server.send(message))),
+          (stop) =>
+            Socket.runBatch(server, (batch) => Effect.sync(() => stop()).pipe(Effect.andThen(server.sendAll(batch))))
+        ]
+        for (const run of runs) {
+          const running: { fiber: Fiber.Fiber<void, Socket.SocketError> | undefined } = { fiber: undefined }
+          running.fiber = yield* Effect.forkChild(
+            run(() => running.fiber?.interruptUnsafe()),
+            { startImmediately: true }
+          )
+          yield* client.send("a")
+          yield* Fiber.await(running.fiber)
+          yield* client.send("b")
+          assert.deepStrictEqual(yield* collect(server, 1), ["b"])
+        }
+      })
+    )
   })
 })

@@ -124,11 +124,11 @@ export class LiveSocket<
   // Sending
 
   get send(): Socket["send"] {
-    return (this.cachedSend ??= (message) => new Sending(this, message))
+    return (this.cachedSend ??= (message) => new SendingOne(this, message))
   }
 
   get sendAll(): Socket["sendAll"] {
-    return (messages) => Effect.suspend(() => this.pushAll(messages))
+    return (messages) => new SendingAll(this, messages)
   }
 
   get sendStream(): Socket["sendStream"] {
@@ -323,7 +323,8 @@ export class LiveSocket<
     return connection.full ? this.drained : Effect.void
   }
 
-  private pushAll(messages: Iterable<Message | Frame>): Effect.Effect<void, SocketError> {
+  /** The same of several, in order. */
+  pushAll(messages: Iterable<Message | Frame>): Effect.Effect<void, SocketError> {
     const rest = messages[Symbol.iterator]()
     const next = (): Effect.Effect<void, SocketError> => {
       for (let step = rest.next(); step.done !== true; step = rest.next()) {
@@ -462,8 +463,13 @@ export class LiveSocket<
   }
 }
 
-/** A message on its way, once the effect is run. */
-export class Sending extends Effectable.Class<void, SocketError> {
+/**
+ * Sending, as an effect whose work is done when it is run, there and then; what it answers is to be waited for, and mostly
+ * `Effect.void`.
+ */
+export abstract class Sending extends Effectable.Class<void, SocketError> {}
+
+class SendingOne extends Sending {
   private readonly socket: LiveSocket<unknown>
   private readonly message: Message | Frame
 
@@ -475,6 +481,21 @@ export class Sending extends Effectable.Class<void, SocketError> {
 
   override asEffect(): Effect.Effect<void, SocketError> {
     return this.socket.push(this.message)
+  }
+}
+
+class SendingAll extends Sending {
+  private readonly socket: LiveSocket<unknown>
+  private readonly messages: Iterable<Message | Frame>
+
+  constructor(socket: LiveSocket<unknown>, messages: Iterable<Message | Frame>) {
+    super()
+    this.socket = socket
+    this.messages = messages
+  }
+
+  override asEffect(): Effect.Effect<void, SocketError> {
+    return this.socket.pushAll(this.messages)
   }
 }
 

@@ -15,7 +15,8 @@ type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect
 
 /**
  * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
- * ends before the read that brought the batch does, and everything it sent leaves in one write.
+ * ends before the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once
+ * while there is room, and then takes no fiber.
  */
 export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Effect.Effect<void, SocketError | E, R> =>
   socket instanceof LiveSocket
@@ -24,28 +25,29 @@ export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Eff
       )
     : Stream.runForEachArray(socket.messages, handle)
 
-/**
- * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. Sending is done at
- * once while there is room, and then costs the fiber no step.
- */
+/** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
 export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
   runBatch(socket, (batch) => {
     let at = 0
-    const body = (): Effect.Effect<unknown, SocketError | E, R> => {
+    const next = (): Effect.Effect<unknown, SocketError | E, R> => {
       let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
-      while (rest === Effect.void && at < batch.length) {
-        const handled = handle(batch[at++] as Message)
-        rest = handled instanceof Sending ? handled.asEffect() : handled
-      }
+      while (rest === Effect.void && at < batch.length) rest = begun(handle(batch[at++] as Message))
       return rest
     }
-    return Effect.whileLoop({ while: () => at < batch.length, body, step: ignore })
+    const first = next()
+    return at === batch.length
+      ? first
+      : Effect.andThen(first, Effect.whileLoop({ while: () => at < batch.length, body: next, step: ignore }))
   })
 
 const ignore = (): void => {}
+
+/** What is left of an effect: of sending, what to wait for. */
+const begun = <X, E, R>(effect: Effect.Effect<X, E, R>): Effect.Effect<unknown, SocketError | E, R> =>
+  effect instanceof Sending ? effect.asEffect() : effect
 
 /** Takes batches from an inbox, and has one fiber at a time. */
 class Runner<X, E, R> implements Waiter {
@@ -53,7 +55,8 @@ class Runner<X, E, R> implements Waiter {
   private readonly handle: Handler<X, E, R>
   private readonly context: Context.Context<R>
   private readonly resume: (exit: Exit.Exit<void, SocketError | E>) => void
-  private running: Fiber.Fiber<X, E> | undefined = undefined
+  private running: Fiber.Fiber<unknown, SocketError | E> | undefined = undefined
+  private stopped = false
 
   constructor(
     socket: LiveSocket<unknown>,
@@ -73,6 +76,7 @@ class Runner<X, E, R> implements Waiter {
     if (inbox.waiter !== undefined || !inbox.claimMessages()) this.resume(Exit.fail(alreadyReading))
     else this.wake()
     return Effect.suspend(() => {
+      this.stopped = true
       inbox.waiter = undefined
       return this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
     })
@@ -81,18 +85,30 @@ class Runner<X, E, R> implements Waiter {
   wake(): void {
     const { inbox } = this.socket
     while (!inbox.isEmpty) {
+      // What a batch does may stop the whole.
+      if (this.stopped) return
       // Messages were claimed, and the inbox isn't empty.
-      const batch = inbox.take() as unknown as NonEmptyReadonlyArray<Message>
-      const fiber = Effect.runForkWith(this.context)(Effect.suspend(() => this.handle(batch)))
+      const rest = this.begin(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
+      if (rest === Effect.void) continue
+      const fiber = Effect.runForkWith(this.context)(rest)
       const exit = fiber.pollUnsafe()
       if (exit === undefined) return this.await(fiber)
       if (Exit.isFailure(exit)) return this.resume(exit)
     }
+    if (this.stopped) return
     if (inbox.over) this.resume(withoutDone(this.socket.messagesEnd()))
     else inbox.waiter = this
   }
 
-  private await(fiber: Fiber.Fiber<X, E>): void {
+  private begin(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
+    try {
+      return begun(this.handle(batch))
+    } catch (defect) {
+      return Effect.die(defect)
+    }
+  }
+
+  private await(fiber: Fiber.Fiber<unknown, SocketError | E>): void {
     this.running = fiber
     fiber.addObserver((exit) => {
       this.running = undefined
