@@ -1,6 +1,6 @@
 // This library's topics: everybody is subscribed to one, on which everybody publishes. In memory, or over the Redis of REDIS_URL.
-import { NodeRuntime } from "@effect/platform-node"
-import { Effect } from "effect"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Effect from "effect/Effect"
 import process from "node:process"
 import type * as Library from "../../src/index.ts"
 import type * as Redis from "../../src/TopicRedis.ts"

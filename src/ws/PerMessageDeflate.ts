@@ -10,21 +10,23 @@ export interface PerMessageDeflateOptions {
    * The server forgets its window after each message. `true` asks for it; a server with `false` declines an offer that
    * demands it.
    */
-  readonly serverNoContextTakeover?: boolean | undefined
+  serverNoContextTakeover?: boolean | undefined
   /** The client forgets its window after each message. `true` asks for it; a client with `false` refuses a response that demands it. */
-  readonly clientNoContextTakeover?: boolean | undefined
+  clientNoContextTakeover?: boolean | undefined
   /** Base-two logarithm of the server's window, 8 to 15; a server with `false` declines an offer that limits it. */
-  readonly serverMaxWindowBits?: number | boolean | undefined
+  serverMaxWindowBits?: number | boolean | undefined
   /** Base-two logarithm of the client's window, 8 to 15. A client that has none offers to be told; with `false` it doesn't. */
-  readonly clientMaxWindowBits?: number | boolean | undefined
+  clientMaxWindowBits?: number | boolean | undefined
   /** Options of zlib for compressing: `level` and `memLevel` count. */
-  readonly zlibDeflateOptions?: ZlibOptions | undefined
+  zlibDeflateOptions?:
+    | (Omit<ZlibOptions, "dictionary"> & { dictionary?: Buffer | Array<Buffer> | DataView | undefined })
+    | undefined
   /** Options of zlib for decompressing: none of them counts. */
-  readonly zlibInflateOptions?: ZlibOptions | undefined
+  zlibInflateOptions?: ZlibOptions | undefined
   /** Messages shorter than this many bytes are sent as they are, where the sender keeps no context. Default 1024. */
-  readonly threshold?: number | undefined
+  threshold?: number | undefined
   /** Messages that are at work in zlib at a time, in the whole process. Default: the number of processors, at most 4. */
-  readonly concurrencyLimit?: number | undefined
+  concurrencyLimit?: number | undefined
 }
 
 /** Parameters as `extension.parse` gives them: each name with its values, `true` for none. */

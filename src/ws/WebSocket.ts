@@ -153,12 +153,6 @@ export class WebSocket extends EventEmitter {
   declare readonly CLOSING: 2
   declare readonly CLOSED: 3
 
-  /** Gets the event object of `open`; `null` when there is no such listener. As are the other three. */
-  declare onopen: ((event: WebSocket.Event) => void) | null
-  declare onmessage: ((event: WebSocket.MessageEvent) => void) | null
-  declare onclose: ((event: WebSocket.CloseEvent) => void) | null
-  declare onerror: ((event: WebSocket.ErrorEvent) => void) | null
-
   /** The transport, once the connection is open. For programs that look beneath. */
   _socket: Duplex | null = null
   _protocol = ""
@@ -206,9 +200,12 @@ export class WebSocket extends EventEmitter {
     }
   }
 
-  /** How bytes are given to `message` listeners: `nodebuffer`, the default, `arraybuffer`, `fragments` or `blob`. */
-  get binaryType(): BinaryType {
-    return this._binaryType
+  /**
+   * How bytes are given to `message` listeners: `nodebuffer`, the default, `arraybuffer`, `fragments` or `blob`, which
+   * is missing from the type of what is read, as it is in `@types/ws`.
+   */
+  get binaryType(): Exclude<BinaryType, "blob"> {
+    return this._binaryType as Exclude<BinaryType, "blob">
   }
 
   set binaryType(type: BinaryType) {
@@ -359,7 +356,7 @@ export class WebSocket extends EventEmitter {
 
   /** Sends a message, or a part of one. The callback hears when it was written, or why it wasn't. */
   send(data: Types.BufferLike, callback?: (error?: Error) => void): void
-  send(data: Types.BufferLike, options: Types.SendOptions, callback?: (error?: Error) => void): void
+  send(data: Types.BufferLike, options: Types.SendOptions | undefined, callback?: (error?: Error) => void): void
   send(data: unknown, options?: unknown, callback?: unknown): void {
     const connection = this._connection
     if (connection === undefined && this._state === CONNECTING) throw notOpen(CONNECTING)
@@ -592,6 +589,18 @@ type AnyListener = (this: WebSocket, ...args: Array<any>) => void
 
 /** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
 export interface WebSocket {
+  /**
+   * Gets the event object of `open`; `null` when there is no such listener. As are the other three. What is read takes
+   * any event, so that a socket goes where one of `@types/ws` is expected.
+   */
+  get onopen(): ((event: unknown) => void) | null
+  set onopen(listener: ((event: WebSocket.Event) => void) | null)
+  get onmessage(): ((event: unknown) => void) | null
+  set onmessage(listener: ((event: WebSocket.MessageEvent) => void) | null)
+  get onclose(): ((event: unknown) => void) | null
+  set onclose(listener: ((event: WebSocket.CloseEvent) => void) | null)
+  get onerror(): ((event: unknown) => void) | null
+  set onerror(listener: ((event: WebSocket.ErrorEvent) => void) | null)
   on<K extends keyof Events>(event: K, listener: Listener<K>): this
   on(event: string | symbol, listener: AnyListener): this
   once<K extends keyof Events>(event: K, listener: Listener<K>): this
@@ -608,10 +617,13 @@ export interface WebSocket {
   prependOnceListener(event: string | symbol, listener: AnyListener): this
 }
 
+type Instance = WebSocket
+
 /** The types that programs name as members of the class. */
 export declare namespace WebSocket {
   export type AddressInfo = Types.AddressInfo
   export type BufferLike = Types.BufferLike
+  export type CertMeta = Types.CertMeta
   export type ClientOptions = Types.ClientOptions
   export type Data = Types.Data
   export type FinishRequestCallback = Types.FinishRequestCallback
@@ -619,7 +631,7 @@ export declare namespace WebSocket {
   export type RawData = Types.RawData
   export type SendOptions = Types.SendOptions
   export type ServerOptions<
-    U extends typeof WebSocket = typeof WebSocket,
+    U extends Types.WebSocketClass = typeof WebSocket,
     V extends typeof IncomingMessage = typeof IncomingMessage
   > = Types.ServerOptions<U, V>
   export type VerifyClientCallbackAsync<Request extends IncomingMessage = IncomingMessage> =
@@ -635,11 +647,12 @@ export declare namespace WebSocket {
   export type EventListenerOptions = Types.EventListenerOptions
   /** The class of a server. */
   export type Server<
-    T extends typeof WebSocket = typeof WebSocket,
+    T extends Types.WebSocketClass = typeof WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > = ServerClass<T, U>
+  export type WebSocket = Instance
   export type WebSocketServer<
-    T extends typeof WebSocket = typeof WebSocket,
+    T extends Types.WebSocketClass = typeof WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > = ServerClass<T, U>
 }

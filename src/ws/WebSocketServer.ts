@@ -69,18 +69,20 @@ interface Upgrade<Request> {
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class WebSocketServer<
-  T extends typeof WebSocket = typeof WebSocket,
+  T extends Types.WebSocketClass = typeof WebSocket,
   U extends typeof IncomingMessage = typeof IncomingMessage
 > extends EventEmitter {
   /** The options, defaults filled in. */
-  readonly options: Types.ServerOptions<T, U>
+  readonly options: Types.ResolvedServerOptions<T, U>
+  /** Never set: declared because `@types/ws` does. The path is in `options`. */
+  declare readonly path: string
   /** The open connections, unless `clientTracking` is `false`. */
   declare clients: Set<InstanceType<T>>
   _server: Server | null | undefined = undefined
-  private state: "running" | "closing" | "closed" = "running"
-  private removeListeners: (() => void) | undefined = undefined
+  private _state: "running" | "closing" | "closed" = "running"
+  private _removeListeners: (() => void) | undefined = undefined
   /** `close` is emitted when the last client is gone. */
-  private closesWhenEmpty = false
+  private _closesWhenEmpty = false
 
   constructor(options?: Types.ServerOptions<T, U>, callback?: () => void) {
     super()
@@ -96,7 +98,7 @@ export class WebSocketServer<
       host: null,
       path: null,
       port: null,
-      WebSocket: WebSocket as T,
+      WebSocket: WebSocket as Types.WebSocketClass as T,
       ...options
     }
     const given = [resolved.port != null, Boolean(resolved.server), Boolean(resolved.noServer)]
@@ -110,9 +112,9 @@ export class WebSocketServer<
     } else if (resolved.server) {
       this._server = resolved.server as Server
     }
-    if (this._server) this.removeListeners = this.attach(this._server)
+    if (this._server) this._removeListeners = this._attach(this._server)
     if (resolved.clientTracking) this.clients = new Set()
-    this.options = resolved
+    this.options = resolved as Types.ResolvedServerOptions<T, U>
   }
 
   /** Where the server listens: the path of a pipe or Unix socket, `null` when it doesn't. Throws without a server. */
@@ -126,23 +128,23 @@ export class WebSocketServer<
    * an error when the server is closed already.
    */
   close(callback?: (error?: Error) => void): void {
-    if (this.state === "closed") {
+    if (this._state === "closed") {
       if (callback) this.once("close", () => callback(new Error("The server is not running")))
       process.nextTick(emitClose, this)
       return
     }
     if (callback) this.once("close", callback)
-    if (this.state === "closing") return
-    this.state = "closing"
+    if (this._state === "closing") return
+    this._state = "closing"
     const server = this._server
-    this.removeListeners?.()
-    this.removeListeners = undefined
+    this._removeListeners?.()
+    this._removeListeners = undefined
     this._server = null
     if (server && !this.options.server) {
       // Its `close` event comes after the last connection, too.
       server.close(() => emitClose(this))
     } else if (this.clients !== undefined && this.clients.size > 0) {
-      this.closesWhenEmpty = true
+      this._closesWhenEmpty = true
     } else {
       process.nextTick(emitClose, this)
     }
@@ -171,15 +173,15 @@ export class WebSocketServer<
     const { headers } = request
     const key = headers["sec-websocket-key"]
     const version = Number(headers["sec-websocket-version"])
-    if (request.method !== "GET") return this.reject(request, socket, 405, "Invalid HTTP method")
+    if (request.method !== "GET") return this._reject(request, socket, 405, "Invalid HTTP method")
     if (headers.upgrade?.toLowerCase() !== "websocket") {
-      return this.reject(request, socket, 400, "Invalid Upgrade header")
+      return this._reject(request, socket, 400, "Invalid Upgrade header")
     }
     if (key === undefined || !keyPattern.test(key)) {
-      return this.reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Key header")
+      return this._reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Key header")
     }
     if (version !== 13 && version !== 8) {
-      return this.reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Version header", {
+      return this._reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Version header", {
         "Sec-WebSocket-Version": "13, 8"
       })
     }
@@ -191,19 +193,19 @@ export class WebSocketServer<
       try {
         protocols = Subprotocol.parse(offered)
       } catch {
-        return this.reject(request, socket, 400, "Invalid Sec-WebSocket-Protocol header")
+        return this._reject(request, socket, 400, "Invalid Sec-WebSocket-Protocol header")
       }
     }
     let extensions: Extensions = {}
     try {
-      extensions = this.agree(headers["sec-websocket-extensions"])
+      extensions = this._agree(headers["sec-websocket-extensions"])
     } catch {
-      return this.reject(request, socket, 400, "Invalid or unacceptable Sec-WebSocket-Extensions header")
+      return this._reject(request, socket, 400, "Invalid or unacceptable Sec-WebSocket-Extensions header")
     }
 
     const upgrade = { request, socket, head, key, protocols, extensions }
     const { verifyClient } = this.options
-    if (!verifyClient) return this.complete(upgrade, callback)
+    if (!verifyClient) return this._complete(upgrade, callback)
     const info = {
       // Absent for most that are no browsers, whatever the type says.
       origin: headers[version === 8 ? "sec-websocket-origin" : "origin"] as string,
@@ -213,17 +215,17 @@ export class WebSocketServer<
     if (verifyClient.length === 2) {
       const verify = verifyClient as Types.VerifyClientCallbackAsync<InstanceType<U>>
       verify(info, (verified, status, message, fields) => {
-        if (verified) this.complete(upgrade, callback)
+        if (verified) this._complete(upgrade, callback)
         else refuse(socket, status || 401, message, fields)
       })
     } else if ((verifyClient as Types.VerifyClientCallbackSync<InstanceType<U>>)(info)) {
-      this.complete(upgrade, callback)
+      this._complete(upgrade, callback)
     } else {
       refuse(socket, 401, undefined, undefined)
     }
   }
 
-  private attach(server: Server): () => void {
+  private _attach(server: Server): () => void {
     const listening = (): boolean => this.emit("listening")
     const failed = (error: Error): boolean => this.emit("error", error)
     const connected = (client: InstanceType<T>, request: InstanceType<U>): boolean =>
@@ -241,7 +243,7 @@ export class WebSocketServer<
   }
 
   /** Chooses among the extensions that a client offers. Throws for a header that is broken or can't be agreed to. */
-  private agree(header: string | undefined): Extensions {
+  private _agree(header: string | undefined): Extensions {
     const { maxPayload, perMessageDeflate } = this.options
     if (!perMessageDeflate || header === undefined) return {}
     const offers = Extension.parse(header)[deflateName]
@@ -255,7 +257,7 @@ export class WebSocketServer<
     return { [deflateName]: deflate }
   }
 
-  private complete(
+  private _complete(
     { extensions, head, key, protocols, request, socket }: Upgrade<InstanceType<U>>,
     callback: (client: InstanceType<T>, request: InstanceType<U>) => void
   ): void {
@@ -269,10 +271,10 @@ export class WebSocketServer<
         "server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration"
       )
     }
-    if (this.state !== "running") return refuse(socket, 503, undefined, undefined)
+    if (this._state !== "running") return refuse(socket, 503, undefined, undefined)
 
     const { handleProtocols, WebSocket: Client = WebSocket } = this.options
-    const client = new Client(null, undefined, this.options) as InstanceType<T>
+    const client = new Client(null, undefined, this.options) as InstanceType<T> & WebSocket
     const lines = [
       "HTTP/1.1 101 Switching Protocols",
       "Upgrade: websocket",
@@ -307,7 +309,7 @@ export class WebSocketServer<
   }
 
   /** Answers a broken request, unless a `wsClientError` listener does. */
-  private reject(
+  private _reject(
     request: InstanceType<U>,
     socket: Duplex,
     status: number,
@@ -320,11 +322,11 @@ export class WebSocketServer<
 
   _forget(client: WebSocket): void {
     this.clients.delete(client as InstanceType<T>)
-    if (this.closesWhenEmpty && this.clients.size === 0) process.nextTick(emitClose, this)
+    if (this._closesWhenEmpty && this.clients.size === 0) process.nextTick(emitClose, this)
   }
 
   _closed(): void {
-    this.state = "closed"
+    this._state = "closed"
     this.emit("close")
   }
 }
@@ -340,7 +342,7 @@ const isSecure = (socket: Duplex): boolean =>
   ("authorized" in socket && Boolean(socket.authorized)) || ("encrypted" in socket && Boolean(socket.encrypted))
 
 /** The events of a server, with their arguments. */
-interface Events<T extends typeof WebSocket, U extends typeof IncomingMessage> {
+interface Events<T extends Types.WebSocketClass, U extends typeof IncomingMessage> {
   close: []
   connection: [client: InstanceType<T>, request: InstanceType<U>]
   error: [error: Error]
@@ -350,14 +352,14 @@ interface Events<T extends typeof WebSocket, U extends typeof IncomingMessage> {
 }
 
 type Listener<
-  T extends typeof WebSocket,
+  T extends Types.WebSocketClass,
   U extends typeof IncomingMessage,
   K extends keyof Events<typeof WebSocket, typeof IncomingMessage>
-> = (this: WebSocketServer<T, U>, ...args: Events<T, U>[K]) => void
+> = (this: WebSocketServer<T>, ...args: Events<T, U>[K]) => void
 
 /** Of other events than those above nothing is known. */
-type AnyListener<T extends typeof WebSocket, U extends typeof IncomingMessage> = (
-  this: WebSocketServer<T, U>,
+type AnyListener<T extends Types.WebSocketClass> = (
+  this: WebSocketServer<T>,
   // oxlint-disable-next-line typescript/no-explicit-any
   ...args: Array<any>
 ) => void
@@ -365,19 +367,19 @@ type AnyListener<T extends typeof WebSocket, U extends typeof IncomingMessage> =
 type EventName = keyof Events<typeof WebSocket, typeof IncomingMessage>
 
 /** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
-export interface WebSocketServer<T extends typeof WebSocket, U extends typeof IncomingMessage> {
+export interface WebSocketServer<T extends Types.WebSocketClass, U extends typeof IncomingMessage> {
   on<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  on(event: string | symbol, listener: AnyListener<T, U>): this
+  on(event: string | symbol, listener: AnyListener<T>): this
   once<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  once(event: string | symbol, listener: AnyListener<T, U>): this
+  once(event: string | symbol, listener: AnyListener<T>): this
   off<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  off(event: string | symbol, listener: AnyListener<T, U>): this
+  off(event: string | symbol, listener: AnyListener<T>): this
   addListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  addListener(event: string | symbol, listener: AnyListener<T, U>): this
+  addListener(event: string | symbol, listener: AnyListener<T>): this
   removeListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  removeListener(event: string | symbol, listener: AnyListener<T, U>): this
+  removeListener(event: string | symbol, listener: AnyListener<T>): this
   prependListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  prependListener(event: string | symbol, listener: AnyListener<T, U>): this
+  prependListener(event: string | symbol, listener: AnyListener<T>): this
   prependOnceListener<K extends EventName>(event: K, listener: Listener<T, U, K>): this
-  prependOnceListener(event: string | symbol, listener: AnyListener<T, U>): this
+  prependOnceListener(event: string | symbol, listener: AnyListener<T>): this
 }

@@ -1,4 +1,5 @@
 import { Duplex, type DuplexOptions } from "node:stream"
+import type { WebSocketLike } from "./types.ts"
 import type { WebSocket } from "./WebSocket.ts"
 
 const emitClose = (stream: Duplex): void => {
@@ -21,7 +22,7 @@ function destroyOnError(this: Duplex, error: Error): void {
  * stream is in `readableObjectMode`, and as `Buffer`s else. `end` closes the connection, `destroy` terminates it, and
  * reading is paused while nobody reads.
  */
-export const createWebSocketStream = (webSocket: WebSocket, options?: DuplexOptions): Duplex => {
+export const createWebSocketStream = (webSocket: WebSocketLike, options?: DuplexOptions): Duplex => {
   // After an error of its own the socket sends a close frame, which `terminate` would cut off.
   let terminates = true
 
@@ -30,7 +31,7 @@ export const createWebSocketStream = (webSocket: WebSocket, options?: DuplexOpti
       webSocket.once("open", () => final(callback))
       return
     }
-    const socket = webSocket._socket
+    const socket = (webSocket as WebSocket)._socket
     // The opening handshake failed: the error that is to come ends the stream.
     if (socket === null) return
     if (socket.writableFinished) {

@@ -1,7 +1,9 @@
 import type { Blob } from "node:buffer"
+import type { EventEmitter } from "node:events"
 import type * as http from "node:http"
 import type * as https from "node:https"
 import type * as net from "node:net"
+import type { DetailedPeerCertificate } from "node:tls"
 import type { PerMessageDeflateOptions } from "./PerMessageDeflate.ts"
 import type { GenerateMask } from "./Sender.ts"
 import type { WebSocket } from "./WebSocket.ts"
@@ -17,7 +19,7 @@ export type BufferLike =
   | string
   | number
   | Buffer
-  | NodeJS.ArrayBufferView
+  | ArrayBufferView
   | ArrayBuffer
   | SharedArrayBuffer
   | Blob
@@ -45,22 +47,25 @@ export interface SendOptions {
 /** What servers and clients have in common. */
 export interface CommonOptions {
   /** Whether several `message`, `ping` and `pong` events may be emitted in one tick. Default `true`. */
-  readonly allowSynchronousEvents?: boolean | undefined
+  allowSynchronousEvents?: boolean | undefined
   /** Whether pings are answered. Default `true`. */
-  readonly autoPong?: boolean | undefined
+  autoPong?: boolean | undefined
   /** Milliseconds that the closing handshake may take before the socket is destroyed. Default 30 000. */
-  readonly closeTimeout?: number | undefined
+  closeTimeout?: number | undefined
   /** Most chunks in which the payload of one frame may arrive; 0 for no limit. Default 262 144. */
-  readonly maxBufferedChunks?: number | undefined
+  maxBufferedChunks?: number | undefined
   /** Most frames of one message; 0 for no limit. Default 16 384. */
-  readonly maxFragments?: number | undefined
+  maxFragments?: number | undefined
   /** Longest message in bytes, inflated; 0 for no limit. Default 104 857 600 (100 MiB). */
-  readonly maxPayload?: number | undefined
+  maxPayload?: number | undefined
   /** Most answers to pings that may wait to be written before the socket is terminated; 0 for no limit. Default 60. */
-  readonly maxPendingAutoPongs?: number | undefined
+  maxPendingAutoPongs?: number | undefined
   /** Whether text and close reasons may be anything but UTF-8. Default `false`. */
-  readonly skipUTF8Validation?: boolean | undefined
+  skipUTF8Validation?: boolean | undefined
 }
+
+/** What `@types/ws` says that a certificate is. */
+export type CertMeta = string | Array<string> | Buffer | Array<Buffer>
 
 /** Changes a request before it is sent; it has to call `request.end()`. */
 export type FinishRequestCallback = (request: http.ClientRequest, websocket: WebSocket) => void
@@ -69,25 +74,30 @@ export type FinishRequestCallback = (request: http.ClientRequest, websocket: Web
  * How a client connects. Besides its own, every option of `http.request` and `https.request` but those that follow from
  * the URL.
  */
-export interface ClientOptions extends CommonOptions, Omit<https.RequestOptions, "createConnection"> {
-  readonly finishRequest?: FinishRequestCallback | undefined
+export interface ClientOptions
+  extends CommonOptions, Omit<https.RequestOptions, "checkServerIdentity" | "createConnection"> {
+  /** As in `tls.connect`: what it returns refuses. `@types/ws` wants a boolean, of which `true` refuses. */
+  checkServerIdentity?:
+    | ((servername: string, certificate: DetailedPeerCertificate & CertMeta) => Error | boolean | undefined)
+    | undefined
+  finishRequest?: FinishRequestCallback | undefined
   /** Whether redirects are followed. Default `false`. */
-  readonly followRedirects?: boolean | undefined
+  followRedirects?: boolean | undefined
   /** Default: masking keys from the system's secure source. */
-  readonly generateMask?: GenerateMask | undefined
+  generateMask?: GenerateMask | undefined
   /** Milliseconds that the opening handshake may take; each redirect starts anew. Default: no limit. */
-  readonly handshakeTimeout?: number | undefined
+  handshakeTimeout?: number | undefined
   /** Default 10. */
-  readonly maxRedirects?: number | undefined
+  maxRedirects?: number | undefined
   /** The value of the `Origin` header, or of `Sec-WebSocket-Origin` below version 13. */
-  readonly origin?: string | undefined
+  origin?: string | undefined
   /** permessage-deflate: whether it is offered, and how. Default `true`. */
-  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined
+  perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined
   /** Subprotocols, when the argument before the options is left out. */
-  readonly protocols?: string | Array<string> | undefined
+  protocols?: string | Array<string> | undefined
   /** 8 or 13, the default. */
-  readonly protocolVersion?: number | undefined
-  readonly createConnection?: typeof net.createConnection | https.RequestOptions["createConnection"] | undefined
+  protocolVersion?: number | undefined
+  createConnection?: typeof net.createConnection | https.RequestOptions["createConnection"] | undefined
 }
 
 /** What is known of a client when it is verified. */
@@ -110,36 +120,80 @@ export type VerifyClientCallbackAsync<Request extends http.IncomingMessage = htt
   callback: (result: boolean, code?: number, message?: string, headers?: http.OutgoingHttpHeaders) => void
 ) => void
 
+/** What a `WebSocket` of this library and one of `ws` have in common, as far as servers and streams are concerned. */
+export interface WebSocketLike
+  extends
+    EventEmitter,
+    Pick<
+      WebSocket,
+      | "addEventListener"
+      | "binaryType"
+      | "bufferedAmount"
+      | "close"
+      | "CLOSED"
+      | "CLOSING"
+      | "CONNECTING"
+      | "extensions"
+      | "isPaused"
+      | "OPEN"
+      | "pause"
+      | "protocol"
+      | "readyState"
+      | "removeEventListener"
+      | "resume"
+      | "send"
+      | "terminate"
+      | "url"
+    > {
+  ping(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
+  pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
+}
+
+/** A class of which a server can make its sockets: `WebSocket`, or one that extends it; those of `ws` serve, too. */
+export type WebSocketClass = new (address: null, protocols?: undefined, options?: CommonOptions) => WebSocketLike
+
 /** How a server accepts. Exactly one of `port`, `server` and `noServer` has to be given. */
 export interface ServerOptions<
-  U extends typeof WebSocket = typeof WebSocket,
+  U extends WebSocketClass = typeof WebSocket,
   V extends typeof http.IncomingMessage = typeof http.IncomingMessage
 > extends CommonOptions {
   /** Most connections that wait to be accepted by the process. Default: the system's. */
-  readonly backlog?: number | null | undefined
+  backlog?: number | undefined
   /** Whether `clients` is kept. Default `true`. */
-  readonly clientTracking?: boolean | undefined
+  clientTracking?: boolean | undefined
   /** Chooses a subprotocol among those offered, or `false` for none. Default: the first. */
-  readonly handleProtocols?: ((protocols: Set<string>, request: InstanceType<V>) => string | false) | null | undefined
+  handleProtocols?: ((protocols: Set<string>, request: InstanceType<V>) => string | false) | undefined
   /** The address to listen on. Default: all. */
-  readonly host?: string | null | undefined
+  host?: string | undefined
   /** Whether requests come by `handleUpgrade` alone. Default `false`. */
-  readonly noServer?: boolean | undefined
+  noServer?: boolean | undefined
   /** The only path that is served. Default: any. */
-  readonly path?: string | null | undefined
+  path?: string | undefined
   /** permessage-deflate: whether it is accepted, and how. Default `false`. */
-  readonly perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined
+  perMessageDeflate?: boolean | PerMessageDeflateOptions | undefined
   /** The port to listen on, on an HTTP server of its own; 0 picks a free one. */
-  readonly port?: number | null | undefined
+  port?: number | undefined
   /** A server whose upgrade requests are served. */
-  readonly server?: http.Server<V> | https.Server<V> | null | undefined
-  readonly verifyClient?:
-    | VerifyClientCallbackAsync<InstanceType<V>>
-    | VerifyClientCallbackSync<InstanceType<V>>
-    | null
-    | undefined
+  server?: http.Server<V> | https.Server<V> | undefined
+  verifyClient?: VerifyClientCallbackAsync<InstanceType<V>> | VerifyClientCallbackSync<InstanceType<V>> | undefined
   /** The class of the server's sockets. Default `WebSocket`. */
-  readonly WebSocket?: U | undefined
+  WebSocket?: U | undefined
+}
+
+/** What a server knows of its compression: as `PerMessageDeflateOptions`, but what `@types/ws` has as numbers are numbers. */
+export interface ResolvedDeflateOptions extends PerMessageDeflateOptions {
+  serverMaxWindowBits?: number | undefined
+  clientMaxWindowBits?: number | undefined
+}
+
+/** The options of a server, defaults filled in. They go wherever the options of a server of `@types/ws` are expected. */
+export interface ResolvedServerOptions<
+  U extends WebSocketClass = typeof WebSocket,
+  V extends typeof http.IncomingMessage = typeof http.IncomingMessage
+> extends ServerOptions<U, V> {
+  handleProtocols?: (protocols: Set<string>, request: InstanceType<V>) => string | false
+  noServer: boolean
+  perMessageDeflate: boolean | ResolvedDeflateOptions
 }
 
 /** Where a server listens. */

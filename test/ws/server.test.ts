@@ -3,7 +3,7 @@ import { describe } from "@effect/vitest"
 import { once } from "node:events"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
-import type { WebSocketServer } from "ws"
+import { WebSocket, type WebSocketServer } from "ws"
 import { attempt, closed, frame, type Lab, same, sameEach, settled, until } from "./lab.ts"
 
 const observe = (lab: Lab, server: WebSocketServer, name = "server"): void => {
@@ -251,6 +251,23 @@ describe("sockets of another class [option:WebSocket]", () => {
     client.close(4000)
     await closed(client)
     await settled()
+  })
+
+  same("that of ws, and its stream", async (lab) => {
+    const { port, server } = await lab.server({ WebSocket })
+    server.on("connection", (socket) => {
+      lab.note(socket instanceof WebSocket, server.clients.has(socket))
+      const stream = lab.lib.createWebSocketStream(socket)
+      stream.pipe(stream)
+    })
+    const client = lab.client(port)
+    await once(client, "open")
+    client.send("hello")
+    lab.note(...(await once(client, "message")).map(String))
+    client.close(4000)
+    lab.note(...(await once(client, "close")).map(String))
+    await settled()
+    lab.note(server.clients.size)
   })
 })
 

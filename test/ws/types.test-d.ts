@@ -21,6 +21,7 @@ import type {
 import * as http from "node:http"
 import * as https from "node:https"
 import type { Duplex } from "node:stream"
+import { checkServerIdentity } from "node:tls"
 
 export const client = (): void => {
   const socket = new WebSocket("ws://www.host.com/path")
@@ -100,6 +101,11 @@ export const everyConstructor = (): void => {
     }
   }
   void new WebSocket("wss://localhost", options)
+  options.handshakeTimeout = 2000
+  void new WebSocket("wss://localhost", { checkServerIdentity: () => false })
+  void new WebSocket("wss://localhost", {
+    checkServerIdentity: (name, certificate) => checkServerIdentity(name, certificate)
+  })
   const requestArgs: http.ClientRequestArgs = { headers: { a: ["b", "c"] } }
   void new WebSocket("wss://localhost", requestArgs)
 }
@@ -112,6 +118,7 @@ export const sending = (socket: WebSocket): void => {
   socket.send(new Float32Array(5))
   socket.send(new DataView(new ArrayBuffer(1)))
   socket.send(new ArrayBuffer(1), { binary: true, compress: false, fin: true, mask: true }, callback)
+  socket.send(new DataView(new ArrayBuffer(1)) as ArrayBufferView, undefined, callback)
   socket.send([1, 2, 3])
   socket.send(new Blob([]))
   socket.ping()
@@ -131,6 +138,8 @@ export const asInBrowsers = (socket: WebSocket): void => {
   }
   socket.onclose = ({ code, reason, wasClean }: CloseEvent) => void [code.toFixed(), reason.length, wasClean]
   socket.onerror = (event: ErrorEvent) => void [event.message.length, event.error.code, event.error]
+  const before = socket.onmessage
+  socket.onmessage = (event) => before?.(event)
   socket.onmessage = null
   const once: EventListenerOptions = { once: true }
   socket.addEventListener("message", (event) => void event.data, once)
@@ -161,7 +170,12 @@ export const server = (): void => {
     verifyClient: (info: { origin: string; secure: boolean; req: http.IncomingMessage }) =>
       info.origin === "http://a" && info.secure && info.req.headers.cookie !== undefined
   }
+  options.maxPayload = 2
   const sockets = new WebSocketServer(options, () => {})
+  const path: string = sockets.path
+  const alone: boolean = sockets.options.noServer
+  sockets.options.clientTracking = alone
+  void path
   sockets.on("connection", (socket, request) => {
     const ip: string | undefined = request.socket.remoteAddress
     socket.on("message", (data, isBinary) => {
@@ -220,6 +234,13 @@ export const classes = (): void => {
     }
   }
   void new Own({ noServer: true })
+  // What ours have beneath is in nobody's way.
+  class Stateful extends WebSocketServer {
+    state = "new"
+    attach(): void {}
+    reject(): void {}
+  }
+  void new Stateful({ noServer: true }).state
 }
 
 export const names = (socket: WebSocket, sockets: WebSocket.Server, other: Server, raw: WebSocket.RawData): void => {
@@ -232,6 +253,11 @@ export const names = (socket: WebSocket, sockets: WebSocket.Server, other: Serve
   const finishToo: FinishRequestCallback = finish
   const info: WebSocket.AddressInfo = { address: "", family: "", port: 0 }
   const event: WebSocket.MessageEvent = { data: "", type: "message", target: socket }
+  const certificate: WebSocket.CertMeta = "a"
+  const itself: WebSocket.WebSocket = socket
+  const instance: InstanceType<typeof WebSocketServer> = sockets
+  for (const client of instance.clients) client.ping()
+  void [certificate, itself]
   const server: WebSocket.WebSocketServer = sockets
   const again: WebSocketServer = other
   void [data, options, clientOptions, same, finishToo, info, event, server, again]
@@ -254,6 +280,8 @@ export const wrong = (socket: WebSocket): void => {
   socket.readyState = 1
   // @ts-expect-error options are needed
   void new WebSocketServer({ port: "80" })
+  // @ts-expect-error no server can make its sockets of it
+  void new WebSocketServer({ noServer: true, WebSocket: http.Server })
   // @ts-expect-error there are no event objects for it
   socket.addEventListener("ping", () => {})
 }
