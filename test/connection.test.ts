@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Duplex } from "node:stream"
 import * as fc from "fast-check"
 import { Frame } from "effect-ws"
+import { Assembler } from "../src/internal/assembler.ts"
 import type { Closed, CloseFrame } from "../src/internal/closing.ts"
 import type { Codec, Role } from "../src/internal/codec.ts"
 import { type Compression, Connection, type ConnectionOptions, type Face } from "../src/internal/connection.ts"
@@ -107,6 +108,13 @@ class Script implements Transport {
 
   receive(...pieces: ReadonlyArray<Uint8Array>): void {
     this.receiver?.received(Buffer.concat(pieces))
+  }
+
+  /** Brings bytes in memory that is written to again. */
+  lend(bytes: Uint8Array): void {
+    const lent = Buffer.from(bytes)
+    this.receiver?.received(lent, true)
+    lent.fill(0xee)
   }
 
   drain(): void {
@@ -272,6 +280,18 @@ const from = (role: Role, ...frames: ReadonlyArray<Frame.Frame>): Uint8Array =>
   Buffer.concat(frames.map((frame) => Frame.encode(frame, { mask: role === "client" })))
 
 const compressed = (content: string): Frame.Frame => Frame.text(`z:${content}`, { rsv: 4 })
+
+/** Assembles a message of so many KiB, and answers how many it had room for after each. */
+const gatherKiB = (count: number): ReadonlyArray<number> => {
+  const assembler = new Assembler(Opcode.binary, 0, 0)
+  const sizes = Array.from({ length: count }, () => {
+    const { length } = assembler.reserve(1024)
+    assembler.append(Buffer.alloc(1024), 0, 1024)
+    return length / 1024
+  })
+  assembler.take()
+  return sizes
+}
 
 const bye: CloseFrame = { code: 1000, reason: "bye" }
 
@@ -719,6 +739,50 @@ describe("Connection, reading", () => {
     ]
     transport.receive(from("client", ...frames))
     assert.deepStrictEqual(face.events, ["<ping p>", "abc"])
+  })
+
+  it("gathers fragments in any cut, out of memory that is lent or not", () => {
+    const size = fc.oneof(
+      fc.integer({ min: 0, max: 300 }),
+      fc.integer({ min: 4090, max: 4100 }),
+      fc.integer({ min: 65_530, max: 70_000 })
+    )
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(size, { minLength: 2, maxLength: 6 }), { minLength: 1, maxLength: 3 }),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }),
+        (messages, cuts, lent) => {
+          const { transport, face } = setup("server")
+          const parts = messages.map((sizes) => sizes.map((size, index) => String(index).repeat(size)))
+          const frames = parts.flatMap((all) =>
+            all.flatMap((part, index) => {
+              const fin = index === all.length - 1
+              return [index === 0 ? Frame.text(part, { fin }) : Frame.continuation(part, { fin }), Frame.ping("p")]
+            })
+          )
+          const bytes = from("client", ...frames)
+          const edges = [...cuts.map((cut) => cut % bytes.length), bytes.length].toSorted((a, b) => a - b)
+          for (const [index, end] of edges.entries()) {
+            const piece = bytes.slice(edges[index - 1] ?? 0, end)
+            if (lent[index] === true) transport.lend(piece)
+            else transport.receive(piece)
+          }
+          const told = face.events.filter((event) => event !== "<ping p>")
+          assert.isTrue(told.length === parts.length && told.every((text, index) => text === parts[index]?.join("")))
+        }
+      ),
+      { numRuns: 150 }
+    )
+  })
+
+  it("gives a message ahead no more memory than the one before it had, nor than sixteen times what came", () => {
+    gatherKiB(2)
+    assert.deepStrictEqual(gatherKiB(5), [1, 2, 4, 4, 8])
+    gatherKiB(2000)
+    assert.strictEqual(Math.max(...gatherKiB(16)), 16)
+    gatherKiB(2000)
+    assert.deepStrictEqual([...new Set(gatherKiB(2000))], [1, 16, 256, 1024, 2000])
   })
 
   it("brings fragments one by one to a face that wants them", () => {

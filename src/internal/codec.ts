@@ -1,3 +1,4 @@
+import type { Assembler } from "./assembler.ts"
 import type { Output } from "./output.ts"
 import type { Violation } from "./violation.ts"
 
@@ -10,6 +11,8 @@ export type Role = "client" | "server"
  * Each call may answer with a violation, which stops the decoder for good.
  */
 export interface FrameSink {
+  /** Where a fragment of `length` bytes that is about to come is copied to anyway, so that it may be put there at once. */
+  gather?(opcode: number, rsv: number, length: number): Assembler | undefined
   /** A whole message in one frame: opcode text or binary, FIN set. Text is not yet validated: the sink does that. */
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
   /** One frame of a message in several frames: text or binary opens it, continuations follow. Uncompressed text was validated. */

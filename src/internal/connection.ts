@@ -613,6 +613,13 @@ export class Connection implements FrameSink, Receiver {
     return rsv === 0 ? this.face.message(opcode, bytes, start, end) : this.inflate(opcode, bytes.subarray(start, end))
   }
 
+  gather(opcode: number, rsv: number, length: number): Assembler | undefined {
+    if (opcode !== Opcode.continuation && (rsv !== 0 || !this.face.wantsFragments)) {
+      this.assembler = new Assembler(opcode, rsv, length)
+    }
+    return this.assembler
+  }
+
   fragment(
     opcode: number,
     fin: boolean,
@@ -623,7 +630,7 @@ export class Connection implements FrameSink, Receiver {
   ): Violation.Violation | undefined {
     if (opcode !== Opcode.continuation) {
       this.fragments = 0
-      if (rsv !== 0 || !this.face.wantsFragments) this.assembler = new Assembler(opcode, rsv, end - start)
+      if (this.assembler === undefined) this.gather(opcode, rsv, end - start)
     }
     if (++this.fragments > this.settings.maxFragments)
       return Violation.tooManyParts("fragments", this.settings.maxFragments)

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer"
+import type { Assembler } from "./assembler.ts"
 import { isWireCloseCode } from "./closeCode.ts"
 import type { DecoderOptions, FrameSink } from "./codec.ts"
 import { applyMask } from "./mask.ts"
@@ -10,15 +11,16 @@ import * as Violation from "./violation.ts"
 /** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
 const allocateAtOnce = 1024 * 1024
 
-/** A frame that is whole in a lent chunk is copied by itself from this many bytes on; smaller ones together. */
+/** A message that is whole in a lent chunk is copied by itself from this many bytes on; smaller ones together. */
 const copiedFrom = 4 * 1024
 
 const empty = Buffer.alloc(0)
 
 /**
  * Reads the framing of RFC 6455 §5. A frame that is whole in its chunk is handed on where it stands; one that is
- * cut is gathered in a buffer of its own, after its length was checked. Every check is made at the first byte that
- * settles it, so that the same bytes, however they are cut, end in the same frames and the same violation.
+ * cut is gathered in a buffer of its own, or in its message's, after its length was checked. Every check is made at
+ * the first byte that settles it, so that the same bytes, however they are cut, end in the same frames and the same
+ * violation.
  */
 export class HybiDecoder extends PausableDecoder {
   sink: FrameSink
@@ -39,8 +41,9 @@ export class HybiDecoder extends PausableDecoder {
   /** Its header so far, when the chunk ended inside it. */
   private header: Buffer | undefined = undefined
   private headerSize = 0
-  /** Its payload so far, when the chunk ended inside that. */
+  /** Its payload so far, when the chunk ended inside that, and where in this memory it begins. */
   private payload: Buffer | undefined = undefined
+  private begin = 0
   private filled = 0
   /** The chunks that it came in. */
   private chunks = 0
@@ -90,16 +93,17 @@ export class HybiDecoder extends PausableDecoder {
       if (size < 0) break
       const after = pos + size + this.length
       const whole = after <= end
-      if (lent && whole && this.length < copiedFrom) return pos
-      pos += size
       if (whole && !lent) {
+        pos += size
         if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
         this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
-        this.beginPayload(end - pos)
-        pos = this.fill((this.payload = this.makeRoom(end - pos)), chunk, pos)
+        const message = this.gatherer()
+        if (whole && message === undefined && this.length < copiedFrom) return pos
+        pos += size
+        pos = this.fill(this.beginPayload(message, end - pos), chunk, pos)
       }
     }
     return end
@@ -199,16 +203,24 @@ export class HybiDecoder extends PausableDecoder {
           this.violation = this.deliver(empty, 0, 0)
           return pos
         }
-        this.beginPayload(chunk.length - pos)
-        return this.fill((this.payload = this.makeRoom(chunk.length - pos)), chunk, pos)
+        return this.fill(this.beginPayload(this.gatherer(), chunk.length - pos), chunk, pos)
       }
     }
     return pos
   }
 
-  private beginPayload(available: number): void {
+  /** Who copies the frame under way into its message, when it is a fragment and short enough to be given room at once. */
+  private gatherer(): Assembler | undefined {
+    const { fin, length, opcode, rsv } = this
+    if (opcode > Opcode.binary || (fin && opcode !== Opcode.continuation) || length > allocateAtOnce) return undefined
+    return this.sink.gather?.(opcode, rsv, length)
+  }
+
+  private beginPayload(message: Assembler | undefined, available: number): Buffer {
+    this.begin = message === undefined ? 0 : message.size
     this.filled = 0
     this.chunks = available > 0 ? 1 : 0
+    return (this.payload = message === undefined ? this.makeRoom(available) : message.reserve(this.length))
   }
 
   private makeRoom(available: number): Buffer {
@@ -220,8 +232,9 @@ export class HybiDecoder extends PausableDecoder {
   /** Copies what the chunk has of the payload under way, and delivers the frame once it is whole. */
   private fill(room: Buffer, chunk: Buffer, from: number): number {
     let payload = room
-    const count = Math.min(this.length - this.filled, chunk.length - from)
-    const start = this.filled
+    const { begin, filled } = this
+    const count = Math.min(this.length - filled, chunk.length - from)
+    const start = begin + filled
     const end = start + count
     if (end > payload.length) {
       const grown = Buffer.allocUnsafeSlow(Math.min(this.length, Math.max(2 * payload.length, end)))
@@ -229,12 +242,12 @@ export class HybiDecoder extends PausableDecoder {
       this.payload = payload = grown
     }
     chunk.copy(payload, start, from, from + count)
-    if (this.server) applyMask(payload, start, end, this.key, start)
-    this.filled = end
-    if (end === this.length) {
+    if (this.server) applyMask(payload, start, end, this.key, filled)
+    this.filled = filled + count
+    if (this.filled === this.length) {
       this.payload = undefined
       this.taken = from + count
-      this.violation = this.deliver(payload, 0, end, start)
+      this.violation = this.deliver(payload, begin, end, filled)
     } else if (this.isPlainText() && !this.validate(payload, start, end)) {
       this.violation = Violation.invalidUtf8
     }

@@ -1,3 +1,4 @@
+import type { Assembler } from "./assembler.ts"
 import type { Capabilities, Encoder, FrameSink, Role } from "./codec.ts"
 import { Opcode } from "./opcode.ts"
 import type { Output } from "./output.ts"
@@ -29,6 +30,10 @@ export class ObservedSink implements FrameSink {
     this.sink = sink
     this.observe = observe
     this.masked = role === "server" && capabilities.masking
+  }
+
+  gather(opcode: number, rsv: number, length: number): Assembler | undefined {
+    return this.sink.gather?.(opcode, rsv, length)
   }
 
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined {

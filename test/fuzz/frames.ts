@@ -2,6 +2,7 @@
 import { isUtf8 } from "node:buffer"
 import { hash } from "node:crypto"
 import * as fc from "fast-check"
+import { Assembler } from "../../src/internal/assembler.ts"
 import type { Codec, DecoderOptions, FrameSink } from "../../src/internal/codec.ts"
 import { hixie76 } from "../../src/internal/hixie.ts"
 import { hybi } from "../../src/internal/hybi.ts"
@@ -31,13 +32,15 @@ interface Way {
   readonly suspends?: boolean
   /** The pieces are lent: their memory is written to again after each. */
   readonly lent?: boolean
+  /** The fragments of a message are gathered side by side. */
+  readonly gathers?: boolean
 }
 
 const read = (
   codec: Codec,
   pieces: ReadonlyArray<Buffer>,
   options: DecoderOptions,
-  { lent = false, suspends = false }: Way = {}
+  { gathers = false, lent = false, suspends = false }: Way = {}
 ): Reading => {
   const frames: Array<Found> = []
   const note = (opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number) => {
@@ -50,12 +53,17 @@ const read = (
     frames.push({ opcode, fin, rsv, payload })
     return undefined
   }
+  let assembler: Assembler | undefined
+  const gather = (opcode: number, rsv: number, length: number): Assembler =>
+    (assembler ??= new Assembler(opcode, rsv, length))
   const sink: FrameSink = {
+    ...(gathers ? { gather } : {}),
     message: (opcode, rsv, bytes, start, end) => note(opcode, true, rsv, bytes, start, end),
-    fragment: (opcode, fin, rsv, bytes, start, end) =>
-      opcode === Opcode.text && fin
-        ? note(opcode, fin, 1, bytes, start, end)
-        : note(opcode, fin, rsv, bytes, start, end),
+    fragment: (opcode, fin, rsv, bytes, start, end) => {
+      if (gathers) gather(opcode, rsv, end - start).append(bytes, start, end)
+      if (fin) assembler = undefined
+      return note(opcode, fin, opcode === Opcode.text && fin ? 1 : rsv, bytes, start, end)
+    },
     control: (opcode, bytes, start, end) => note(opcode, true, 0, bytes, start, end)
   }
   const decoder = codec.decoder(sink, options)
@@ -96,6 +104,10 @@ export const checkHybi = (bytes: Buffer, cuts: ReadonlyArray<number>, options: D
   expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { lent: true })), shown(whole), "lent")
   const both = { lent: true, suspends: true }
   expectSame(shown(read(hybi, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
+  for (const lent of [false, true]) {
+    const way = { gathers: true, lent }
+    expectSame(shown(read(hybi, cutAt(bytes, cuts), options, way)), shown(whole), `gathered${lent ? ", lent" : ""}`)
+  }
   if (bytes.length < 300) {
     const single = Array.from(bytes, (byte) => Buffer.from([byte]))
     expectSame(shown(read(hybi, single, options)), shown(whole), "byte by byte")
