@@ -113,7 +113,7 @@ class Script implements Transport {
   /** Brings bytes in memory that is written to again. */
   lend(bytes: Uint8Array): void {
     const lent = Buffer.from(bytes)
-    this.receiver?.received(lent, true)
+    this.receiver?.received(lent, "call")
     lent.fill(0xee)
   }
 

@@ -12,6 +12,9 @@ import { hybi } from "../src/internal/hybi.ts"
 import { Output } from "../src/internal/output.ts"
 import { Opcode } from "../src/internal/opcode.ts"
 import { readSize, sharedReads } from "../src/internal/sharedReads.ts"
+import { makeCertificate } from "./support/certificate.ts"
+
+const certificate = makeCertificate()
 
 const whole = (codec: Codec, role: Role, payloads: ReadonlyArray<Uint8Array>): Buffer => {
   const out = new Output()
@@ -34,12 +37,15 @@ describe("what is lent", () => {
           fc.array(payload, { minLength: 1, maxLength: 8 }),
           fc.array(fc.nat(), { maxLength: 6 }),
           fc.boolean(),
-          (sizes, cuts, pausing) => {
+          fc.constantFrom("call" as const, "telling" as const),
+          (sizes, cuts, pausing, lent) => {
             const sent = sizes.map((size, index) => Buffer.alloc(size, 97 + index))
             const bytes = whole(codec, "client", sent)
             const got: Array<Buffer> = []
+            let piece: Buffer = Buffer.alloc(0)
             const sink: FrameSink = {
               message: (_opcode, _rsv, bytes, start, end) => {
+                if (lent === "telling") piece.fill(0xaa)
                 got.push(bytes.subarray(start, end))
                 if (pausing) decoder.suspend()
                 return undefined
@@ -50,8 +56,8 @@ describe("what is lent", () => {
             const decoder = codec.decoder(sink, { role: "server", maxMessageSize: 1 << 20, allowedRsv: 0 })
             const edges = [0, ...cuts.map((cut) => cut % bytes.length), bytes.length].sort((a, b) => a - b)
             for (const [index, end] of edges.slice(1).entries()) {
-              const piece = Buffer.from(bytes.subarray(edges[index], end))
-              decoder.feed(piece, true)
+              piece = Buffer.from(bytes.subarray(edges[index], end))
+              decoder.feed(piece, lent)
               piece.fill(0xaa)
             }
             while (decoder.suspended) decoder.resume()
@@ -67,41 +73,61 @@ describe("what is lent", () => {
     })
   }
 
-  it.live("messages of a connection outlive what others read meanwhile", () =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const server = yield* Server.make({ port: 0, host: "127.0.0.1" })
-        const kept: Array<Uint8Array> = []
-        yield* Effect.forkScoped(
-          server.run((socket) =>
-            Stream.runForEach(socket.messages, (message) => {
-              if (message instanceof Uint8Array) kept.push(message)
-              return socket.send("taken")
-            })
+  for (const scheme of ["ws", "wss"])
+    it.live(`${scheme}: messages of a connection outlive what others read meanwhile`, () =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const server = yield* Server.make({
+            port: 0,
+            host: "127.0.0.1",
+            ...(scheme === "wss" ? { tls: certificate } : {})
+          })
+          const kept: Array<Uint8Array> = []
+          yield* Effect.forkScoped(
+            server.run((socket) =>
+              Stream.runForEach(socket.messages, (message) => {
+                if (message instanceof Uint8Array) kept.push(message)
+                return socket.send("taken")
+              })
+            )
           )
-        )
-        const sizes = [1, 125, 4_082, 4_083, 4_096, 16_384, 65_536, readSize - 20, readSize, readSize + 1, 3 * readSize]
-        yield* Effect.forEach(
-          sizes,
-          (size, index) =>
-            Effect.gen(function* () {
-              const socket = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}`)
-              for (let turn = 0; turn < 4; turn++) {
-                yield* socket.send(new Uint8Array(size).fill(1 + index + 16 * turn))
-                yield* Stream.runDrain(Stream.take(socket.messages, 1))
-              }
-            }),
-          { concurrency: "unbounded", discard: true }
-        )
-        assert.strictEqual(kept.length, sizes.length * 4)
-        for (const message of kept) {
-          const [first] = message
-          assert.isTrue(message.every((byte) => byte === first))
-          assert.strictEqual(message.length, sizes[((first ?? 0) - 1) % 16])
-        }
-      })
+          const sizes = [
+            1,
+            125,
+            4_082,
+            4_083,
+            4_096,
+            16_384,
+            65_536,
+            readSize - 20,
+            readSize,
+            readSize + 1,
+            3 * readSize
+          ]
+          yield* Effect.forEach(
+            sizes,
+            (size, index) =>
+              Effect.gen(function* () {
+                const socket = yield* Socket.connect(
+                  `${scheme}://127.0.0.1:${server.address.port}`,
+                  scheme === "wss" ? { tls: { ca: certificate.cert } } : {}
+                )
+                for (let turn = 0; turn < 4; turn++) {
+                  yield* socket.send(new Uint8Array(size).fill(1 + index + 16 * turn))
+                  yield* Stream.runDrain(Stream.take(socket.messages, 1))
+                }
+              }),
+            { concurrency: "unbounded", discard: true }
+          )
+          assert.strictEqual(kept.length, sizes.length * 4)
+          for (const message of kept) {
+            const [first] = message
+            assert.isTrue(message.every((byte) => byte === first))
+            assert.strictEqual(message.length, sizes[((first ?? 0) - 1) % 16])
+          }
+        })
+      )
     )
-  )
 })
 
 const ignore = (): void => {}
@@ -117,7 +143,7 @@ const connection = async (): Promise<readonly [ours: net.Socket, theirs: net.Soc
 describe("a socket that Node made", () => {
   const chunks: Array<string> = []
   const read = sharedReads((chunk, lent) => {
-    chunks.push(`${chunk.toString()}${lent ? " lent" : ""}`)
+    chunks.push(`${chunk.toString()}${lent === undefined ? "" : " lent"}`)
   })
 
   it.live("reads so, and keeps in its stream what comes while it is paused", () =>

@@ -1,5 +1,6 @@
 import type { Assembler } from "./assembler.ts"
 import type { Output } from "./output.ts"
+import type { Lent } from "./transport.ts"
 import type { Violation } from "./violation.ts"
 
 /** The side of the connection that we are. */
@@ -38,10 +39,10 @@ export interface DecoderOptions {
   readonly maxChunks?: number | undefined
 }
 
-/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's, for the call alone when it is lent. */
+/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's, for a while only when it is lent. */
 export interface Decoder {
   /** Takes the next bytes. After a violation it does nothing, and answers with the same one again. */
-  feed(chunk: Buffer, lent?: boolean): Violation | undefined
+  feed(chunk: Buffer, lent?: Lent): Violation | undefined
   /**
    * Stops after the frame that is being delivered, and keeps what follows until `resume`. Called from inside a sink:
    * while a large message inflates elsewhere, or when the consumer has enough for now.

@@ -10,7 +10,7 @@ import { Output, recycleOutput, referenceSize, takeOutput } from "./output.ts"
 import { type Settings, shareSettings } from "./settings.ts"
 import { CountedEncoder, type Tally } from "./tally.ts"
 import type { Timer, Timers } from "./timers.ts"
-import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
+import { destroyedError, type Lent, type Receiver, type Transport, type Written } from "./transport.ts"
 import * as Violation from "./violation.ts"
 
 /**
@@ -569,7 +569,7 @@ export class Connection implements FrameSink, Receiver {
 
   // Receiver: what the transport tells.
 
-  received(chunk: Buffer, lent = false): void {
+  received(chunk: Buffer, lent?: Lent): void {
     if (this.inboundOver || this.dropped) return
     const { tally } = this.settings
     if (tally !== undefined) tally.bytesReceived += chunk.length
@@ -687,7 +687,7 @@ export class Connection implements FrameSink, Receiver {
    * Tells a batch: what a chunk brings, what was kept before, or what the task tells. A face that throws loses what it
    * threw at, and hears of the rest later.
    */
-  private tell(source: Buffer | (() => void) | undefined, lent = false): void {
+  private tell(source: Buffer | (() => void) | undefined, lent?: Lent): void {
     this.reading = true
     setBusy(this)
     let told = false

@@ -4,6 +4,7 @@ import { Opcode } from "./opcode.ts"
 import type { Output } from "./output.ts"
 import { referenceSize } from "./output.ts"
 import { PausableDecoder } from "./pausableDecoder.ts"
+import type { Lent } from "./transport.ts"
 import { Utf8Validator } from "./utf8.ts"
 import * as Violation from "./violation.ts"
 
@@ -71,8 +72,8 @@ export class HixieDecoder extends PausableDecoder {
     return this.text?.size ?? 0
   }
 
-  protected parse(chunk: Buffer, lent: boolean): number {
-    if (lent) return 0
+  protected parse(chunk: Buffer, lent: Lent | undefined): number {
+    if (lent !== undefined) return 0
     let pos = 0
     while (pos < chunk.length && this.violation === undefined) {
       if (this.suspended) return pos

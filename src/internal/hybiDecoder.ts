@@ -5,6 +5,7 @@ import type { DecoderOptions, FrameSink } from "./codec.ts"
 import { applyMask } from "./mask.ts"
 import { Opcode } from "./opcode.ts"
 import { PausableDecoder } from "./pausableDecoder.ts"
+import type { Lent } from "./transport.ts"
 import { Utf8Validator } from "./utf8.ts"
 import * as Violation from "./violation.ts"
 
@@ -74,9 +75,10 @@ export class HybiDecoder extends PausableDecoder {
     return this.payload === undefined ? 0 : this.filled
   }
 
-  protected parse(chunk: Buffer, lent: boolean): number {
+  protected parse(chunk: Buffer, lent: Lent | undefined): number {
     const end = chunk.length
     let pos = 0
+    if (lent === "telling" && this.tellsInside(end)) return 0
     if (this.payload !== undefined) {
       if (this.chunks++ >= this.maxChunks) this.violation = Violation.tooManyParts("chunks", this.maxChunks)
       else pos = this.fill(this.payload, chunk, pos)
@@ -93,13 +95,14 @@ export class HybiDecoder extends PausableDecoder {
       if (size < 0) break
       const after = pos + size + this.length
       const whole = after <= end
-      if (whole && !lent) {
+      if (whole && lent === undefined) {
         pos += size
         if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
         this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
+        if (after < end && lent === "telling") return pos
         const message = this.gatherer()
         if (whole && message === undefined && this.length < copiedFrom) return pos
         pos += size
@@ -107,6 +110,11 @@ export class HybiDecoder extends PausableDecoder {
       }
     }
     return end
+  }
+
+  /** Whether what earlier chunks began may be told before the end of one of `length` bytes. */
+  private tellsInside(length: number): boolean {
+    return this.payload === undefined ? this.headerSize > 0 : this.length - this.filled < length
   }
 
   protected release(): void {

@@ -1,4 +1,5 @@
 import type { Decoder } from "./codec.ts"
+import type { Lent } from "./transport.ts"
 import type { Violation } from "./violation.ts"
 
 /**
@@ -20,9 +21,10 @@ export abstract class PausableDecoder implements Decoder {
 
   /**
    * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a lent one it hands nothing on
-   * where it stands: it may stop anywhere, and gets the rest again in memory of its own.
+   * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is lent until something is told
+   * must end with the frame that it tells of.
    */
-  protected abstract parse(chunk: Buffer, lent: boolean): number
+  protected abstract parse(chunk: Buffer, lent: Lent | undefined): number
 
   /** Gives up what is of no use after a violation. */
   protected abstract release(): void
@@ -37,9 +39,9 @@ export abstract class PausableDecoder implements Decoder {
     )
   }
 
-  feed(chunk: Buffer, lent = false): Violation | undefined {
+  feed(chunk: Buffer, lent?: Lent): Violation | undefined {
     if (this.violation === undefined && chunk.length > 0) {
-      if (this.suspended || this.parsing) (this.backlog ??= []).push(lent ? Buffer.from(chunk) : chunk)
+      if (this.suspended || this.parsing) (this.backlog ??= []).push(lent === undefined ? chunk : Buffer.from(chunk))
       else this.read(chunk, lent)
     }
     return this.proceed()
@@ -58,12 +60,12 @@ export abstract class PausableDecoder implements Decoder {
     while (!this.suspended && !this.parsing && this.violation === undefined) {
       const chunk = this.backlog?.shift()
       if (chunk === undefined) break
-      this.read(chunk, false)
+      this.read(chunk, undefined)
     }
     return this.violation
   }
 
-  private read(chunk: Buffer, lent: boolean): void {
+  private read(chunk: Buffer, lent: Lent | undefined): void {
     let thrown = true
     this.parsing = true
     this.taken = 0
@@ -79,7 +81,7 @@ export abstract class PausableDecoder implements Decoder {
         this.release()
       } else if (this.taken < chunk.length) {
         const rest = chunk.subarray(this.taken)
-        ;(this.backlog ??= []).unshift(lent ? Buffer.from(rest) : rest)
+        ;(this.backlog ??= []).unshift(lent === undefined ? rest : Buffer.from(rest))
       }
     }
   }

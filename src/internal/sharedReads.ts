@@ -1,5 +1,6 @@
 import { Socket } from "node:net"
 import process from "node:process"
+import type { Lent } from "./transport.ts"
 
 /**
  * Reading into one buffer that all sockets share, in place of 64 KiB of fresh memory for each read.
@@ -17,8 +18,11 @@ const lentFrom = 4 * 1024
 
 const buffer = Buffer.allocUnsafeSlow(readSize)
 
+/** The same for what is decrypted, a record at a time. */
+const recordBuffer = Buffer.allocUnsafeSlow(16 * 1024)
+
 /** Hears of a read. Lent bytes are overwritten by the next one, whichever socket reads. */
-export type OnRead = (this: Socket, chunk: Buffer, lent: boolean) => void
+export type OnRead = (this: Socket, chunk: Buffer, lent: Lent | undefined) => void
 
 /** A socket as far as Node's option reaches into it. */
 interface Opened {
@@ -53,26 +57,31 @@ const readsInTurn = (socket: Socket): boolean => Object.getPrototypeOf(socket) =
  * bytes that nobody has read, or somebody else listens to them.
  */
 export const sharedReads = (onRead: OnRead): ((socket: Socket) => boolean) => {
-  function callback(this: Socket, size: number): boolean {
-    // While it is paused, its stream keeps some of what comes, and so notices when the peer goes.
-    const flows = this.readableFlowing === true && this.readableLength === 0
-    if (flows && size >= lentFrom && readsInTurn(this)) {
-      onRead.call(this, buffer.subarray(0, size), true)
+  const callback = (memory: Buffer, lent: Lent) =>
+    function (this: Socket, size: number): boolean {
+      // While it is paused, its stream keeps some of what comes, and so notices when the peer goes.
+      const flows = this.readableFlowing === true && this.readableLength === 0
+      if (flows && size >= lentFrom) {
+        onRead.call(this, memory.subarray(0, size), lent)
+        return true
+      }
+      const chunk = Buffer.allocUnsafe(size)
+      memory.copy(chunk, 0, 0, size)
+      if (!flows) return this.push(chunk)
+      onRead.call(this, chunk, undefined)
       return true
     }
-    const chunk = Buffer.allocUnsafe(size)
-    buffer.copy(chunk, 0, 0, size)
-    if (!flows) return this.push(chunk)
-    onRead.call(this, chunk, false)
-    return true
-  }
+  const onSystemRead = callback(buffer, "call")
+  const onRecord = callback(recordBuffer, "telling")
   return (socket) => {
     const opened = socket as unknown as Opened
     if (keys === undefined || socket.readableLength > 0 || socket.listenerCount("data") > 0) return false
     if (typeof opened._handle?.useUserBuffer !== "function") return false
-    opened[keys.buffer] = buffer
-    opened[keys.callback] = callback
-    opened._handle.useUserBuffer(buffer)
+    const inTurn = readsInTurn(socket)
+    const memory = inTurn ? buffer : recordBuffer
+    opened[keys.buffer] = memory
+    opened[keys.callback] = inTurn ? onSystemRead : onRecord
+    opened._handle.useUserBuffer(memory)
     return true
   }
 }

@@ -1,7 +1,10 @@
+/** Until when lent bytes are good: the end of the call, or the first thing that anybody is told of. */
+export type Lent = "call" | "telling"
+
 /** What a connection hears from the byte stream below it. */
 export interface Receiver {
-  /** The next bytes. They are the receiver's to change, and to keep unless they are lent for the call. */
-  received(chunk: Buffer, lent?: boolean): void
+  /** The next bytes. They are the receiver's to change, and to keep unless they are lent. */
+  received(chunk: Buffer, lent?: Lent): void
   /** What was accepted for writing is below the transport's limit again. */
   drained(): void
   /** The peer sends no more. */

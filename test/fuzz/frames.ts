@@ -9,6 +9,7 @@ import { hybi } from "../../src/internal/hybi.ts"
 import { encodeFrame } from "../../src/internal/hybiEncoder.ts"
 import { Opcode } from "../../src/internal/opcode.ts"
 import { Output } from "../../src/internal/output.ts"
+import type { Lent } from "../../src/internal/transport.ts"
 import * as Violation from "../../src/internal/violation.ts"
 import { cutAt, cuts, frameBytes, mutated } from "./arbitraries.ts"
 import { frameSeeds, hixieSeeds } from "./seeds.ts"
@@ -30,8 +31,8 @@ interface Reading {
 interface Way {
   /** The consumer has enough after each frame, and goes on then. */
   readonly suspends?: boolean
-  /** The pieces are lent: their memory is written to again after each. */
-  readonly lent?: boolean
+  /** The pieces are lent: their memory is written to again after each, or once something in it was told. */
+  readonly lent?: Lent | undefined
   /** The fragments of a message are gathered side by side. */
   readonly gathers?: boolean
 }
@@ -40,12 +41,14 @@ const read = (
   codec: Codec,
   pieces: ReadonlyArray<Buffer>,
   options: DecoderOptions,
-  { gathers = false, lent = false, suspends = false }: Way = {}
+  { gathers = false, lent, suspends = false }: Way = {}
 ): Reading => {
   const frames: Array<Found> = []
+  let fed: Buffer = Buffer.alloc(0)
   const note = (opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number) => {
     // As it stands: nobody may write to it any more.
     const payload = bytes.subarray(start, end)
+    if (lent === "telling") fed.fill(0xee)
     if (suspends) decoder.suspend()
     if (opcode === Opcode.text && fin && rsv === 0 && options.skipUtf8Validation !== true && !isUtf8(payload)) {
       return Violation.invalidUtf8
@@ -68,8 +71,9 @@ const read = (
   }
   const decoder = codec.decoder(sink, options)
   for (const piece of pieces) {
+    fed = piece
     decoder.feed(piece, lent)
-    if (lent) piece.fill(0xee)
+    if (lent !== undefined) piece.fill(0xee)
     while (decoder.suspended) decoder.resume()
   }
   return {
@@ -101,12 +105,14 @@ export const checkHybi = (bytes: Buffer, cuts: ReadonlyArray<number>, options: D
     shown(whole),
     "suspended at each frame"
   )
-  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { lent: true })), shown(whole), "lent")
-  const both = { lent: true, suspends: true }
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { lent: "call" })), shown(whole), "lent")
+  const both: Way = { lent: "call", suspends: true }
   expectSame(shown(read(hybi, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
-  for (const lent of [false, true]) {
-    const way = { gathers: true, lent }
-    expectSame(shown(read(hybi, cutAt(bytes, cuts), options, way)), shown(whole), `gathered${lent ? ", lent" : ""}`)
+  for (const lent of [undefined, "call", "telling"] as const) {
+    for (const gathers of [true, false]) {
+      const how = `lent: ${lent}, gathered: ${gathers}`
+      expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { gathers, lent })), shown(whole), how)
+    }
   }
   if (bytes.length < 300) {
     const single = Array.from(bytes, (byte) => Buffer.from([byte]))
@@ -154,8 +160,8 @@ export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: 
     shown(whole),
     "suspended at each frame"
   )
-  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, { lent: true })), shown(whole), "lent")
-  const both = { lent: true, suspends: true }
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, { lent: "call" })), shown(whole), "lent")
+  const both: Way = { lent: "call", suspends: true }
   expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
   const single = Array.from(bytes, (byte) => Buffer.from([byte]))
   expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
