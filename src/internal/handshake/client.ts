@@ -23,40 +23,55 @@ const oursUnlessGiven = new Set(["host", "origin"])
 export const request = (
   url: string | URL,
   options: RequestOptions = {}
-): Result.Result<ClientRequest, Errors.HandshakeError> =>
-  Result.gen(function* () {
-    const { draft = rfc6455, extensions = [], httpVersion = "1.1", protocols = [], requireProtocol = false } = options
-    const { auth, authority, ...destination } = yield* Url.parse(url)
-    const given = yield* safeHeaders(options.headers ?? [])
-    const host = options.host ?? headerValue(given, "host") ?? authority
-    const origin = options.origin ?? headerValue(given, "origin")
-    const unsafe = checkProtocols(protocols) ?? checkNames(host, origin)
-    if (unsafe !== undefined) return yield* Result.fail(unsafe)
-    if (extensions.length > 0 && !draft.capabilities.extensions) {
-      return yield* Result.fail(Errors.unsupported("extensions", draft.id))
-    }
-    if (httpVersion === "2.0" && draft.http2 === undefined) {
-      return yield* Result.fail(Errors.unsupported("opening over HTTP/2", draft.id))
-    }
+): Result.Result<ClientRequest, Errors.HandshakeError> => {
+  const { draft = rfc6455, extensions = [], httpVersion = "1.1", protocols = [], requireProtocol = false } = options
+  const parsed = Url.parse(url)
+  if (Result.isFailure(parsed)) return Result.fail(parsed.failure)
+  const safe = safeHeaders(options.headers ?? [])
+  if (Result.isFailure(safe)) return Result.fail(safe.failure)
+  const { auth, authority, ...destination } = parsed.success
+  const given = safe.success
+  const host = options.host ?? headerValue(given, "host") ?? authority
+  const origin = options.origin ?? headerValue(given, "origin")
+  const unsafe = checkProtocols(protocols) ?? checkNames(host, origin)
+  if (unsafe !== undefined) return Result.fail(unsafe)
+  if (extensions.length > 0 && !draft.capabilities.extensions) {
+    return Result.fail(Errors.unsupported("extensions", draft.id))
+  }
+  if (httpVersion === "2.0" && draft.http2 === undefined) {
+    return Result.fail(Errors.unsupported("opening over HTTP/2", draft.id))
+  }
 
-    const offers = extensions.flatMap(({ name, offer }) => offer().map((params) => ({ name, params })))
-    const asked = openingOf(draft, httpVersion).ask({
-      secure: destination.secure,
-      host,
-      target: destination.target,
-      origin,
-      protocols: protocols.length > 0 ? protocols.join(", ") : undefined,
-      extensions: offers.length > 0 ? yield* extensionsValue(offers) : undefined
-    })
-    const headers: Array<Header> = [...asked.headers]
-    const credentials = options.auth ?? auth
-    if (credentials !== undefined && headerValue(given, "authorization") === undefined) {
-      headers.push(["Authorization", `Basic ${Buffer.from(credentials).toString("base64")}`])
-    }
-    headers.push(...given.filter(([name]) => !oursUnlessGiven.has(name.toLowerCase())))
-    const method = httpVersion === "2.0" ? "CONNECT" : "GET"
-    return { ...destination, ...asked, draft, httpVersion, method, headers, protocols, requireProtocol, extensions }
+  const offers = extensions.flatMap(({ name, offer }) => offer().map((params) => ({ name, params })))
+  const offered = offers.length > 0 ? extensionsValue(offers) : Result.succeed(undefined)
+  if (Result.isFailure(offered)) return Result.fail(offered.failure)
+  const asked = openingOf(draft, httpVersion).ask({
+    secure: destination.secure,
+    host,
+    target: destination.target,
+    origin,
+    protocols: protocols.length > 0 ? protocols.join(", ") : undefined,
+    extensions: offered.success
   })
+  const headers: Array<Header> = [...asked.headers]
+  const credentials = options.auth ?? auth
+  if (credentials !== undefined && headerValue(given, "authorization") === undefined) {
+    headers.push(["Authorization", `Basic ${Buffer.from(credentials).toString("base64")}`])
+  }
+  headers.push(...given.filter(([name]) => !oursUnlessGiven.has(name.toLowerCase())))
+  const method = httpVersion === "2.0" ? "CONNECT" : "GET"
+  return Result.succeed({
+    ...destination,
+    ...asked,
+    draft,
+    httpVersion,
+    method,
+    headers,
+    protocols,
+    requireProtocol,
+    extensions
+  })
+}
 
 const checkProtocol = (request: ClientRequest, protocol: string | undefined): Errors.HandshakeError | undefined => {
   if (protocol === undefined) {
@@ -96,20 +111,25 @@ const confirmExtensions = (
 export const verify = (
   request: ClientRequest,
   response: ServerResponse
-): Result.Result<Negotiated, Errors.HandshakeError> =>
-  Result.gen(function* () {
-    const { headers, status } = response
-    const http2 = isHttp2(request.httpVersion)
-    if (http2 ? status < 200 || status > 299 : status !== 101) {
-      return yield* Result.fail(Errors.unexpectedStatus(status, http2 ? 200 : 101, headers))
-    }
-    const opening = openingOf(request.draft, request.httpVersion)
-    const answer = yield* Result.mapError(opening.confirm(request, response), (fault) =>
-      fault.field === "body" ? Errors.invalidBody(fault) : Errors.invalidHeader(fault)
-    )
-    const refused = checkProtocol(request, answer.protocol)
-    if (refused !== undefined) return yield* Result.fail(refused)
-    const extensions =
-      answer.extensions === undefined ? [] : yield* confirmExtensions(request.extensions, answer.extensions)
-    return { draft: request.draft, protocol: answer.protocol, extensions }
-  })
+): Result.Result<Negotiated, Errors.HandshakeError> => {
+  const { draft } = request
+  const { headers, status } = response
+  const http2 = isHttp2(request.httpVersion)
+  if (http2 ? status < 200 || status > 299 : status !== 101) {
+    return Result.fail(Errors.unexpectedStatus(status, http2 ? 200 : 101, headers))
+  }
+  const confirmed = openingOf(draft, request.httpVersion).confirm(request, response)
+  if (Result.isFailure(confirmed)) {
+    const fault = confirmed.failure
+    return Result.fail(fault.field === "body" ? Errors.invalidBody(fault) : Errors.invalidHeader(fault))
+  }
+  const { extensions, protocol } = confirmed.success
+  const refused = checkProtocol(request, protocol)
+  if (refused !== undefined) return Result.fail(refused)
+  if (extensions === undefined) return Result.succeed({ draft, protocol, extensions: [] })
+  return Result.map(confirmExtensions(request.extensions, extensions), (extensions) => ({
+    draft,
+    protocol,
+    extensions
+  }))
+}

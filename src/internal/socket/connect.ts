@@ -3,6 +3,7 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import type { ClientHttp2Session } from "node:http2"
 import * as Handshake from "../../Handshake.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
@@ -42,7 +43,10 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const reporter = reporterOf("client", options, context)
-    const opening = openTimeout(open(String(url), options, options.maxRedirects ?? 0, reporter), options.openTimeout)
+    const opening = openTimeout(
+      open(String(url), options, options.maxRedirects ?? 0, context, reporter),
+      options.openTimeout
+    )
     return Effect.acquireRelease(
       dropUnlessOpen(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
       (socket, exit) => socket.end(exit)
@@ -67,25 +71,29 @@ const open = (
   url: string,
   options: ConnectOptions,
   redirects: number,
+  context: Context.Context<never>,
   reporter: Reporter | undefined
 ): Effect.Effect<LiveSocket<undefined>, SocketError> =>
   Effect.flatMap(
-    reporter === undefined ? attempt(url, options, redirects) : reported(url, options, redirects, reporter),
+    reporter === undefined
+      ? attempt(url, options, redirects, context)
+      : reported(url, options, redirects, context, reporter),
     (attempted) =>
       attempted instanceof LiveSocket
         ? Effect.succeed(attempted)
-        : open(attempted.url, attempted.options, redirects - 1, reporter)
+        : open(attempted.url, attempted.options, redirects - 1, context, reporter)
   )
 
 const reported = (
   url: string,
   options: ConnectOptions,
   redirects: number,
+  context: Context.Context<never>,
   reporter: Reporter
 ): Effect.Effect<Attempted, SocketError> =>
   Effect.suspend(() => {
     const report = reporter.handshake()
-    return Effect.onExit(attempt(url, options, redirects, report), (exit) =>
+    return Effect.onExit(attempt(url, options, redirects, context, report), (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) return
         const failure = Cause.findErrorOption(exit.cause)
@@ -98,34 +106,40 @@ const attempt = (
   url: string,
   options: ConnectOptions,
   redirects: number,
+  context: Context.Context<never>,
   report?: HandshakeReport
 ): Effect.Effect<Attempted, SocketError> =>
-  Effect.gen(function* () {
+  Effect.suspend(() => {
     const extensions = [...extensionsOf(options.compression), ...(options.extensions ?? [])]
     const { http2 = false } = options
     const headers = report === undefined ? options.headers : report.headers(options.headers)
-    const asked = { ...options, headers, extensions, httpVersion: http2 === false ? "1.1" : "2.0" } as const
-    const request = yield* Effect.mapError(Handshake.request(url, asked), handshakeFailed)
+    const httpVersion = http2 === false ? "1.1" : "2.0"
+    const composed = Handshake.requestResult(url, { ...options, headers, extensions, httpVersion })
+    if (Result.isFailure(composed)) return Effect.fail(handshakeFailed(composed.failure))
+    const request = composed.success
     report?.describe(ofClientRequest(request))
-    const { response, transport } = yield* http2 === false
-      ? Effect.flatMap(dial(request, options), (socket) => {
-          report?.describe({ "network.peer.address": socket.remoteAddress, "network.peer.port": socket.remotePort })
-          return exchange(socket, request)
-        })
-      : exchangeHttp2(request, http2, options)
-    const negotiated = yield* Effect.result(Handshake.verify(request, response))
-    if (negotiated._tag === "Failure") {
-      transport.destroy()
-      const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
-      if (next === undefined) return yield* Effect.fail(handshakeFailed(negotiated.failure))
-      report?.failed(Exit.fail(negotiated.failure), failureOf(handshakeFailed(negotiated.failure)))
-      return next
-    }
-    const context = yield* Effect.context<never>()
-    const live = socketOf(transport, request, negotiated.success, options, context, report?.tally)
-    live.onGone = report?.accepted(live, response.status)
-    live.connection.start()
-    return live
+    const answered =
+      http2 === false
+        ? Effect.flatMap(dial(request, options), (socket) => {
+            report?.describe({ "network.peer.address": socket.remoteAddress, "network.peer.port": socket.remotePort })
+            return exchange(socket, request)
+          })
+        : exchangeHttp2(request, http2, options)
+    return Effect.flatMap(answered, ({ response, transport }): Effect.Effect<Attempted, SocketError> => {
+      const negotiated = Handshake.verifyResult(request, response)
+      if (Result.isFailure(negotiated)) {
+        transport.destroy()
+        const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
+        const error = handshakeFailed(negotiated.failure)
+        if (next === undefined) return Effect.fail(error)
+        report?.failed(Exit.fail(negotiated.failure), failureOf(error))
+        return Effect.succeed(next)
+      }
+      const live = socketOf(transport, request, negotiated.success, options, context, report?.tally)
+      live.onGone = report?.accepted(live, response.status)
+      live.connection.start()
+      return Effect.succeed(live)
+    })
   })
 
 const socketOf = (
@@ -133,7 +147,7 @@ const socketOf = (
   request: Handshake.ClientRequest,
   { draft, extensions, protocol }: Handshake.Negotiated,
   options: ConnectOptions,
-  context: Parameters<typeof clockTimers>[0],
+  context: Context.Context<never>,
   tally: Tally | undefined
 ): LiveSocket<undefined> =>
   new LiveSocket({
