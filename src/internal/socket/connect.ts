@@ -1,9 +1,10 @@
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
+import * as Scope from "effect/Scope"
 import type { ClientHttp2Session } from "node:http2"
 import * as Handshake from "../../Handshake.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
@@ -41,17 +42,26 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
 
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
-  Effect.contextWith((context: Context.Context<never>) => {
+  Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const reporter = reporterOf("client", options, context)
     const opening = openTimeout(
       open(String(url), options, options.maxRedirects ?? 0, context, reporter),
       options.openTimeout
     )
-    return Effect.acquireRelease(
-      dropUnlessOpen(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
-      (socket, exit) => socket.end(exit)
+    const scope = Context.get(context, Scope.Scope)
+    return Effect.uninterruptible(
+      Effect.flatMap(
+        dropUnlessOpen(reporter?.meter === undefined ? opening : Effect.onExit(opening, counted(reporter.meter))),
+        (socket) => Effect.as(Scope.addFinalizerExit(scope, endOf(socket)), socket)
+      )
     )
   })
+
+/** Outside of `connect`, since as long as the connection lasts it keeps alive what it could see. */
+const endOf =
+  (socket: LiveSocket<undefined>) =>
+  (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
+    socket.end(exit)
 
 /** Counts what no attempt can tell of itself: that it took too long, or nobody wants it any more. */
 const counted =
