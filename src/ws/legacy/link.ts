@@ -7,6 +7,7 @@ import { DuplexTransport } from "../../internal/duplexTransport.ts"
 import type { Draft } from "../../internal/handshake/model.ts"
 import { Opcode } from "../../internal/opcode.ts"
 import { systemTimers } from "../../internal/timers.ts"
+import type { Lent } from "../../internal/transport.ts"
 import { decodeUtf8 } from "../../internal/utf8.ts"
 import * as Violation from "../../internal/violation.ts"
 import { reasonOf } from "./reasons.ts"
@@ -64,9 +65,9 @@ class CountingConnection extends Connection {
     this.owner = owner
   }
 
-  override received(chunk: Buffer): void {
+  override received(chunk: Buffer, lent?: Lent): void {
     this.owner.bytesReceived += chunk.length
-    super.received(chunk)
+    super.received(chunk, lent)
   }
 }
 
