@@ -77,6 +77,8 @@ export class Opening {
   /** The client's options, defaults filled in. */
   readonly options: Types.ClientOptions
   private readonly opener: Opener & WebSocket
+  /** What the caller asked of the request, among the rest. Node copies it several times, and so without defaults. */
+  private readonly given: Types.ClientOptions
   private readonly protocols: ReadonlyArray<string>
   /** The headers of the caller. From the first redirect on, with lower-case names, and with the credentials of the URL. */
   private headers: OutgoingHttpHeaders
@@ -89,6 +91,7 @@ export class Opening {
     const inPlace = typeof protocols === "object" && protocols !== null && !isList(protocols)
     const given: Types.ClientOptions = inPlace ? protocols : ((options ?? {}) as Types.ClientOptions)
     this.opener = opener
+    this.given = given
     this.protocols = inPlace || protocols === undefined ? listOf(given.protocols) : listOf(protocols)
     this.options = { ...clientDefaults, ...given }
     this.headers = { ...(given.headers as OutgoingHttpHeaders | undefined) }
@@ -143,7 +146,7 @@ export class Opening {
   }
 
   private ask(url: URL): void {
-    const { opener, options } = this
+    const { given, opener, options } = this
     const secure = url.protocol === "wss:"
     const ipc = url.protocol === "ws+unix:"
     const target = url.pathname + url.search
@@ -184,7 +187,7 @@ export class Opening {
     }
 
     const request = (secure ? https : http).request({
-      ...options,
+      ...given,
       createConnection: options.createConnection ?? (secure ? connectTls : connectNet),
       defaultPort: options.defaultPort || defaultPort,
       headers,
