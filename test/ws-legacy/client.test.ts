@@ -396,6 +396,21 @@ describe("a connection", () => {
   )
 
   it(
+    "leaves messages as they were told, whatever comes after",
+    using(async (resources) => {
+      const { socket, theirs } = await pair(WebSocket, resources)
+      const told: Array<Buffer> = []
+      for (const fill of [1, 2, 3]) {
+        const message = once(socket, "message")
+        theirs.send(Buffer.alloc(16_384, fill))
+        told.push((await message)[0] as Buffer)
+      }
+      for (const [index, data] of told.entries()) assert.isTrue(data.equals(Buffer.alloc(16_384, index + 1)))
+      socket.terminate()
+    })
+  )
+
+  it(
     "knows what waits to be written",
     using(async (resources) => {
       const { upgraded, url } = await rawServer(resources)
