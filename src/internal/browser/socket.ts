@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isWireCloseCode, maxReasonSize } from "../closeCode.ts"
 import type { CloseFrame } from "../closing.ts"
+import { Identity } from "../identity.ts"
 import { Opcode } from "../opcode.ts"
 import { SocketError, type SocketErrorReason } from "../socket/error.ts"
 import type { Message } from "../socket/inbox.ts"
@@ -35,7 +36,7 @@ const maxPollDelay = 32
 const overflowCode = 4008
 
 /** A socket over a `WebSocket` that is open. */
-export class PlatformSocket implements Socket {
+export class PlatformSocket extends Identity implements Socket {
   readonly protocol: string | undefined
   readonly messages: Socket["messages"]
   readonly closed: Socket["closed"]
@@ -58,6 +59,7 @@ export class PlatformSocket implements Socket {
   private readonly looking = Semaphore.makeUnsafe(1)
 
   constructor(ws: PlatformWebSocket, settings: Settings, context: Context.Context<never>) {
+    super()
     this.ws = ws
     this.settings = settings
     this.context = context

@@ -11,6 +11,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Identity } from "../identity.ts"
 import type { CommonSocket } from "./common.ts"
 import { SocketError } from "./error.ts"
 
@@ -126,7 +127,7 @@ export const keepUp = <Sent, S extends CommonSocket<Sent>, R>(
   })
 
 /** The connection there is, or none, or none any more; and who waits for one. */
-class Link<Sent, S extends CommonSocket<Sent>> implements KeptUp<S, Sent> {
+class Link<Sent, S extends CommonSocket<Sent>> extends Identity implements KeptUp<S, Sent> {
   readonly platform: Platform<S>
   /** Keeps the connection up. */
   fiber: Fiber.Fiber<void> | undefined = undefined
@@ -142,6 +143,7 @@ class Link<Sent, S extends CommonSocket<Sent>> implements KeptUp<S, Sent> {
   private readonly whenOver = Deferred.makeUnsafe<void, SocketError>()
 
   constructor(platform: Platform<S>) {
+    super()
     this.platform = platform
   }
 

@@ -12,6 +12,7 @@ import type { Closed } from "../closing.ts"
 import type { Role } from "../codec.ts"
 import { type Compression, Connection } from "../connection.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
+import { Identity } from "../identity.ts"
 import { Opcode } from "../opcode.ts"
 import type { Tally } from "../tally.ts"
 import type { Timers } from "../timers.ts"
@@ -51,10 +52,10 @@ interface PendingPing {
  * A socket over the engine. Streams and bound functions are made when they are asked for, so that an idle connection has
  * none it doesn't use.
  */
-export class LiveSocket<
-  Context,
-  Opening extends Request | ClientRequest = Request | ClientRequest
-> implements Socket<Context> {
+export class LiveSocket<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
+  extends Identity
+  implements Socket<Context>
+{
   readonly protocol: string | undefined
   readonly draft: Draft
   readonly extensions: ReadonlyArray<Negotiated>
@@ -74,6 +75,7 @@ export class LiveSocket<
   private leaving: Array<() => void> | undefined = undefined
 
   constructor(options: LiveOptions<Context, Opening>) {
+    super()
     const { draft, settings } = options
     const { onFrame } = settings
     this.draft = draft

@@ -1,5 +1,6 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
@@ -109,11 +110,11 @@ export const makeWithSchema =
     const wire = wireOf(codec, options)
     const encode = (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
       Effect.flatMap(wire.encode(value), wire.write)
-    return {
+    return Equal.byReferenceUnsafe({
       messages: messagesOf(socket.messages, wire, options.onInvalid ?? "close", (error) => refuse(socket, error)),
       send: (value) => Effect.flatMap(encode(value), socket.send),
       sendAll: (values) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll)
-    }
+    })
   }
 
 /** A schema and a format, joined. */
