@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Result, Scope, Stream } from "effect"
+import { type Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Result, Scope, Stream } from "effect"
 import { Handshake, Server, Socket } from "effect-ws"
 import * as http from "node:http"
 import * as net from "node:net"
@@ -231,6 +231,25 @@ describe("Server", () => {
         ["first Success", 1011]
       ])
       assert.deepStrictEqual(exits, ["Success", "Failure", "Success"])
+    })
+  )
+
+  it.live("what a handler forked lives until its scope is closed, and can finish there", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make({ host: "127.0.0.1" })
+      const running = server.run((socket) =>
+        Effect.gen(function* () {
+          const news = yield* Queue.unbounded<string, Cause.Done>()
+          const writer = yield* Effect.forkChild(
+            Stream.runForEach(Stream.fromQueue(news), (text) => Effect.andThen(Effect.sleep(2), socket.send(text)))
+          )
+          yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(news), Fiber.await(writer)))
+          yield* Queue.offerAll(news, ["a", "b"])
+        })
+      )
+      yield* Effect.forkScoped(running, { startImmediately: true })
+      const socket = yield* Socket.connect(urlOf(server))
+      assert.deepStrictEqual(yield* Stream.runCollect(socket.messages), ["a", "b"])
     })
   )
 

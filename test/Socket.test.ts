@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Equal, Exit, Fiber, HashSet, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Frame, Handshake, Socket } from "effect-ws"
 
@@ -12,6 +12,22 @@ const failureOf = <A>(effect: Effect.Effect<A, Socket.SocketError>) =>
   Effect.map(Effect.flip(effect), (error) => error.reason)
 
 describe("Socket", () => {
+  it.effect("is equal to itself alone, and stays so while it changes", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair()
+      const typed = [Socket.withSchema(client, Schema.String), Socket.withSchema(server, Schema.String)]
+      const link = yield* Socket.reconnecting("ws://unused.invalid", { connect: () => Effect.succeed(client) })
+      const all = [client, server, ...typed, link]
+      const set = HashSet.fromIterable<unknown>(all)
+      assert.strictEqual(HashSet.size(set), 5)
+      yield* client.send("a")
+      assert.deepStrictEqual(yield* collect(server, 1), ["a"])
+      for (const each of all) assert.isTrue(HashSet.has(set, each))
+      assert.isTrue(Equal.equals(client.send("a"), client.send("a")))
+      assert.isFalse(Equal.equals(client.send("a"), server.send("a")))
+    })
+  )
+
   describe("messages", () => {
     it.effect("travel both ways, text as strings and bytes as bytes", () =>
       Effect.gen(function* () {
@@ -510,6 +526,57 @@ describe("Socket", () => {
         assert.deepStrictEqual(yield* collect(client, 100), messages)
         yield* client.close()
         yield* Fiber.join(echo)
+      })
+    )
+
+    it.live("stop the handler that stops them, and are over when it is", () =>
+      Effect.gen(function* () {
+        for (const run of [Socket.run, Socket.runBatch]) {
+          const [client, server] = yield* Socket.makePair()
+          const told: Array<string> = []
+          const enough = yield* Deferred.make<void>()
+          const handler = (): Effect.Effect<void> =>
+            Effect.sync(() => told.push("handled")).pipe(
+              Effect.andThen(Deferred.succeed(enough, undefined)),
+              Effect.andThen(Effect.sleep(10)),
+              Effect.andThen(Effect.sync(() => told.push("went on"))),
+              Effect.onInterrupt(() =>
+                Effect.andThen(
+                  Effect.sleep(5),
+                  Effect.sync(() => told.push("interrupted"))
+                )
+              )
+            )
+          const running = yield* Effect.forkChild(Effect.raceFirst(run(server, handler), Deferred.await(enough)), {
+            startImmediately: true
+          })
+          yield* client.sendAll(["a", "b"])
+          yield* Fiber.join(running)
+          assert.deepStrictEqual(told, ["handled", "interrupted"])
+          yield* Effect.sleep(30)
+          assert.deepStrictEqual(told, ["handled", "interrupted"])
+        }
+      })
+    )
+
+    it.effect("handle nothing more of a batch whose first message stops them", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair()
+        const handled: Array<Socket.Message> = []
+        const enough = yield* Deferred.make<void>()
+        const handler = (message: Socket.Message) =>
+          Effect.andThen(
+            Effect.sync(() => handled.push(message)),
+            Deferred.succeed(enough, undefined)
+          )
+        const running = yield* Effect.forkChild(Effect.raceFirst(Socket.run(server, handler), Deferred.await(enough)), {
+          startImmediately: true
+        })
+        yield* client.sendAll(["a", "b", "c"])
+        yield* Fiber.join(running)
+        yield* client.send("d")
+        assert.deepStrictEqual(yield* collect(server, 1), ["d"])
+        assert.deepStrictEqual(handled, ["a"])
       })
     )
 

@@ -1,6 +1,7 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
@@ -11,14 +12,14 @@ import type { Accepted } from "./gate.ts"
 import type { Connection } from "./model.ts"
 
 /**
- * The handlers of a server's connections, each in a fiber and a scope of its own. What happens at the end of a handler is
- * told to its fiber's observer, and not left to the fiber: a connection that waits keeps nothing for it.
+ * The handlers of a server's connections, each in a fiber and a scope of its own. As with `Effect.scoped`, what a handler
+ * forked lives until its scope is closed. The end of the connection is told to the fiber's observer, and not left to the
+ * fiber: a connection that waits keeps nothing for it.
  */
 export class Handlers<A, X, E, R> {
   private readonly handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
   private readonly context: Context.Context<Exclude<R, Scope.Scope>>
-  /** Handlers that run, and scopes that close. */
-  private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  private readonly fibers = new Set<Fiber.Fiber<X, E>>()
 
   constructor(
     handler: (socket: Connection<A>) => Effect.Effect<X, E, R>,
@@ -33,39 +34,24 @@ export class Handlers<A, X, E, R> {
     const scope = Scope.makeUnsafe()
     // Together with the scope the context has all that the handler requires.
     const context = Context.add(this.context, Scope.Scope, scope) as Context.Context<unknown> as Context.Context<R>
-    const handled = Effect.suspend(() => this.handler(socket))
+    const handling = new Handling(this.handler, socket)
     const span = spanOf(socket)
-    const fork = Effect.runForkWith(context)
-    const fiber = fork(span === undefined ? handled : Effect.provideService(handled, Tracer.ParentSpan, span))
+    const traced = span === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, span)
+    const fiber = Effect.runForkWith(context)(Effect.onExit(traced, closeScope))
     this.fibers.add(fiber)
     fiber.addObserver((exit) => {
       this.fibers.delete(fiber)
-      this.leave(socket, scope, exit)
+      this.end(socket, exit)
     })
   }
 
   /** Waits for all of them. */
-  readonly ended: Effect.Effect<void> = Effect.suspend(() =>
-    this.fibers.size === 0 ? Effect.void : Effect.flatMap(Fiber.awaitAll(this.fibers), () => this.ended)
-  )
+  readonly ended: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Fiber.awaitAll(this.fibers)))
 
   /** Interrupts all of them, and waits. */
-  readonly interrupt: Effect.Effect<void> = Effect.suspend(() =>
-    this.fibers.size === 0 ? Effect.void : Effect.flatMap(Fiber.interruptAll(this.fibers), () => this.interrupt)
-  )
+  readonly interrupt: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll(this.fibers))
 
-  private leave(socket: Accepted<A>, scope: Scope.Closeable, exit: Exit.Exit<X, E>): void {
-    const closing = Scope.closeUnsafe(scope, exit)
-    if (closing === undefined) return this.end(socket, exit)
-    const fiber = Effect.runForkWith(this.context)(closing, { uninterruptible: true })
-    this.fibers.add(fiber)
-    fiber.addObserver((closed) => {
-      this.fibers.delete(fiber)
-      this.end(socket, both(exit, closed))
-    })
-  }
-
-  private end(socket: Accepted<A>, exit: Exit.Exit<unknown, unknown>): void {
+  private end(socket: Accepted<A>, exit: Exit.Exit<X, E>): void {
     socket.beginEnd(exit)
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
     // A peer that goes away, or breaks the protocol, is no failure of the handler's.
@@ -78,8 +64,24 @@ export class Handlers<A, X, E, R> {
   }
 }
 
-/** How a handler ended whose scope was closed: what its finalizers failed with counts too. */
-const both = <X, E>(exit: Exit.Exit<X, E>, closed: Exit.Exit<void>): Exit.Exit<unknown, unknown> => {
-  if (Exit.isSuccess(closed)) return exit
-  return Exit.isSuccess(exit) ? closed : Exit.failCause(Cause.combine(exit.cause, closed.cause))
+/** What a handler does with a connection: its fiber keeps it, and so it is an object in place of closures. */
+class Handling<A, X, E, R> extends Effectable.Class<X, E, R> {
+  private readonly handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
+  private readonly socket: Connection<A>
+
+  constructor(handler: (socket: Connection<A>) => Effect.Effect<X, E, R>, socket: Connection<A>) {
+    super()
+    this.handler = handler
+    this.socket = socket
+  }
+
+  override asEffect(): Effect.Effect<X, E, R> {
+    return this.handler(this.socket)
+  }
 }
+
+/** Closes the scope of the handler that ends. All handlers share it: it finds the scope where they find it. */
+const closeScope = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+  Effect.contextWith((context: Context.Context<never>) =>
+    Scope.close(Context.get(context as Context.Context<Scope.Scope>, Scope.Scope) as Scope.Closeable, exit)
+  )

@@ -55,7 +55,7 @@ class Runner<X, E, R> implements Waiter {
   private readonly handle: Handler<X, E, R>
   private readonly context: Context.Context<R>
   private readonly resume: (exit: Exit.Exit<void, SocketError | E>) => void
-  private running: Fiber.Fiber<unknown, SocketError | E> | undefined = undefined
+  private running: Fiber.Fiber<unknown, unknown> | undefined = undefined
   private stopped = false
 
   constructor(
@@ -90,9 +90,11 @@ class Runner<X, E, R> implements Waiter {
       // Messages were claimed, and the inbox isn't empty.
       const rest = this.begin(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
       if (rest === Effect.void) continue
-      const fiber = Effect.runForkWith(this.context)(rest)
+      if (this.stopped) return
+      const fiber = Effect.runForkWith(this.context)(this.known(rest))
       const exit = fiber.pollUnsafe()
       if (exit === undefined) return this.await(fiber)
+      this.running = undefined
       if (Exit.isFailure(exit)) return this.resume(exit)
     }
     if (this.stopped) return
@@ -108,8 +110,15 @@ class Runner<X, E, R> implements Waiter {
     }
   }
 
+  /** In a fiber that can be stopped from its first step on: by what it does itself, too. */
+  private known(rest: Effect.Effect<unknown, SocketError | E, R>): Effect.Effect<unknown, SocketError | E, R> {
+    return Effect.withFiber((fiber) => {
+      this.running = fiber
+      return rest
+    })
+  }
+
   private await(fiber: Fiber.Fiber<unknown, SocketError | E>): void {
-    this.running = fiber
     fiber.addObserver((exit) => {
       this.running = undefined
       if (Exit.isFailure(exit)) this.resume(exit)
