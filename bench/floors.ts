@@ -11,16 +11,17 @@ import { scenarios } from "./scenarios.ts"
 const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   "echo-32": { "effect-ws/ws": 0.75, "effect-ws": 0.55, "effect-ws run": 0.65 },
   "echo-64k": { "effect-ws/ws": 1.1, "effect-ws run": 0.7 },
-  "pipe-32": { "effect-ws/ws": 6, "effect-ws": 4, "effect-ws run": 4, "effect-ws batch": 6 },
+  "pipe-32": { "effect-ws/ws": 6, "effect-ws": 4, "effect-ws run": 6, "effect-ws batch": 6 },
+  fragments: { "effect-ws/ws": 1.2 },
   "deflate-reset": { "effect-ws/ws": 1.3, "effect-ws": 1.1 }
 }
 
 /** By peer: the most bytes on the heap for a message of 32 bytes that comes in a read of its own, and for one in a read of 100. */
 const ceilings: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   "effect-ws/ws": { 1: 300, 100: 175 },
-  "effect-ws": { 1: 1550, 100: 340 },
-  "effect-ws run": { 1: 1700, 100: 360 },
-  "effect-ws batch": { 1: 1500, 100: 225 }
+  "effect-ws": { 1: 1350, 100: 230 },
+  "effect-ws run": { 1: 700, 100: 220 },
+  "effect-ws batch": { 1: 850, 100: 220 }
 }
 
 const settings: Settings = {
