@@ -580,6 +580,26 @@ describe("Socket", () => {
       })
     )
 
+    it.effect("handle nothing more of a batch once they are stopped", () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair()
+        const running: { fiber: Fiber.Fiber<void, Socket.SocketError> | undefined } = { fiber: undefined }
+        const handled: Array<Socket.Message> = []
+        running.fiber = yield* Effect.forkChild(
+          Socket.run(server, (message) => {
+            handled.push(message)
+            if (message === "stop") running.fiber?.interruptUnsafe()
+            return server.send(message)
+          }),
+          { startImmediately: true }
+        )
+        yield* client.sendAll(["a", "stop", "b"])
+        yield* Fiber.await(running.fiber)
+        assert.deepStrictEqual(handled, ["a", "stop"])
+        assert.deepStrictEqual(yield* collect(client, 2), ["a", "stop"])
+      })
+    )
+
     it.effect("leave what comes behind to the next reader, when a handler that doesn't wait stops them", () =>
       Effect.gen(function* () {
         const [client, server] = yield* Socket.makePair()

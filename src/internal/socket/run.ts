@@ -11,18 +11,17 @@ import { alreadyReading, type Message, type Waiter } from "./inbox.ts"
 import { LiveSocket, Sending } from "./live.ts"
 import type { Socket } from "./model.ts"
 
-type Handler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
-
 /**
  * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
  * ends before the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once
  * while there is room, and then takes no fiber.
  */
-export const runBatch = <X, E, R>(socket: Socket, handle: Handler<X, E, R>): Effect.Effect<void, SocketError | E, R> =>
+export const runBatch = <X, E, R>(
+  socket: Socket,
+  handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
+): Effect.Effect<void, SocketError | E, R> =>
   socket instanceof LiveSocket
-    ? Effect.contextWith((context) =>
-        Effect.callback<void, SocketError | E>((resume) => new Runner(socket, handle, context, resume).start())
-      )
+    ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
     : Stream.runForEachArray(socket.messages, handle)
 
 /** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
@@ -30,18 +29,18 @@ export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
-  runBatch(socket, (batch) => {
-    let at = 0
-    const next = (): Effect.Effect<unknown, SocketError | E, R> => {
-      let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
-      while (rest === Effect.void && at < batch.length) rest = begun(handle(batch[at++] as Message))
-      return rest
-    }
-    const first = next()
-    return at === batch.length
-      ? first
-      : Effect.andThen(first, Effect.whileLoop({ while: () => at < batch.length, body: next, step: ignore }))
-  })
+  socket instanceof LiveSocket
+    ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
+    : Stream.runForEach(socket.messages, handle)
+
+type Resume<E> = (exit: Exit.Exit<void, SocketError | E>) => void
+
+const drive = <E, R>(
+  make: (context: Context.Context<R>, resume: Resume<E>) => Runner<E, R>
+): Effect.Effect<void, SocketError | E, R> =>
+  Effect.contextWith((context: Context.Context<R>) =>
+    Effect.callback<void, SocketError | E>((resume) => make(context, resume).start())
+  )
 
 const ignore = (): void => {}
 
@@ -50,25 +49,21 @@ const begun = <X, E, R>(effect: Effect.Effect<X, E, R>): Effect.Effect<unknown, 
   effect instanceof Sending ? effect.asEffect() : effect
 
 /** Takes batches from an inbox, and has one fiber at a time. */
-class Runner<X, E, R> implements Waiter {
+abstract class Runner<E, R> implements Waiter {
+  protected stopped = false
   private readonly socket: LiveSocket<unknown>
-  private readonly handle: Handler<X, E, R>
   private readonly context: Context.Context<R>
-  private readonly resume: (exit: Exit.Exit<void, SocketError | E>) => void
+  private readonly resume: Resume<E>
   private running: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  private stopped = false
 
-  constructor(
-    socket: LiveSocket<unknown>,
-    handle: Handler<X, E, R>,
-    context: Context.Context<R>,
-    resume: (exit: Exit.Exit<void, SocketError | E>) => void
-  ) {
+  constructor(socket: LiveSocket<unknown>, context: Context.Context<R>, resume: Resume<E>) {
     this.socket = socket
-    this.handle = handle
     this.context = context
     this.resume = resume
   }
+
+  /** Does what can be done at once. Answers what is left, or throws what the handler does. */
+  protected abstract handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R>
 
   /** Answers how to stop. */
   start(): Effect.Effect<void> {
@@ -104,7 +99,7 @@ class Runner<X, E, R> implements Waiter {
 
   private begin(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
     try {
-      return begun(this.handle(batch))
+      return this.handled(batch)
     } catch (defect) {
       return Effect.die(defect)
     }
@@ -124,6 +119,50 @@ class Runner<X, E, R> implements Waiter {
       if (Exit.isFailure(exit)) this.resume(exit)
       else this.wake()
     })
+  }
+}
+
+class BatchRunner<X, E, R> extends Runner<E, R> {
+  private readonly handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
+
+  constructor(
+    socket: LiveSocket<unknown>,
+    handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>,
+    context: Context.Context<R>,
+    resume: Resume<E>
+  ) {
+    super(socket, context, resume)
+    this.handle = handle
+  }
+
+  protected override handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
+    return begun(this.handle(batch))
+  }
+}
+
+class MessageRunner<X, E, R> extends Runner<E, R> {
+  private readonly handle: (message: Message) => Effect.Effect<X, E, R>
+
+  constructor(
+    socket: LiveSocket<unknown>,
+    handle: (message: Message) => Effect.Effect<X, E, R>,
+    context: Context.Context<R>,
+    resume: Resume<E>
+  ) {
+    super(socket, context, resume)
+    this.handle = handle
+  }
+
+  protected override handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
+    let at = 0
+    const more = (): boolean => at < batch.length && !this.stopped
+    const next = (): Effect.Effect<unknown, SocketError | E, R> => {
+      let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
+      while (rest === Effect.void && more()) rest = begun(this.handle(batch[at++] as Message))
+      return rest
+    }
+    const first = next()
+    return more() ? Effect.andThen(first, Effect.whileLoop({ while: more, body: next, step: ignore })) : first
   }
 }
 
