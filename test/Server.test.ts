@@ -210,7 +210,7 @@ describe("Server", () => {
       const handler = (socket: Server.Connection) =>
         Effect.gen(function* () {
           yield* Effect.addFinalizer((exit) =>
-            Effect.andThen(Effect.sleep(5), Effect.orDie(socket.send(`first ${exit._tag}`)))
+            Effect.andThen(Effect.yieldNow, Effect.orDie(socket.send(`first ${exit._tag}`)))
           )
           yield* Effect.addFinalizer((exit) => Effect.sync(() => exits.push(exit._tag)))
           const [message] = yield* Stream.runCollect(Stream.take(socket.messages, 1))
@@ -241,7 +241,7 @@ describe("Server", () => {
         Effect.gen(function* () {
           const news = yield* Queue.unbounded<string, Cause.Done>()
           const writer = yield* Effect.forkChild(
-            Stream.runForEach(Stream.fromQueue(news), (text) => Effect.andThen(Effect.sleep(2), socket.send(text)))
+            Stream.runForEach(Stream.fromQueue(news), (text) => Effect.andThen(Effect.yieldNow, socket.send(text)))
           )
           yield* Effect.addFinalizer(() => Effect.andThen(Queue.end(news), Fiber.await(writer)))
           yield* Queue.offerAll(news, ["a", "b"])
@@ -261,19 +261,25 @@ describe("Server", () => {
         ["late", 20]
       ] as const) {
         const server = yield* Server.make({ host: "127.0.0.1", shutdownTimeout })
+        const closing = yield* Deferred.make<void>()
+        const release = yield* Deferred.make<void>()
         const handler = (socket: Server.Connection) =>
           Effect.andThen(
             Effect.addFinalizer(() =>
-              Effect.andThen(
-                Effect.sleep(60),
-                Effect.sync(() => released.push(name))
+              Deferred.succeed(closing, undefined).pipe(
+                Effect.andThen(Deferred.await(release)),
+                Effect.andThen(Effect.sync(() => released.push(name)))
               )
             ),
             name === "late" ? Effect.never : Stream.runDrain(socket.messages)
           )
         const running = yield* Effect.forkChild(server.run(handler), { startImmediately: true })
         yield* Socket.connect(urlOf(server))
-        yield* Fiber.interrupt(running)
+        const stopping = yield* Effect.forkChild(Fiber.interrupt(running), { startImmediately: true })
+        yield* Deferred.await(closing)
+        assert.isUndefined(stopping.pollUnsafe())
+        yield* Deferred.succeed(release, undefined)
+        yield* Fiber.join(stopping)
         assert.include(released, name)
       }
     })

@@ -529,21 +529,24 @@ describe("Socket", () => {
       })
     )
 
-    it.live("stop the handler that stops them, and are over when it is", () =>
+    it.effect("stop the handler that stops them, and are over when it is", () =>
       Effect.gen(function* () {
         for (const run of [Socket.run, Socket.runBatch]) {
           const [client, server] = yield* Socket.makePair()
           const told: Array<string> = []
           const enough = yield* Deferred.make<void>()
+          const more = yield* Deferred.make<void>()
+          const interrupting = yield* Deferred.make<void>()
+          const cleared = yield* Deferred.make<void>()
           const handler = (): Effect.Effect<void> =>
             Effect.sync(() => told.push("handled")).pipe(
               Effect.andThen(Deferred.succeed(enough, undefined)),
-              Effect.andThen(Effect.sleep(10)),
+              Effect.andThen(Deferred.await(more)),
               Effect.andThen(Effect.sync(() => told.push("went on"))),
               Effect.onInterrupt(() =>
-                Effect.andThen(
-                  Effect.sleep(5),
-                  Effect.sync(() => told.push("interrupted"))
+                Deferred.succeed(interrupting, undefined).pipe(
+                  Effect.andThen(Deferred.await(cleared)),
+                  Effect.andThen(Effect.sync(() => told.push("interrupted")))
                 )
               )
             )
@@ -551,9 +554,13 @@ describe("Socket", () => {
             startImmediately: true
           })
           yield* client.sendAll(["a", "b"])
+          yield* Deferred.await(interrupting)
+          assert.isUndefined(running.pollUnsafe())
+          yield* Deferred.succeed(cleared, undefined)
           yield* Fiber.join(running)
           assert.deepStrictEqual(told, ["handled", "interrupted"])
-          yield* Effect.sleep(30)
+          yield* Deferred.succeed(more, undefined)
+          yield* Effect.yieldNow
           assert.deepStrictEqual(told, ["handled", "interrupted"])
         }
       })
