@@ -35,8 +35,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
   const taken = (): Batch => {
     if (over) return released
     if (inbox.isEmpty) return Effect.fail(endOf(socket))
-    // Messages were claimed, and the inbox isn't empty.
-    return Effect.succeed(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
+    return Effect.succeed(inbox.take<Message>())
   }
   const waiter = {
     wake: (): void => {

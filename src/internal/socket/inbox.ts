@@ -1,3 +1,4 @@
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isUtf8 } from "node:buffer"
 import { type Frame, isControl } from "../../Frame.ts"
 import { Assembler } from "../assembler.ts"
@@ -127,8 +128,8 @@ export class Inbox implements Face {
     return this.items.length === 0
   }
 
-  /** Takes all that waits. The items are frames or messages, as was claimed. */
-  take(): Array<Frame | Message> {
+  /** Takes all that waits, of which there must be something. The items are what was claimed: `Message`s or `Frame`s. */
+  take<Item extends Frame | Message = Frame | Message>(): NonEmptyReadonlyArray<Item> {
     const { items, tally } = this
     if (tally !== undefined) tally.messagesReceived += this.view === "messages" ? items.length : messagesIn(items)
     this.items = []
@@ -137,7 +138,7 @@ export class Inbox implements Face {
       this.stopTimer()
       this.connection.resume()
     }
-    return items
+    return items as ReadonlyArray<Frame | Message> as NonEmptyReadonlyArray<Item>
   }
 
   /**

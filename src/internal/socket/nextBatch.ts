@@ -61,7 +61,7 @@ abstract class NextBatch<A extends Frame | Message>
   /** The claim says which of the two the inbox holds, and nobody is woken for nothing. */
   private take(): Exit.Exit<Batch<A>, SocketError | Cause.Done> {
     const { inbox } = this.socket
-    return inbox.isEmpty ? this.end() : Exit.succeed(inbox.take() as unknown as Batch<A>)
+    return inbox.isEmpty ? this.end() : Exit.succeed(inbox.take<A>())
   }
 
   private listen(resume: Resume<A>): Effect.Effect<void> | undefined {

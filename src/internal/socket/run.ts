@@ -82,8 +82,7 @@ abstract class Runner<E, R> implements Waiter {
     while (!inbox.isEmpty) {
       // What a batch does may stop the whole.
       if (this.stopped) return
-      // Messages were claimed, and the inbox isn't empty.
-      const rest = this.begin(inbox.take() as unknown as NonEmptyReadonlyArray<Message>)
+      const rest = this.begin(inbox.take<Message>())
       if (rest === Effect.void) continue
       if (this.stopped) return
       const fiber = Effect.runForkWith(this.context)(this.known(rest))
