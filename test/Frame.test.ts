@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { Frame } from "effect-ws"
-import { Opcode } from "../src/internal/opcode.ts"
+import { Opcode } from "../src/internal/protocol/opcode.ts"
 
 const hex = (...parts: ReadonlyArray<string>): Buffer => Buffer.from(parts.join("").replaceAll(" ", ""), "hex")
 

@@ -3,19 +3,24 @@ import { Effect } from "effect"
 import { Duplex } from "node:stream"
 import * as fc from "fast-check"
 import { Frame } from "effect-ws"
-import { Assembler } from "../src/internal/assembler.ts"
-import type { Closed, CloseFrame } from "../src/internal/closing.ts"
-import type { Codec, Role } from "../src/internal/codec.ts"
-import { type Compression, Connection, type ConnectionOptions, type Face } from "../src/internal/connection.ts"
-import { DuplexTransport } from "../src/internal/duplexTransport.ts"
-import { hixie76 } from "../src/internal/hixie.ts"
-import { hybi } from "../src/internal/hybi.ts"
-import { memoryPair } from "../src/internal/memoryTransport.ts"
-import { Opcode } from "../src/internal/opcode.ts"
-import { Inbox } from "../src/internal/socket/inbox.ts"
-import { Wheel } from "../src/internal/timers.ts"
-import type { Receiver, Transport, Written } from "../src/internal/transport.ts"
-import * as Violation from "../src/internal/violation.ts"
+import { Assembler } from "../src/internal/protocol/messageAssembler.ts"
+import type { Closed, CloseFrame } from "../src/internal/protocol/closeFrame.ts"
+import type { Codec, Role } from "../src/internal/protocol/codec.ts"
+import {
+  type Compression,
+  Connection,
+  type ConnectionOptions,
+  type Face
+} from "../src/internal/connection/connection.ts"
+import { DuplexTransport } from "../src/internal/transport/duplex.ts"
+import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
+import { hybi } from "../src/internal/protocol/hybi/codec.ts"
+import { memoryPair } from "../src/internal/transport/memory.ts"
+import { Opcode } from "../src/internal/protocol/opcode.ts"
+import { Inbox } from "../src/internal/socket/receiveBuffer.ts"
+import { Wheel } from "../src/internal/connection/timers.ts"
+import type { Receiver, Transport, Written } from "../src/internal/transport/transport.ts"
+import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 /** A clock that goes when it is told to. */
 class ManualClock {

@@ -4,11 +4,11 @@ import { Frame } from "effect-ws"
 import * as fc from "fast-check"
 import type { EventEmitter } from "node:events"
 import { createRequire } from "node:module"
-import type { FrameSink, Role } from "../src/internal/codec.ts"
-import { hybi } from "../src/internal/hybi.ts"
-import { Opcode } from "../src/internal/opcode.ts"
+import type { FrameSink, Role } from "../src/internal/protocol/codec.ts"
+import { hybi } from "../src/internal/protocol/hybi/codec.ts"
+import { Opcode } from "../src/internal/protocol/opcode.ts"
 import { isUtf8 } from "node:buffer"
-import * as Violation from "../src/internal/violation.ts"
+import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 const maxMessageSize = 400
 

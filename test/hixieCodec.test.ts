@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isUtf8 } from "node:buffer"
 import * as fc from "fast-check"
-import type { Decoder, DecoderOptions, FrameSink } from "../src/internal/codec.ts"
-import { hixie76 } from "../src/internal/hixie.ts"
-import { Opcode } from "../src/internal/opcode.ts"
-import { Output, referenceSize, slabSize } from "../src/internal/output.ts"
-import * as Violation from "../src/internal/violation.ts"
+import type { Decoder, DecoderOptions, FrameSink } from "../src/internal/protocol/codec.ts"
+import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
+import { Opcode } from "../src/internal/protocol/opcode.ts"
+import { Output, referenceSize, slabSize } from "../src/internal/protocol/outputBuffer.ts"
+import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 const maxMessageSize = 1024
 

@@ -11,7 +11,7 @@ import * as https from "node:https"
 import * as net from "node:net"
 import { Duplex } from "node:stream"
 import * as tls from "node:tls"
-import { readSize } from "../src/internal/sharedReads.ts"
+import { readSize } from "../src/internal/transport/sharedReads.ts"
 import { makeCertificate } from "./support/certificate.ts"
 
 const kibibyte = 1024

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { applyMask, randomKey } from "../src/internal/mask.ts"
+import { applyMask, randomKey } from "../src/internal/protocol/mask.ts"
 
 /** RFC 6455 §5.3, as it is written there. */
 const reference = (bytes: Uint8Array, key: Uint8Array, offset: number): Uint8Array =>

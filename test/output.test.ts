@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { hybi } from "../src/internal/hybi.ts"
-import { Opcode } from "../src/internal/opcode.ts"
-import { Output, referenceSize, type Sink, slabSize } from "../src/internal/output.ts"
+import { hybi } from "../src/internal/protocol/hybi/codec.ts"
+import { Opcode } from "../src/internal/protocol/opcode.ts"
+import { Output, referenceSize, type Sink, slabSize } from "../src/internal/protocol/outputBuffer.ts"
 import { bareConnection, forgetful, mib, Sink as Wire } from "./advisories/bare.ts"
 import { liveBytes } from "./advisories/faces.ts"
 

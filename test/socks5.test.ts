@@ -3,7 +3,7 @@ import { Effect, type Scope, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import * as net from "node:net"
 import type { AddressInfo } from "node:net"
-import { Socks5Client, type Socks5Step } from "../src/internal/socket/socks5.ts"
+import { Socks5Client, type Socks5Step } from "../src/internal/client/socks5.ts"
 import { makeCertificate } from "./support/certificate.ts"
 
 /** What a proxy was asked for, in hexadecimal, and where it listens. */

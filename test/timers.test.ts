@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import { systemTimers, Wheel } from "../src/internal/timers.ts"
+import { systemTimers, Wheel } from "../src/internal/connection/timers.ts"
 
 /** A clock that only goes when it is told to, with one alarm as a wheel uses it. */
 class ManualClock {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { isUtf8 } from "node:buffer"
 import * as fc from "fast-check"
-import { decodeUtf8, Utf8Validator } from "../src/internal/utf8.ts"
+import { decodeUtf8, Utf8Validator } from "../src/internal/protocol/utf8.ts"
 
 /** Where in the bytes the validator refuses, byte by byte; -1 when it doesn't. */
 const refusedAt = (bytes: Uint8Array): number => {

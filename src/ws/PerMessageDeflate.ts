@@ -1,6 +1,6 @@
 import type { ZlibOptions } from "node:zlib"
 import { Deflate, type Settings, setLimits } from "../internal/deflate/deflate.ts"
-import * as Violation from "../internal/violation.ts"
+import * as Violation from "../internal/protocol/protocolError.ts"
 import { nothing } from "./internal/data.ts"
 import { errorOf } from "./internal/errors.ts"
 

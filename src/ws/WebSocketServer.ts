@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events"
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, Server } from "node:http"
 import type { Duplex } from "node:stream"
-import { isAttached } from "../internal/duplexTransport.ts"
+import { isAttached } from "../internal/transport/duplex.ts"
 import { acceptFor } from "../internal/handshake/acceptKey.ts"
 import { isFieldValue, isToken } from "../internal/handshake/token.ts"
 import * as Extension from "./extension.ts"

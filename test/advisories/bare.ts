@@ -1,8 +1,8 @@
 // A connection whose peer is the test, without any transport.
-import { Connection, type Face } from "../../src/internal/connection.ts"
-import { hybi } from "../../src/internal/hybi.ts"
-import { Inbox } from "../../src/internal/socket/inbox.ts"
-import type { Transport } from "../../src/internal/transport.ts"
+import { Connection, type Face } from "../../src/internal/connection/connection.ts"
+import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
+import { Inbox } from "../../src/internal/socket/receiveBuffer.ts"
+import type { Transport } from "../../src/internal/transport/transport.ts"
 
 export const mib = 1024 * 1024
 

@@ -2,7 +2,7 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import { Handshake, Socket } from "effect-ws"
-import { hixie76 } from "../../src/internal/hixie.ts"
+import { hixie76 } from "../../src/internal/protocol/hixie/codec.ts"
 import { mib } from "./bare.ts"
 import { attack, hixieBody, hixieHead, withServer } from "./faces.ts"
 import { hold, run } from "./hold.ts"

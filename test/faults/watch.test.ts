@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { once } from "node:events"
 import * as net from "node:net"
 import { clockTimers } from "../../src/internal/socket/clockTimers.ts"
-import { systemTimers } from "../../src/internal/timers.ts"
+import { systemTimers } from "../../src/internal/connection/timers.ts"
 import { fork, run, watched } from "./watch.ts"
 
 const nothing = (): void => {}

@@ -1,7 +1,7 @@
 // What a fault may leave behind, and who notices.
 import { Context, Effect, type Fiber, Metric, Scheduler } from "effect"
 import { clockTimers } from "../../src/internal/socket/clockTimers.ts"
-import { systemTimers } from "../../src/internal/timers.ts"
+import { systemTimers } from "../../src/internal/connection/timers.ts"
 
 /** Fibers that were started by `fork` and `run`, or by one of them, and haven't ended. */
 let fibers = 0

@@ -4,7 +4,7 @@
  */
 import { once } from "node:events"
 import * as net from "node:net"
-import { encodeFrame } from "../../src/internal/hybiEncoder.ts"
+import { encodeFrame } from "../../src/internal/protocol/hybi/encoder.ts"
 import { liveBytes } from "./live.ts"
 import { servers } from "./servers.ts"
 

@@ -2,7 +2,7 @@ import { once } from "node:events"
 import * as http from "node:http"
 import * as net from "node:net"
 import type { AddressInfo } from "node:net"
-import { encodeFrame } from "../../src/internal/hybiEncoder.ts"
+import { encodeFrame } from "../../src/internal/protocol/hybi/encoder.ts"
 
 /** What a test opens, and what ends it. */
 export class Resources {

@@ -4,10 +4,10 @@
  */
 export type { CommonClosed, CommonSocket } from "../socket/common.ts"
 export { connect } from "./connect.ts"
-export type { CloseFrame } from "../closing.ts"
+export type { CloseFrame } from "../protocol/closeFrame.ts"
 export * from "../socket/error.ts"
-export type { Message } from "../socket/inbox.ts"
-export { isTransient, type KeepUpOptions, type KeptUp } from "../socket/keepUp.ts"
+export type { Message } from "../socket/receiveBuffer.ts"
+export { isTransient, type KeepUpOptions, type KeptUp } from "../client/reconnect.ts"
 export type { CloseCause, Closed, ConnectOptions, Socket } from "./model.ts"
 export type { PlatformConstructor, PlatformWebSocket } from "./platform.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./reconnecting.ts"
@@ -20,5 +20,5 @@ export {
   type TypedSocket,
   type WrongShape,
   type WrongType
-} from "../socket/schema.ts"
+} from "../socket/typed.ts"
 export { withSchema } from "./withSchema.ts"

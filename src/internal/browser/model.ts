@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
-import type * as Node from "../closing.ts"
+import type * as Node from "../protocol/closeFrame.ts"
 import type { CommonClosed, CommonSocket } from "../socket/common.ts"
-import type { ConnectOptions as NodeConnectOptions } from "../socket/connect.ts"
+import type { ConnectOptions as NodeConnectOptions } from "../client/connect.ts"
 import type { ReadBufferFull, SocketError } from "../socket/error.ts"
 import type { PlatformConstructor } from "./platform.ts"
 

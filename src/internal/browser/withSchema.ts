@@ -7,7 +7,7 @@ import {
   type MessageSocket,
   type SchemaOptions,
   type TypedSocket
-} from "../socket/schema.ts"
+} from "../socket/typed.ts"
 
 /** The part of a socket that typed messages need, one that reconnects included. */
 interface ClosableSocket extends MessageSocket {

@@ -2,7 +2,7 @@
 import type { HandshakeError, Reason } from "../../Handshake.ts"
 import type { ServerError } from "../../Server.ts"
 import type { Closed, SocketError } from "../../Socket.ts"
-import type { Violation } from "../violation.ts"
+import type { Violation } from "../protocol/protocolError.ts"
 import { STATUS_CODES } from "node:http"
 import type { Target } from "./connecting.ts"
 import { WscatError } from "./failure.ts"

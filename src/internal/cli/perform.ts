@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Frame from "../../Frame.ts"
 import type { Socket, SocketError } from "../../Socket.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import { misuse, type WscatError } from "./failure.ts"
 import { readBytes } from "./files.ts"
 import { type Client, jsonMessage } from "./format.ts"

@@ -1,5 +1,5 @@
 import { isValidCloseCode, maxControlSize } from "../../Frame.ts"
-import { maxReasonSize } from "../closeCode.ts"
+import { maxReasonSize } from "../protocol/closeCode.ts"
 import { parseHex } from "./payload.ts"
 
 /** What a line that begins with a slash asks for. */

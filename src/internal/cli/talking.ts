@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { closeViolation } from "../../Frame.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import { maxPayload } from "./connecting.ts"
 import { misuse, type WscatError } from "./failure.ts"
 import { readBytes } from "./files.ts"

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks"
 import type { FrameObserver, Socket } from "../../Socket.ts"
-import { Opcode } from "../opcode.ts"
+import { Opcode } from "../protocol/opcode.ts"
 import { type Client, showControl, showFrame } from "./format.ts"
 import type { Talk } from "./talking.ts"
 

@@ -1,7 +1,7 @@
 /** The opening handshake of RFC 6455 §4, which HyBi-07 and HyBi-08 share but for the number and the origin's header. */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { hybi as codec } from "../hybi.ts"
+import { hybi as codec } from "../protocol/hybi/codec.ts"
 import { acceptFor, makeKey } from "./acceptKey.ts"
 import { http2 } from "./http2.ts"
 import type { Draft, Header } from "./model.ts"

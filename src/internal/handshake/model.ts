@@ -2,7 +2,7 @@
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { Extension, Negotiated as NegotiatedExtension } from "../../Extension.ts"
-import type { Capabilities, Codec } from "../codec.ts"
+import type { Capabilities, Codec } from "../protocol/codec.ts"
 import type { Fault } from "./error.ts"
 
 /** Header fields by lower-case name, as `node:http` and `node:http2` give them: over HTTP/2 with `:authority` and the like. */

@@ -1,9 +1,9 @@
 /** The attributes of spans, by the names that OpenTelemetry has for them where it has any. */
 import * as Extension from "../../Extension.ts"
-import type { Closed } from "../closing.ts"
+import type { Closed } from "../protocol/closeFrame.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { UpgradeRequest } from "../server/model.ts"
-import type { LiveSocket } from "../socket/live.ts"
+import type { LiveSocket } from "../socket/webSocketConnection.ts"
 import { closeOf } from "./meter.ts"
 
 /** Those without a value are left out. */

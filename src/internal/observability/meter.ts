@@ -1,9 +1,9 @@
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import type { Closed } from "../closing.ts"
-import type { Role } from "../codec.ts"
-import type { LiveSocket } from "../socket/live.ts"
-import { Tally } from "../tally.ts"
+import type { Closed } from "../protocol/closeFrame.ts"
+import type { Role } from "../protocol/codec.ts"
+import type { LiveSocket } from "../socket/webSocketConnection.ts"
+import { Tally } from "../connection/counters.ts"
 import * as Metrics from "./metrics.ts"
 
 /** Most close codes beyond 1000 to 1015 that are counted under their numbers. */

@@ -1,5 +1,5 @@
 import * as Metric from "effect/Metric"
-import type { Role } from "../codec.ts"
+import type { Role } from "../protocol/codec.ts"
 
 /** OpenTelemetry's name for the way of bytes and messages, as this side sees it. */
 export type Direction = "receive" | "transmit"

@@ -1,7 +1,7 @@
 import * as Duration from "effect/Duration"
 import * as Handshake from "../../Handshake.ts"
 import type { HeaderFields } from "../handshake/model.ts"
-import type { Timers } from "../timers.ts"
+import type { Timers } from "../connection/timers.ts"
 import { addressList, countingKey, readAddress } from "./address.ts"
 import type { AdmissionOptions, ConnectionRate, TrustedProxies } from "./model.ts"
 

@@ -2,7 +2,7 @@ import type * as http from "node:http"
 import type * as http2 from "node:http2"
 import type * as https from "node:https"
 import type { TLSSocket } from "node:tls"
-import type { Timer, Timers } from "../timers.ts"
+import type { Timer, Timers } from "../connection/timers.ts"
 
 /** What a server that speaks HTTP/2 is made of. */
 export interface Http2ServerOptions {

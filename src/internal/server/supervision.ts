@@ -1,5 +1,5 @@
-import type { LiveSocket } from "../socket/live.ts"
-import type { Timer, Timers } from "../timers.ts"
+import type { LiveSocket } from "../socket/webSocketConnection.ts"
+import type { Timer, Timers } from "../connection/timers.ts"
 
 /** Milliseconds; absent for no limit. */
 export interface Ages {

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { Encodings } from "./encodings.ts"
-import type { Message } from "./inbox.ts"
-import { LiveSocket } from "./live.ts"
+import type { Message } from "./receiveBuffer.ts"
+import { LiveSocket } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /** What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`. */

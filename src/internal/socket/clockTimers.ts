@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
-import { type Timers, Wheel } from "../timers.ts"
+import { type Timers, Wheel } from "../connection/timers.ts"
 
 const wheels = new WeakMap<Clock.Clock, Timers>()
 

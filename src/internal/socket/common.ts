@@ -1,7 +1,7 @@
 import type * as Effect from "effect/Effect"
-import type { Closed } from "../closing.ts"
+import type { Closed } from "../protocol/closeFrame.ts"
 import type { SocketError } from "./error.ts"
-import type { Message } from "./inbox.ts"
+import type { Message } from "./receiveBuffer.ts"
 import type { Socket } from "./model.ts"
 
 /** How a connection ended, as far as every platform can tell. */

@@ -1,5 +1,5 @@
-import type { Connection } from "../connection.ts"
-import type { Message } from "./inbox.ts"
+import type { Connection } from "../connection/connection.ts"
+import type { Message } from "./receiveBuffer.ts"
 
 /** Messages for one kind of connection: each as it travels, and all of them, one behind the other. */
 export interface Encoded {

@@ -4,12 +4,12 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { DeflateOptions, Negotiated } from "../../Extension.ts"
 import type { Frame } from "../../Frame.ts"
-import type { Closed } from "../closing.ts"
-import type { WireFrame } from "../observer.ts"
+import type { Closed } from "../protocol/closeFrame.ts"
+import type { WireFrame } from "../connection/frameObserver.ts"
 import type { ObservabilityOptions } from "../observability/options.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
-import type { Message } from "./inbox.ts"
+import type { Message } from "./receiveBuffer.ts"
 
 /**
  * A live connection, of either side.

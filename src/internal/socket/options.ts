@@ -1,5 +1,5 @@
 import * as Duration from "effect/Duration"
-import type { KeepAliveOptions } from "../keepAlive.ts"
+import type { KeepAliveOptions } from "../connection/keepAlive.ts"
 import type { FrameObserver, SocketOptions } from "./model.ts"
 
 /** Options with their defaults, in the engine's units. */

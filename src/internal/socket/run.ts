@@ -7,8 +7,8 @@ import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
-import { alreadyReading, type Message, type Waiter } from "./inbox.ts"
-import { LiveSocket, Sending } from "./live.ts"
+import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
+import { LiveSocket, Sending } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /**

@@ -2,7 +2,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Frame from "../../Frame.ts"
 import type { Socket } from "./model.ts"
-import { closeReasons, makeWithSchema, type Refuse, type SchemaOptions, type TypedSocket } from "./schema.ts"
+import { closeReasons, makeWithSchema, type Refuse, type SchemaOptions, type TypedSocket } from "./typed.ts"
 
 /** The part of a socket that messages need, one that reconnects included. */
 type MessageSocket = Pick<Socket, "messages" | "send" | "sendAll">

@@ -1,6 +1,6 @@
-import { flushAfterTurn } from "../flush.ts"
+import { flushAfterTurn } from "../connection/flush.ts"
 import { Encodings } from "../socket/encodings.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import { Kind } from "./kind.ts"
 import type { Delivery, Gap, Published } from "./model.ts"
 import type { Subscriber, Subscription } from "./subscriber.ts"

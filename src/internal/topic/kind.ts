@@ -1,6 +1,6 @@
-import type { Connection } from "../connection.ts"
+import type { Connection } from "../connection/connection.ts"
 import type { Encodings } from "../socket/encodings.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import type { Subscription } from "./subscriber.ts"
 
 /** Subscriptions of sockets to which a message is the same bytes; or of those to which it is bytes of their own. */

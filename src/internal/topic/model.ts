@@ -2,7 +2,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { SlowPolicy as BroadcastPolicy } from "../socket/broadcast.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import type { Socket } from "../socket/model.ts"
 import type { TopicError } from "./error.ts"
 

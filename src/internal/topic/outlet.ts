@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
-import type { Connection } from "../connection.ts"
-import type { Message } from "../socket/inbox.ts"
-import { LiveSocket } from "../socket/live.ts"
+import type { Connection } from "../connection/connection.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
+import { LiveSocket } from "../socket/webSocketConnection.ts"
 import type { Socket } from "../socket/model.ts"
 import type { Encoded, Encodings } from "../socket/encodings.ts"
 

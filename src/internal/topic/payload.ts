@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 
 /**
  * How messages travel through a broker. `"tagged"`: behind a byte that says whether it is text, `T`, or bytes, `B`. `"text"` and

@@ -1,5 +1,5 @@
 import { Encodings } from "../socket/encodings.ts"
-import type { Message } from "../socket/inbox.ts"
+import type { Message } from "../socket/receiveBuffer.ts"
 import type { Group } from "./group.ts"
 import type { Gap, SlowPolicy } from "./model.ts"
 import type { Outlet } from "./outlet.ts"

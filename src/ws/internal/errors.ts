@@ -1,4 +1,4 @@
-import type * as Violation from "../../internal/violation.ts"
+import type * as Violation from "../../internal/protocol/protocolError.ts"
 
 /** The codes that programs look for in the `code` of an error. */
 export type ErrorCode =

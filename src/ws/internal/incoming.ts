@@ -1,9 +1,9 @@
 import { Blob, isUtf8 } from "node:buffer"
 import type { EventEmitter } from "node:events"
-import type { Closed } from "../../internal/closing.ts"
-import type { Connection, Face } from "../../internal/connection.ts"
-import { Opcode } from "../../internal/opcode.ts"
-import * as Violation from "../../internal/violation.ts"
+import type { Closed } from "../../internal/protocol/closeFrame.ts"
+import type { Connection, Face } from "../../internal/connection/connection.ts"
+import { Opcode } from "../../internal/protocol/opcode.ts"
+import * as Violation from "../../internal/protocol/protocolError.ts"
 import { type BinaryType, nothing, toArrayBuffer } from "./data.ts"
 
 /** How what arrives is told. */

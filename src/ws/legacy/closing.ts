@@ -1,4 +1,4 @@
-import { isWireCloseCode, maxReasonSize } from "../../internal/closeCode.ts"
+import { isWireCloseCode, maxReasonSize } from "../../internal/protocol/closeCode.ts"
 
 /** Whether `close` takes a code: 1000 to 1011 as they may be sent, and 3000 to 4999. */
 const isCloseCode = (code: number): boolean =>

@@ -1,5 +1,5 @@
-import { Opcode } from "../../internal/opcode.ts"
-import type * as Violation from "../../internal/violation.ts"
+import { Opcode } from "../../internal/protocol/opcode.ts"
+import type * as Violation from "../../internal/protocol/protocolError.ts"
 
 const controlName = (opcode: number): string =>
   opcode === Opcode.close ? "close" : opcode === Opcode.ping ? "ping" : "pong"

@@ -1,6 +1,6 @@
 import type { Http2Session, Http2Stream } from "node:http2"
-import { DuplexTransport } from "../duplexTransport.ts"
-import type { Lent, Receiver } from "../transport.ts"
+import { DuplexTransport } from "./duplex.ts"
+import type { Lent, Receiver } from "./transport.ts"
 
 /** The error code of RFC 9113 §7 that says that a stream is no longer needed. */
 const cancel = 8

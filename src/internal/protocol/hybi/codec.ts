@@ -1,6 +1,6 @@
-import type { Capabilities, Codec, Decoder, DecoderOptions, Encoder, FrameSink, Role } from "./codec.ts"
-import { HybiDecoder } from "./hybiDecoder.ts"
-import { HybiClientEncoder, HybiServerEncoder } from "./hybiEncoder.ts"
+import type { Capabilities, Codec, Decoder, DecoderOptions, Encoder, FrameSink, Role } from "../codec.ts"
+import { HybiDecoder } from "./decoder.ts"
+import { HybiClientEncoder, HybiServerEncoder } from "./encoder.ts"
 
 const capabilities: Capabilities = {
   binary: true,

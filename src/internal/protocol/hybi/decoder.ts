@@ -1,13 +1,13 @@
 import { isUtf8 } from "node:buffer"
-import type { Assembler } from "./assembler.ts"
-import { isWireCloseCode } from "./closeCode.ts"
-import type { DecoderOptions, FrameSink } from "./codec.ts"
-import { applyMask } from "./mask.ts"
-import { Opcode } from "./opcode.ts"
-import { PausableDecoder } from "./pausableDecoder.ts"
-import type { Lent } from "./transport.ts"
-import { Utf8Validator } from "./utf8.ts"
-import * as Violation from "./violation.ts"
+import type { Assembler } from "../messageAssembler.ts"
+import { isWireCloseCode } from "../closeCode.ts"
+import type { DecoderOptions, FrameSink } from "../codec.ts"
+import { applyMask } from "../mask.ts"
+import { Opcode } from "../opcode.ts"
+import { PausableDecoder } from "../resumableDecoder.ts"
+import type { Lent } from "../../transport/transport.ts"
+import { Utf8Validator } from "../utf8.ts"
+import * as Violation from "../protocolError.ts"
 
 /** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
 const allocateAtOnce = 1024 * 1024

@@ -1,4 +1,4 @@
-import type { Violation } from "./violation.ts"
+import type { Violation } from "./protocolError.ts"
 
 /** What a close frame said. Without a code nothing was said: RFC 6455 §7.1.5 calls that 1005. */
 export interface CloseFrame {

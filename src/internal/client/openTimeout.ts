@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { clockTimers } from "./clockTimers.ts"
-import { SocketError } from "./error.ts"
+import { clockTimers } from "../socket/clockTimers.ts"
+import { SocketError } from "../socket/error.ts"
 
 const defaultLimit = 10_000
 

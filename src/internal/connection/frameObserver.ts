@@ -1,8 +1,8 @@
-import type { Assembler } from "./assembler.ts"
-import type { Capabilities, Encoder, FrameSink, Role } from "./codec.ts"
-import { Opcode } from "./opcode.ts"
-import type { Output } from "./output.ts"
-import type { Violation } from "./violation.ts"
+import type { Assembler } from "../protocol/messageAssembler.ts"
+import type { Capabilities, Encoder, FrameSink, Role } from "../protocol/codec.ts"
+import { Opcode } from "../protocol/opcode.ts"
+import type { Output } from "../protocol/outputBuffer.ts"
+import type { Violation } from "../protocol/protocolError.ts"
 
 /** A frame as it stands on the wire: a compressed payload is not inflated, a masked one is shown unmasked. */
 export interface WireFrame {

@@ -12,8 +12,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Identity } from "../identity.ts"
-import type { CommonSocket } from "./common.ts"
-import { SocketError } from "./error.ts"
+import type { CommonSocket } from "../socket/common.ts"
+import { SocketError } from "../socket/error.ts"
 
 /** How a connection is kept up, whatever the platform; `S` is its sockets. */
 export interface KeepUpOptions<S, R = never> {

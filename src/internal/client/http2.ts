@@ -4,12 +4,12 @@ import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from 
 import { encodeFields } from "../handshake/http.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { DialOptions } from "./dial.ts"
-import type { SocketError } from "./error.ts"
-import { openFailed } from "./failure.ts"
-import type { Answer } from "./exchange.ts"
+import type { SocketError } from "../socket/error.ts"
+import { openFailed } from "../socket/failure.ts"
+import type { Answer } from "./http1.ts"
 import { lease, type Lease, whenReady } from "./http2Session.ts"
-import { holding } from "./opened.ts"
-import { cancelStream, Http2Transport } from "./http2Transport.ts"
+import { holding } from "../socket/opened.ts"
+import { cancelStream, Http2Transport } from "../transport/http2.ts"
 
 const ignore = (): void => {}
 

@@ -1,6 +1,6 @@
 import type { Decoder } from "./codec.ts"
-import type { Lent } from "./transport.ts"
-import type { Violation } from "./violation.ts"
+import type { Lent } from "../transport/transport.ts"
+import type { Violation } from "./protocolError.ts"
 
 /**
  * What the decoders of all drafts have in common: pausing in the middle of what was read, and going on from there, also

@@ -1,5 +1,5 @@
-import type { Codec, DecoderOptions } from "./codec.ts"
-import type { Tally } from "./tally.ts"
+import type { Codec, DecoderOptions } from "../protocol/codec.ts"
+import type { Tally } from "./counters.ts"
 import type { Timers } from "./timers.ts"
 
 /** What connections can be alike in. */

@@ -1,6 +1,6 @@
-import type { CloseCause } from "./closing.ts"
-import { Opcode } from "./opcode.ts"
-import type { Tally } from "./tally.ts"
+import type { CloseCause } from "../protocol/closeFrame.ts"
+import { Opcode } from "../protocol/opcode.ts"
+import type { Tally } from "./counters.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 export interface KeepAliveOptions {

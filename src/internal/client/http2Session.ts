@@ -7,9 +7,9 @@ import type { TLSSocket } from "node:tls"
 import { noHttp2 } from "../handshake/error.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import { dial, type DialOptions } from "./dial.ts"
-import type { SocketError } from "./error.ts"
-import { handshakeFailed, openFailed } from "./failure.ts"
-import { dropUnlessOpen, holding } from "./opened.ts"
+import type { SocketError } from "../socket/error.ts"
+import { handshakeFailed, openFailed } from "../socket/failure.ts"
+import { dropUnlessOpen, holding } from "../socket/opened.ts"
 
 /** A session, until `release` is called. */
 export interface Lease {

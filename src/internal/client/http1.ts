@@ -2,11 +2,11 @@ import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type * as net from "node:net"
 import type { Duplex } from "node:stream"
-import { DuplexTransport } from "../duplexTransport.ts"
+import { DuplexTransport } from "../transport/duplex.ts"
 import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
-import type { Transport } from "../transport.ts"
-import type { SocketError } from "./error.ts"
-import { openFailed } from "./failure.ts"
+import type { Transport } from "../transport/transport.ts"
+import type { SocketError } from "../socket/error.ts"
+import { openFailed } from "../socket/failure.ts"
 
 /** The server's response, and the transport that it came on. */
 export interface Answer {

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { Frame } from "../../Frame.ts"
 import type { SocketError } from "./error.ts"
-import { alreadyReading, type Inbox, type Message, type Waiter } from "./inbox.ts"
+import { alreadyReading, type Inbox, type Message, type Waiter } from "./receiveBuffer.ts"
 
 /** How what is read of a socket ends. */
 export interface Readable {

@@ -1,7 +1,7 @@
-import type { Assembler } from "./assembler.ts"
-import type { Output } from "./output.ts"
-import type { Lent } from "./transport.ts"
-import type { Violation } from "./violation.ts"
+import type { Assembler } from "./messageAssembler.ts"
+import type { Output } from "./outputBuffer.ts"
+import type { Lent } from "../transport/transport.ts"
+import type { Violation } from "./protocolError.ts"
 
 /** The side of the connection that we are. */
 export type Role = "client" | "server"

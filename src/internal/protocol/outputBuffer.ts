@@ -1,4 +1,4 @@
-import type { Written } from "./transport.ts"
+import type { Written } from "../transport/transport.ts"
 
 /**
  * Where a connection's frames gather until they are written at once.

@@ -1,8 +1,8 @@
-import type { Encoder } from "./codec.ts"
-import { applyMask, randomKey } from "./mask.ts"
-import { Opcode } from "./opcode.ts"
-import type { Output } from "./output.ts"
-import { referenceSize } from "./output.ts"
+import type { Encoder } from "../codec.ts"
+import { applyMask, randomKey } from "../mask.ts"
+import { Opcode } from "../opcode.ts"
+import type { Output } from "../outputBuffer.ts"
+import { referenceSize } from "../outputBuffer.ts"
 
 /** Text from this many UTF-16 units on is measured before it is written, not after. */
 const measureFrom = 16 * 1024

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { CommonSocket } from "./common.ts"
 import type { SocketError } from "./error.ts"
-import type { Message } from "./inbox.ts"
+import type { Message } from "./receiveBuffer.ts"
 import { messageOf } from "../messageOf.ts"
 
 /** The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it. */

@@ -1,6 +1,6 @@
-import type { Encoder } from "./codec.ts"
-import { Opcode } from "./opcode.ts"
-import type { Output } from "./output.ts"
+import type { Encoder } from "../protocol/codec.ts"
+import { Opcode } from "../protocol/opcode.ts"
+import type { Output } from "../protocol/outputBuffer.ts"
 
 /** What connections count, in plain numbers: for each read and each write, and for each message as it is encoded. */
 export class Tally {
