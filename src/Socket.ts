@@ -3,7 +3,8 @@
  * closing handshake at the end of the scope. `connect` opens one as a client, `Server` as a server, `makePair` both
  * ends in memory.
  */
-export type { CloseCause, Closed, CloseFrame } from "./internal/protocol/closeFrame.ts"
+export type { CloseFrame } from "./internal/protocol/closeFrame.ts"
+export type { CloseCause, Closed } from "./internal/protocol/closeHandshake.ts"
 export type { WireFrame } from "./internal/connection/frameObserver.ts"
 export { broadcast, type BroadcastOptions, type SlowPolicy } from "./internal/socket/broadcast.ts"
 export type { CommonClosed, CommonSocket } from "./internal/socket/common.ts"

@@ -8,6 +8,7 @@ import * as net from "node:net"
 /** The same socket, seen through its interface alone. */
 const plain = (socket: Socket.Socket): Socket.Socket => ({
   frames: socket.frames,
+  receive: socket.receive,
   messages: socket.messages,
   send: socket.send,
   sendAll: socket.sendAll,

@@ -1,18 +1,17 @@
 import { isUtf8 } from "node:buffer"
 import type { Assembler } from "../messageAssembler.ts"
 import { isWireCloseCode } from "../closeCode.ts"
-import type { DecoderOptions, FrameSink } from "../codec.ts"
+import type { Borrowed, DecoderOptions, FrameSink } from "../codec.ts"
 import { applyMask } from "../mask.ts"
 import { Opcode } from "../opcode.ts"
 import { PausableDecoder } from "../resumableDecoder.ts"
-import type { Lent } from "../../transport/transport.ts"
 import { Utf8Validator } from "../utf8.ts"
 import * as Violation from "../protocolError.ts"
 
 /** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
 const allocateAtOnce = 1024 * 1024
 
-/** A message that is whole in a lent chunk is copied by itself from this many bytes on; smaller ones together. */
+/** A message that is whole in a borrowed chunk is copied by itself from this many bytes on; smaller ones together. */
 const copiedFrom = 4 * 1024
 
 const empty = Buffer.alloc(0)
@@ -75,10 +74,10 @@ export class HybiDecoder extends PausableDecoder {
     return this.payload === undefined ? 0 : this.filled
   }
 
-  protected parse(chunk: Buffer, lent: Lent | undefined): number {
+  protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
     const end = chunk.length
     let pos = 0
-    if (lent === "telling" && this.tellsInside(end)) return 0
+    if (borrowed === "delivery" && this.tellsInside(end)) return 0
     if (this.payload !== undefined) {
       if (this.chunks++ >= this.maxChunks) this.violation = Violation.tooManyParts("chunks", this.maxChunks)
       else pos = this.fill(this.payload, chunk, pos)
@@ -95,14 +94,14 @@ export class HybiDecoder extends PausableDecoder {
       if (size < 0) break
       const after = pos + size + this.length
       const whole = after <= end
-      if (whole && lent === undefined) {
+      if (whole && borrowed === undefined) {
         pos += size
         if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
         this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
-        if (after < end && lent === "telling") return pos
+        if (after < end && borrowed === "delivery") return pos
         const message = this.gatherer()
         if (whole && message === undefined && this.length < copiedFrom) return pos
         pos += size
