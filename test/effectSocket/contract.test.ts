@@ -55,7 +55,10 @@ describe("EffectSocket.toSocket", () => {
           const [client, server] = yield* Socket.makePair()
           const { pull } = yield* EffectSocket.toSocket(face(server)).reader
           yield* client.sendAll(["a", Buffer.from([1]), "b"])
-          assert.deepStrictEqual([...(yield* pull)], ["a", Buffer.from([1]), "b"])
+          const first = [...(yield* pull)]
+          // The first pull of a Stream of messages brings one.
+          const rest = first.length === 1 ? [...(yield* pull)] : []
+          assert.deepStrictEqual([...first, ...rest], ["a", Buffer.from([1]), "b"])
           const pulling = yield* start(pull)
           yield* client.send("c")
           assert.deepStrictEqual([...(yield* Fiber.join(pulling))], ["c"])

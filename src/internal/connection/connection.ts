@@ -173,7 +173,9 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   }
 
   closed(error: Error | undefined): void {
+    this.keepAlive?.stop()
     this.inbound.close(error)
+    // What was read is still to be delivered.
     if (this.state._tag !== "Closed") this.startTimer()
   }
 
