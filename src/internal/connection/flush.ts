@@ -49,23 +49,29 @@ export const flushAfterTurn = (one: Flushable): void => {
   ofTurn.push(one)
 }
 
-/** Those that gather until the end of a batch of input, the innermost last: the delivery of one can cause another's. */
-const ofBatches: Array<Flushable> = []
+/**
+ * Those that gather until the end of a batch of input, the innermost last: the delivery of one can cause another's. The array
+ * is never shortened, so that no batch allocates.
+ */
+const ofBatches: Array<Flushable | undefined> = []
+let depth = 0
 
 /** Notes that a batch of input is being delivered, at whose end this is flushed. */
 export const beginBatch = (one: Flushable): void => {
-  ofBatches.push(one)
+  ofBatches[depth++] = one
 }
 
 /** The batch was delivered, or its delivery was interrupted. */
 export const endBatch = (one: Flushable): void => {
-  const at = ofBatches.lastIndexOf(one)
-  if (at >= 0) ofBatches.splice(at, 1)
+  const at = ofBatches[depth - 1] === one ? depth - 1 : ofBatches.lastIndexOf(one)
+  if (at < 0) return
+  if (at < depth - 1) ofBatches.copyWithin(at, at + 1, depth)
+  ofBatches[--depth] = undefined
 }
 
 // A program may send and exit at once: what the system takes without waiting is still written.
 process.on("exit", () => {
   flushTurn()
-  flushAll(ofBatches)
+  flushAll(ofBatches.filter((one) => one !== undefined))
   flushTick()
 })

@@ -148,11 +148,16 @@ export class FrameWriter {
     const { tally } = this.settings
     if (tally !== undefined) tally.bytesSent += output.size
     this.output = this.written = undefined
-    if (written === undefined) output.flush(this.transport)
-    else output.flush(this.transport, (error) => callAll(written, error))
+    // A closure here would cost its context on every write.
+    output.flush(this.transport, written === undefined ? undefined : callingAll(written))
     recycleOutput(output)
   }
 }
+
+const callingAll =
+  (callbacks: ReadonlyArray<Written>): Written =>
+  (error) =>
+    callAll(callbacks, error)
 
 /** Calls all of them; what one throws is thrown later, so that the others are called all the same. */
 export const callAll = (callbacks: ReadonlyArray<Written>, error?: Error | null): void => {

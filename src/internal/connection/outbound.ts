@@ -145,32 +145,18 @@ export class Outbound {
     turn?: Turn
   ): boolean {
     if (!this.accepts(turn)) return false
-    const direct = this.head === ready || this.isHeldBy(turn)
-    const { compression } = this
-    if (compression !== undefined && compress && message.length * 3 >= compression.threshold) {
-      const payload = typeof message === "string" ? Buffer.from(message) : message
-      if (payload.length >= compression.threshold) {
-        if (direct) this.compress(opcode, true, payload, compression, written)
-        else this.enqueue(payload.length, written, () => this.compress(opcode, true, payload, compression, written))
-        return true
-      }
-    }
-    if (direct) this.encode(opcode, message, written)
-    else this.enqueue(message.length, written, () => this.encode(opcode, message, written))
+    // Closures in these methods would cost their contexts on every call.
+    if (this.head !== ready && !this.isHeldBy(turn)) this.queueMessage(message, compress, written, opcode)
+    else this.encode(message, compress, written, opcode)
     return true
   }
 
   /** Queues one frame verbatim. The caller must not interleave frames of different messages. */
   frame(opcode: number, fin: boolean, payload: Uint8Array, options: FrameOptions = noOptions): boolean {
-    const { compress, rsv = 0, turn, urgent, written } = options
+    const { turn, urgent } = options
     if (!this.accepts(turn)) return false
-    const compression = compress === true ? this.compression : undefined
-    const run = (): void => {
-      if (compression === undefined) this.writer.frame(opcode, fin, rsv, payload, written)
-      else this.compress(opcode, fin, payload, compression, written)
-    }
-    if (this.head === ready || urgent === true || this.isHeldBy(turn)) run()
-    else this.enqueue(payload.length, written, run)
+    if (this.head !== ready && urgent !== true && !this.isHeldBy(turn)) this.queueFrame(opcode, fin, payload, options)
+    else this.encodeFrame(opcode, fin, payload, options)
     return true
   }
 
@@ -178,8 +164,8 @@ export class Outbound {
   encoded(bytes: Uint8Array, messages: number, options: EncodedOptions = noOptions): boolean {
     const { turn, urgent, written } = options
     if (!this.accepts(turn)) return false
-    if (this.head === ready || urgent === true || this.isHeldBy(turn)) this.writer.encoded(bytes, messages, written)
-    else this.enqueue(bytes.length, written, () => this.writer.encoded(bytes, messages, written))
+    if (this.head !== ready && urgent !== true && !this.isHeldBy(turn)) this.queueEncoded(bytes, messages, written)
+    else this.writer.encoded(bytes, messages, written)
     return true
   }
 
@@ -338,9 +324,38 @@ export class Outbound {
     else if (!this.writer.transport.congested) this.drained()
   }
 
-  private encode(opcode: number, message: string | Uint8Array, written: Written | undefined): void {
+  private queueMessage(
+    message: string | Uint8Array,
+    compress: boolean,
+    written: Written | undefined,
+    opcode: number
+  ): void {
+    this.enqueue(message.length, written, () => this.encode(message, compress, written, opcode))
+  }
+
+  private queueFrame(opcode: number, fin: boolean, payload: Uint8Array, options: FrameOptions): void {
+    this.enqueue(payload.length, options.written, () => this.encodeFrame(opcode, fin, payload, options))
+  }
+
+  private queueEncoded(bytes: Uint8Array, messages: number, written: Written | undefined): void {
+    this.enqueue(bytes.length, written, () => this.writer.encoded(bytes, messages, written))
+  }
+
+  private encode(message: string | Uint8Array, compress: boolean, written: Written | undefined, opcode: number): void {
+    const { compression } = this
+    if (compression !== undefined && compress && message.length * 3 >= compression.threshold) {
+      const payload = typeof message === "string" ? Buffer.from(message) : message
+      if (payload.length >= compression.threshold) return this.compress(opcode, true, payload, compression, written)
+    }
     if (typeof message === "string") this.writer.text(opcode, message, written)
     else this.writer.frame(opcode, true, 0, message, written)
+  }
+
+  private encodeFrame(opcode: number, fin: boolean, payload: Uint8Array, options: FrameOptions): void {
+    const { compress, rsv = 0, written } = options
+    const { compression } = this
+    if (compress !== true || compression === undefined) this.writer.frame(opcode, fin, rsv, payload, written)
+    else this.compress(opcode, fin, payload, compression, written)
   }
 
   private compress(
@@ -357,6 +372,16 @@ export class Outbound {
       this.encodeCompressed(opcode, fin, borrowed ? Uint8Array.from(compressed) : compressed, written)
       return
     }
+    this.compressElsewhere(opcode, fin, payload, compression, written)
+  }
+
+  private compressElsewhere(
+    opcode: number,
+    fin: boolean,
+    payload: Uint8Array,
+    compression: Compression,
+    written: Written | undefined
+  ): void {
     this.setHead({ _tag: "Compressing", size: payload.length, written })
     compression.compress(payload, (result) => {
       if (this.head._tag !== "Compressing") return

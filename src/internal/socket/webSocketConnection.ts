@@ -268,17 +268,27 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   push(message: Message | Frame, turn?: Turn): Effect.Effect<void, SocketError> {
     const { outbound } = this.connection
     if (typeof message === "string") {
-      if (turn === undefined && outbound.isHeld) return inTurn(this, (turn) => this.push(message, turn))
+      if (turn === undefined && outbound.isHeld) return this.pushInTurn(message)
       return this.settle(outbound.message(message, true, undefined, Opcode.text, turn))
     }
     if (!(message instanceof Uint8Array)) return this.pushFrame(message, turn)
     if (!this.draft.capabilities.binary) return Effect.fail(unsupported(this.draft, "binary"))
     // What waits in the queue would be read after the caller is free to change it.
-    if (turn === undefined && !outbound.isReady) return inTurn(this, (turn) => this.push(message, turn))
+    if (turn === undefined && !outbound.isReady) return this.pushInTurn(message)
     if (message.length < referenceSize) {
       return this.settle(outbound.message(message, true, undefined, Opcode.binary, turn))
     }
-    return this.handOver((written) => outbound.message(message, true, written, Opcode.binary, turn))
+    return this.pushLarge(message, turn)
+  }
+
+  // Closures in `push` would cost their contexts on every call.
+
+  private pushInTurn(message: Message | Frame): Effect.Effect<void, SocketError> {
+    return inTurn(this, (turn) => this.push(message, turn))
+  }
+
+  private pushLarge(message: Uint8Array, turn: Turn | undefined): Effect.Effect<void, SocketError> {
+    return this.handOver((written) => this.connection.outbound.message(message, true, written, Opcode.binary, turn))
   }
 
   /** The same of several, in order. */
@@ -308,8 +318,11 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
 
   /** Waits for room to send, and fails when the connection is lost meanwhile. */
   get room(): Effect.Effect<void, SocketError> {
+    return this.connection.outbound.full ? this.writable : Effect.void
+  }
+
+  private get writable(): Effect.Effect<void, SocketError> {
     const { connection } = this
-    if (!connection.outbound.full) return Effect.void
     return Effect.callback<void, SocketError>((resume) => {
       const task = (): void => resume(connection.cause === undefined ? Effect.void : Effect.fail(this.closedError()))
       connection.outbound.whenWritable(task)
@@ -335,7 +348,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
       if (fin) this.endSequence()
       return sent
     }
-    if (turn === undefined && !outbound.isReady) return inTurn(this, (turn) => this.pushFrame(frame, turn))
+    if (turn === undefined && !outbound.isReady) return this.pushInTurn(frame)
     if (fin) return this.pushFragment(kind, fin, payload, { rsv, turn })
     const begun = new FrameSequence(() => {
       if (this.sequence === begun) this.sequence = undefined
