@@ -16,7 +16,7 @@ export type { FrameObserver, KeepAliveOptions, Socket, SocketOptions } from "./i
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
 export { isTransient, type KeepUpOptions, type KeptUp } from "./internal/client/reconnect.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./internal/client/reconnecting.ts"
-export { run, runBatch } from "./internal/socket/run.ts"
+export { discard, run, runBatch } from "./internal/socket/run.ts"
 export {
   type Malformed,
   MessageError,

@@ -40,6 +40,11 @@ export class FrameWriter {
     return this.output === undefined ? 0 : this.output.size
   }
 
+  /** Whether the transport takes nothing, or as much is gathered as may be. */
+  get full(): boolean {
+    return this.transport.congested || this.gathered >= this.settings.writeHighWaterMark
+  }
+
   text(opcode: number, text: string, written: Written | undefined): void {
     this.encoder.text(this.out, opcode, true, text)
     this.touch(written)

@@ -59,8 +59,8 @@ type Head =
   | { readonly _tag: "Ready" }
   /** A message is being compressed on the thread pool. */
   | { readonly _tag: "Compressing"; readonly size: number; readonly written: Written | undefined }
-  /** A turn holds the queue. */
-  | { readonly _tag: "Held"; readonly turn: Turn }
+  /** A turn holds the queue. `waiter` is called when the transport has room. */
+  | { readonly _tag: "Held"; readonly turn: Turn; readonly waiter: (() => void) | undefined }
 
 /**
  * - `Open`: messages are accepted.
@@ -199,7 +199,7 @@ export class Outbound {
   /** Ends a turn, and begins the next one before everything that waits. */
   passTurn(from: Turn, to: Turn): void {
     if (!this.isHeldBy(from)) return
-    this.setHead({ _tag: "Held", turn: to })
+    this.setHead({ _tag: "Held", turn: to, waiter: undefined })
   }
 
   /** Ends a turn that can't send what it stands for. What waited is lost too, and the transport ends. */
@@ -218,14 +218,22 @@ export class Outbound {
 
   // Flow control.
 
-  /** Runs `task` once there is room to send, or the connection is closing. */
-  whenWritable(task: () => void): void {
-    if (this.phase === "Open") (this.waiters ??= []).push(task)
-    else task()
+  /** The same for the turn that holds the queue: what waits for the end of the turn doesn't count. */
+  isFullFor(turn: Turn | undefined): boolean {
+    return this.isHeldBy(turn) ? this.writer.full : this.full
+  }
+
+  /** Runs `task` once there is room to send, for everyone or for the turn that holds the queue, or the connection is closing. */
+  whenWritable(task: () => void, turn?: Turn): void {
+    const { head } = this
+    if (this.phase !== "Open") task()
+    else if (head._tag === "Held" && head.turn === turn) this.head = { ...head, waiter: task }
+    else (this.waiters ??= []).push(task)
   }
 
   /** Takes back what was given to `whenWritable`. */
   forget(task: () => void): void {
+    if (this.head._tag === "Held" && this.head.waiter === task) this.head = { ...this.head, waiter: undefined }
     const at = this.waiters?.indexOf(task) ?? -1
     if (at >= 0) this.waiters?.splice(at, 1)
   }
@@ -235,6 +243,7 @@ export class Outbound {
     const { writer } = this
     writer.releasePong(this.phase === "Open")
     writer.flush()
+    if (!writer.full) this.wakeTurn()
     while (this.waiters !== undefined && this.waiters.length > 0 && !this.full) this.waiters.shift()?.()
     writer.flush()
   }
@@ -250,6 +259,7 @@ export class Outbound {
   stopAccepting(): void {
     if (this.phase !== "Open") return
     this.phase = "Closing"
+    this.wakeTurn()
     this.revokeTurns()
     const { waiters } = this
     this.waiters = undefined
@@ -304,8 +314,16 @@ export class Outbound {
 
   private beginTurn(turn: Turn): void {
     // Its size is counted since it was accepted.
-    this.head = { _tag: "Held", turn }
+    this.head = { _tag: "Held", turn, waiter: undefined }
     if (!turn.begin() && this.isHeldBy(turn)) this.setHead(ready)
+  }
+
+  /** The turn that holds the queue can go on. */
+  private wakeTurn(): void {
+    const { head } = this
+    if (head._tag !== "Held" || head.waiter === undefined) return
+    this.head = { ...head, waiter: undefined }
+    head.waiter()
   }
 
   private runQueue(): void {
@@ -421,7 +439,7 @@ export class Outbound {
     for (const turn of revoked) this.queuedSize -= turn.size
     if (head._tag === "Held" && !head.turn.endsSoon) {
       const lost = head.turn.isUnfinished ? this.dropQueue() : []
-      if (this.head === head) this.setHead(ready)
+      if (this.isHeldBy(head.turn)) this.setHead(ready)
       if (lost.length > 0) process.nextTick(callAll, lost, destroyedError())
       else this.runQueue()
       head.turn.revoked()

@@ -49,7 +49,7 @@ export const broadcast = (
       }
       if (!socket.sendShared(encodings)) continue
       taken++
-      const { room } = socket
+      const room = socket.room()
       if (room !== Effect.void && slow === "wait") pending.push(settled(room))
     }
     if (pending.length === 0) return Effect.succeed(taken)

@@ -24,7 +24,10 @@ export const runBatch = <X, E, R>(
     ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
     : Stream.runForEachArray(socket.messages, handle)
 
-/** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
+/**
+ * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler
+ * didn't get to, since it failed or was interrupted, is left to the next reader.
+ */
 export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
@@ -32,6 +35,12 @@ export const run = <X, E, R>(
   socket instanceof LiveSocket
     ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
     : Stream.runForEach(socket.messages, handle)
+
+/**
+ * Reads a socket and throws away what comes, until the peer closes: for handlers that only send. So they are notified when the
+ * peer closes or is lost, and nothing that it sends waits. Fails as `messages` does.
+ */
+export const discard = (socket: Socket): Effect.Effect<void, SocketError> => runBatch(socket, () => Effect.void)
 
 type Resume<E> = (exit: Exit.Exit<void, SocketError | E>) => void
 

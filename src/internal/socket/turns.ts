@@ -14,7 +14,7 @@ type Send = Effect.Effect<void, SocketError>
 export interface TurnTaker {
   readonly connection: Connection
   /** Waits for room to send. */
-  readonly room: Send
+  room(turn?: Turn): Send
   /** Why nothing can be sent. */
   closedError(): SocketError
   pushFragment(kind: number, fin: boolean, payload: Uint8Array, options: FrameOptions): Send
@@ -166,17 +166,19 @@ export const sendStream = <E, R>(
 /** Waits until the transport has taken bytes that were sent without a copy: only then their owner may change them. */
 export class HandOver {
   private readonly socket: TurnTaker
+  private readonly turn: Turn | undefined
   private result: Send | undefined = undefined
   private resume: ((result: Send) => void) | undefined = undefined
 
-  constructor(socket: TurnTaker) {
+  constructor(socket: TurnTaker, turn: Turn | undefined) {
     this.socket = socket
+    this.turn = turn
   }
 
   /** The write callback. */
   readonly written = (error?: Error | null): void => {
     const { socket } = this
-    this.result = error ? Effect.fail(socket.closedError()) : socket.room
+    this.result = error ? Effect.fail(socket.closedError()) : socket.room(this.turn)
     this.resume?.(this.result)
   }
 

@@ -312,20 +312,21 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     options: FrameOptions
   ): Effect.Effect<void, SocketError> {
     const { outbound } = this.connection
-    if (payload.length < referenceSize) return this.settle(outbound.frame(kind, fin, payload, options))
-    return this.handOver((written) => outbound.frame(kind, fin, payload, { ...options, written }))
+    const { turn } = options
+    if (payload.length < referenceSize) return this.settle(outbound.frame(kind, fin, payload, options), turn)
+    return this.handOver((written) => outbound.frame(kind, fin, payload, { ...options, written }), turn)
   }
 
   /** Waits for room to send, and fails when the connection is lost meanwhile. */
-  get room(): Effect.Effect<void, SocketError> {
-    return this.connection.outbound.full ? this.writable : Effect.void
+  room(turn?: Turn): Effect.Effect<void, SocketError> {
+    return this.connection.outbound.isFullFor(turn) ? this.writable(turn) : Effect.void
   }
 
-  private get writable(): Effect.Effect<void, SocketError> {
+  private writable(turn: Turn | undefined): Effect.Effect<void, SocketError> {
     const { connection } = this
     return Effect.callback<void, SocketError>((resume) => {
       const task = (): void => resume(connection.cause === undefined ? Effect.void : Effect.fail(this.closedError()))
-      connection.outbound.whenWritable(task)
+      connection.outbound.whenWritable(task, turn)
       return Effect.sync(() => connection.outbound.forget(task))
     })
   }
@@ -370,13 +371,13 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     return this.extensions.reduce((bits, { rsv }) => bits | rsv, 0)
   }
 
-  private settle(sent: boolean): Effect.Effect<void, SocketError> {
-    return sent ? this.room : Effect.fail(this.closedError())
+  private settle(sent: boolean, turn?: Turn): Effect.Effect<void, SocketError> {
+    return sent ? this.room(turn) : Effect.fail(this.closedError())
   }
 
   /** Sends bytes by reference: done when the transport has taken them, so that the caller may change them. */
-  private handOver(send: (written: Written) => boolean): Effect.Effect<void, SocketError> {
-    const handOver = new HandOver(this)
+  private handOver(send: (written: Written) => boolean, turn?: Turn): Effect.Effect<void, SocketError> {
+    const handOver = new HandOver(this, turn)
     if (!send(handOver.written)) return Effect.fail(this.closedError())
     const { outbound } = this.connection
     outbound.flush()

@@ -297,9 +297,9 @@ class PipedMessage extends PiecewiseMessage {
       this.stop(error)
     } else if (final) {
       this.stop(undefined)
-    } else if (outbound.full) {
+    } else if (outbound.isFullFor(this)) {
       this.source.pause()
-      outbound.whenWritable(() => void this.source.resume())
+      outbound.whenWritable(() => void this.source.resume(), this)
     }
   }
 
