@@ -19,7 +19,8 @@ import { memoryPair } from "../src/internal/transport/memory.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
 import { Inbox } from "../src/internal/socket/receiveBuffer.ts"
 import { Wheel } from "../src/internal/connection/timers.ts"
-import type { Receiver, Transport, Written } from "../src/internal/transport/transport.ts"
+import type { Receiver, Transport } from "../src/internal/transport/transport.ts"
+import type { Written } from "../src/internal/protocol/outputBuffer.ts"
 import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 /** A clock that goes when it is told to. */
