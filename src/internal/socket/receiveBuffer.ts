@@ -60,10 +60,10 @@ type State =
   /** Beyond the limit, reading is paused. */
   | { readonly _tag: "Open" }
   /**
-   * This side closes, and the peer's close frame comes after what it sent before. The reader takes that at its pace; it is
-   * given up when it takes nothing for `grace` milliseconds.
+   * This side closes, and the peer's close frame comes after what it sent before. The reader takes that at its pace; one of
+   * which is not known whether it reads on is given up when it takes nothing for `grace` milliseconds.
    */
-  | { readonly _tag: "Closing"; readonly grace: number; readonly timer: Timer | undefined }
+  | { readonly _tag: "Closing"; readonly grace: number | undefined; readonly timer: Timer | undefined }
   /** This side closes, and nothing is read: the peer's close frame must arrive although the buffer is full. */
   | { readonly _tag: "Unread" }
   /** Something was discarded, and so is all that comes after it: what is read has no gap. */
@@ -91,7 +91,7 @@ export class Inbox implements ConnectionHandler {
   private state: State = open
   /** Woken, once, when there is something to take or nothing more will come. */
   private waiter: Waiter | undefined = undefined
-  /** The reader that claimed last, unless it has left. */
+  /** The reader that claimed last, unless it has left; this buffer, where it isn't known whether it has. */
   private reader: object | undefined = undefined
   private view: View = "unclaimed"
   private items: Array<Frame | Message> = []
@@ -214,13 +214,14 @@ export class Inbox implements ConnectionHandler {
   // The end.
 
   /**
-   * This side closes. A reader that goes on reading gets everything that the peer sent before its close frame, at its pace,
-   * as long as it takes something every `grace` milliseconds. Where nothing is read, what exceeds the limit is discarded.
+   * This side closes, for which there are `time` milliseconds. A reader that goes on reading gets everything that the peer sent
+   * before its close frame, at its pace; one that takes single messages does as long as it takes one in half of the time. Where
+   * nothing is read, what exceeds the limit is discarded.
    */
-  close(grace: number): void {
+  close(time: number): void {
     if (this.state !== open) return
     if (this.reader === undefined) return this.discardExcess()
-    this.state = { _tag: "Closing", grace, timer: undefined }
+    this.state = { _tag: "Closing", grace: this.reader === this ? time / 2 : undefined, timer: undefined }
     if (this.connection?.inbound.isPaused === true) this.restartTimer()
   }
 
@@ -329,8 +330,10 @@ export class Inbox implements ConnectionHandler {
   private startTimer(): void {
     const { connection, state } = this
     if (state._tag !== "Closing" || state.timer !== undefined || connection === undefined) return
-    const timer = connection.timers.after(state.grace, () => this.discardExcess())
-    this.state = { _tag: "Closing", grace: state.grace, timer }
+    const { grace } = state
+    if (grace === undefined) return
+    const timer = connection.timers.after(grace, () => this.discardExcess())
+    this.state = { _tag: "Closing", grace, timer }
   }
 
   private stopTimer(): void {

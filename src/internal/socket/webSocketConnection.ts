@@ -241,7 +241,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   private closeWithin(code: number | undefined, reason: string, time: number): void {
     this.leave()
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
-    this.inbox.close(time / 2)
+    this.inbox.close(time)
   }
 
   private leave(): void {
