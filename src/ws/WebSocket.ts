@@ -242,7 +242,7 @@ export class WebSocket extends EventEmitter {
     return this._protocol
   }
 
-  /** One of `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED`. */
+  /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
   get readyState(): ReadyState {
     return this._state === OPEN && this._connection?.isOpen === false ? CLOSING : this._state
   }
@@ -447,11 +447,15 @@ export class WebSocket extends EventEmitter {
       return
     }
     rare.pongs++
-    this._connection?.outbound.frame(Opcode.pong, true, data, { written: rare.pongWritten })
+    // Programs override it.
+    this.pong(data, !this._isServer, rare.pongWritten)
   }
 
   _concluded(code: number, reason: Buffer): void {
     this._ending = { ...this._ending, close: { code, reason } }
+    // Programs override it. The connection answers where it does nothing.
+    if (code === 1005) this.close()
+    else this.close(code, reason)
   }
 
   _violated(violation: Violation): void {
@@ -486,8 +490,7 @@ export class WebSocket extends EventEmitter {
   }
 
   private _abort(): void {
-    const { _link: link } = this
-    if (link instanceof Opening) link.abort("WebSocket was closed before the connection was established")
+    if (this._link instanceof Opening) this._link.abort("WebSocket was closed before the connection was established")
   }
 
   private _control(opcode: number, given: unknown, second: unknown, third: unknown): void {
@@ -577,6 +580,7 @@ for (const name of [
 for (const [type, make] of Object.entries(events)) {
   if (make === undefined) continue
   Object.defineProperty(WebSocket.prototype, `on${type}`, {
+    configurable: true,
     enumerable: true,
     get(this: WebSocket) {
       return EventTarget.getAttribute(this, type)

@@ -1,8 +1,10 @@
 // Programs on the API of ws that called back into it where only its own code used to call.
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
 import { fileURLToPath } from "node:url"
-import { PerMessageDeflate, Sender } from "effect-ws/ws"
+import { PerMessageDeflate, Sender, WebSocket, WebSocketServer } from "effect-ws/ws"
 import * as Original from "ws"
 
 const program = fileURLToPath(new URL("programs/exitInDelivery.ts", import.meta.url))
@@ -57,6 +59,30 @@ describe("PerMessageDeflate", () => {
       assert.strictEqual(texts.join(""), "abcdef")
     })
   }
+})
+
+describe("programs that override methods of a WebSocket", () => {
+  it("are called for the answers to a ping and to a close frame", async () => {
+    const server = new WebSocketServer({ port: 0, host: "127.0.0.1" })
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    const accepted = once(server, "connection")
+    const client = new WebSocket(`ws://127.0.0.1:${port}`)
+    const calls: Array<string> = []
+    client.pong = (data: unknown) => calls.push(`pong ${String(data)}`)
+    const { close } = client
+    client.close = (code?: number, reason?: string | Buffer) => {
+      calls.push(`close ${code} ${String(reason)}`)
+      close.call(client, 4001)
+    }
+    const [socket] = (await accepted) as [WebSocket]
+    await once(client, "open")
+    socket.ping("hi")
+    socket.close(4000, "bye")
+    const [code] = (await once(socket, "close")) as [number]
+    server.close()
+    assert.deepStrictEqual([...calls, code], ["pong hi", "close 4000 bye", 4001])
+  })
 })
 
 describe("Sender", () => {
