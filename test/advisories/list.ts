@@ -222,14 +222,14 @@ export const advisories: ReadonlyArray<Advisory> = [
     holds:
       "the handshake timeout covers all three; the `ws` faces leave the head to Node (`headersTimeout`, a minute), and `ws` hangs up after a refusal",
     breaks:
-      "gate.ts `readKey3`, `refuse`, legacy/upgrade.ts `readKey3`, `refuse`: no timer; Server.ts: no `headersTimeout`; attachment.ts: set the server's `headersTimeout` to 0"
+      "upgradeAttempt.ts `selectDraft`, upgradeHandler.ts `refuse`, legacy/upgrade.ts `readKey3`, `refuse`: no timer; listener.ts: no `headersTimeout`; attachment.ts: set the server's `headersTimeout` to 0"
   },
   {
     id: "Node 26 upgrade body",
     what: "node#60016: Node 26 reads the body of an upgrade request itself",
     places: ["Effect", "legacy"],
     holds: "Hixie's eight bytes are found in one packet with the head, and in packets of their own, on every Node",
-    breaks: "gate.ts: take the eight bytes out of `head` without waiting for the rest",
+    breaks: "upgradeAttempt.ts: take the eight bytes out of `head` without waiting for the rest",
     except: "ws: speaks no Hixie-76"
   },
   {

@@ -70,6 +70,8 @@ export interface InvalidBody extends Base<"InvalidBody", 400> {}
 /** The origin policy refuses the client's origin. */
 export interface OriginRefused extends Base<"OriginRefused", 403> {
   readonly origin: string
+  /** The authority that the policy `"same"` compared the origin with. */
+  readonly authority: string | undefined
 }
 
 /** Nothing is served at this path. */
@@ -110,7 +112,10 @@ export interface TooManyConnections extends Base<"TooManyConnections", 503> {
 }
 
 /** The server is shutting down. */
-export interface ShuttingDown extends Base<"ShuttingDown", 503> {}
+export interface ShuttingDown extends Base<"ShuttingDown", 503> {
+  /** When to try again, in seconds. */
+  readonly retryAfter: number | undefined
+}
 
 /** The server's answer is not 101, or over HTTP/2 none of 200 to 299. */
 export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
@@ -228,13 +233,17 @@ export const unsupportedVersion = (
     supported
   })
 
-export const originRefused = (origin: string): HandshakeError =>
+export const originRefused = (origin: string, authority?: string): HandshakeError =>
   fail({
     _tag: "OriginRefused",
     status: 403,
     section: "RFC 6455 §10.2",
-    message: `connections from ${origin} are not allowed`,
-    origin
+    message:
+      authority === undefined
+        ? `connections from the origin ${origin} are not allowed`
+        : `connections from the origin ${origin} are not allowed: the request was sent to ${authority}`,
+    origin,
+    authority
   })
 
 export const pathNotFound = (path: string): HandshakeError =>
@@ -291,9 +300,15 @@ export const tooManyConnections = (limit: number, retryAfter?: number): Handshak
     retryAfter
   })
 
-/** The server takes no more connections. */
-export const shuttingDown = (): HandshakeError =>
-  fail({ _tag: "ShuttingDown", status: 503, section: "RFC 9110 §15.6.4", message: "the server is shutting down" })
+/** The server takes no more connections; another one may in so many seconds. */
+export const shuttingDown = (retryAfter?: number): HandshakeError =>
+  fail({
+    _tag: "ShuttingDown",
+    status: 503,
+    section: "RFC 9110 §15.6.4",
+    message: "the server is shutting down",
+    retryAfter
+  })
 
 export const unexpectedStatus = (status: number, expected: number, headers: HeaderFields): HandshakeError =>
   fail({

@@ -106,3 +106,6 @@ export const originForm = (target: string): string => {
   if (start === -1) return "/"
   return rest.charAt(start) === "/" ? rest.slice(start) : `/${rest.slice(start)}`
 }
+
+/** The path of a request target, without query and fragment. */
+export const pathOf = (target: string): string => originForm(target).replace(/[?#].*$/s, "")

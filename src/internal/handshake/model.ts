@@ -26,6 +26,11 @@ export interface Request {
   readonly headers: HeaderFields
   /** Whether the request came over TLS. Default `false`. */
   readonly secure?: boolean | undefined
+  /**
+   * The authority of the client's request where it is not the `Host` field: of a target in absolute form, or before a proxy
+   * that changed it. The origin policy `"same"` compares with it.
+   */
+  readonly authority?: string | undefined
   /** Hixie-76: the eight bytes after the head. */
   readonly key3?: Uint8Array | undefined
 }

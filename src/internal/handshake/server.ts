@@ -3,7 +3,7 @@ import * as Result from "effect/Result"
 import * as Extension from "../../Extension.ts"
 import { defaults } from "./drafts.ts"
 import * as Errors from "./error.ts"
-import { extensionsValue, headerValue, originForm, reasonPhrase, safeHeaders } from "./http.ts"
+import { extensionsValue, headerValue, pathOf, reasonPhrase, safeHeaders } from "./http.ts"
 import { isHttp2, openingOf } from "./http2.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput, Request, Response, ValidRequest } from "./model.ts"
 import { isAllowed } from "./origin.ts"
@@ -110,12 +110,16 @@ const checkAccess = (
   options: AcceptOptions
 ): Errors.HandshakeError | undefined => {
   if (options.path !== undefined) {
-    const path = originForm(target).replace(/[?#].*$/s, "")
+    const path = pathOf(target)
     if (path !== options.path) return Errors.pathNotFound(path)
   }
-  return origin === undefined || isAllowed(options.origins ?? "same", origin, host, request.secure === true)
+  return origin === undefined ||
+    isAllowed(options.origins ?? "same", origin, request.authority ?? host, request.secure === true)
     ? undefined
-    : Errors.originRefused(origin)
+    : Errors.originRefused(
+        origin,
+        options.origins === undefined || options.origins === "same" ? (request.authority ?? host) : undefined
+      )
 }
 
 /** Picks the draft, validates the request, negotiates, and composes the answer. */
@@ -198,6 +202,7 @@ const headersFor = (reason: Errors.Reason): ReadonlyArray<Header> => {
     }
     case "TooManyRequests":
     case "TooManyConnections":
+    case "ShuttingDown":
       return reason.retryAfter === undefined ? [] : [["Retry-After", String(reason.retryAfter)]]
     case "Rejected":
       return reason.headers
@@ -206,10 +211,14 @@ const headersFor = (reason: Errors.Reason): ReadonlyArray<Header> => {
   }
 }
 
+/** The body of a refusal, where it is more than the status in words. */
+const bodyOf = (reason: Errors.Reason): string | undefined =>
+  reason._tag === "OriginRefused" ? `${reason.message}\n` : reason._tag === "Rejected" ? reason.body : undefined
+
 /** The HTTP response that tells a client that its handshake failed, without internal detail. */
 export const refusal = ({ reason }: Errors.HandshakeError): Response => {
   const phrase = reasonPhrase(reason.status)
-  const body = Buffer.from(reason._tag === "Rejected" && reason.body !== undefined ? reason.body : `${phrase}\n`)
+  const body = Buffer.from(bodyOf(reason) ?? `${phrase}\n`)
   const headers: Array<Header> = [
     // RFC 9110 §7.8: who sends Upgrade names it in Connection.
     ["Connection", reason.status === 426 ? "close, Upgrade" : "close"],
