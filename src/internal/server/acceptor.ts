@@ -2,7 +2,6 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Timer } from "../connection/timers.ts"
 import type { ServerConnection } from "./connection.ts"
 import { Handlers } from "./handlers.ts"
 import type { Acceptor, Connection } from "./model.ts"
@@ -72,33 +71,36 @@ const waitOrDrop = <A, R>(upgrades: UpgradeHandler<A, R>): Effect.Effect<void> =
 /** Milliseconds that a handler has to answer the messages that it has read, once its grace period is over. */
 const answerTime = 1000
 
-/** Milliseconds between two looks at whether handlers have answered. */
-const lookInterval = 5
+/** Milliseconds without a message after which nothing needs to be answered. */
+const quietTime = 100
 
 /**
- * Closes every connection with 1001, each when its handler has answered what it has read, and at the latest after so many
- * milliseconds: an answer can't be sent after the close frame.
+ * Closes every connection with 1001. Unless `within` is 0, a connection on which messages come is closed when its handler
+ * waits for the next one, which makes the close frame leave with the last answer; others are closed when no message has come
+ * for a moment, and all of them after `within` milliseconds.
  */
 const closeAll = <A, R>(upgrades: UpgradeHandler<A, R>, within: number): Effect.Effect<void> =>
-  Effect.callback((resume) => {
-    const { live, settings, timers } = upgrades
-    const deadline = timers.now() + within
-    const open = new Set(live)
-    let timer: Timer | undefined
-    const look = (): void => {
-      const late = timers.now() >= deadline
-      for (const connection of open) {
-        if (!late && isAnswering(connection)) continue
-        open.delete(connection)
-        connection.retire(1001, "", settings.shutdownTimeout)
-      }
-      if (open.size === 0) resume(Effect.void)
-      else timer = timers.after(lookInterval, look)
+  Effect.suspend(() => {
+    const open = new Set(upgrades.live)
+    const close = (connection: ServerConnection<A>): void => {
+      if (open.delete(connection)) connection.retire(1001, "", upgrades.settings.shutdownTimeout)
     }
-    look()
-    return Effect.sync(() => timer?.cancel())
+    const closeWhere = (predicate: (connection: ServerConnection<A>) => boolean) =>
+      Effect.sync(() => {
+        for (const connection of open) if (predicate(connection)) close(connection)
+      })
+    if (within === 0) return closeWhere(() => true)
+    for (const connection of open) {
+      connection.inbox.takeHeard()
+      connection.inbox.whenIdle(() => close(connection))
+    }
+    return Effect.sleep(quietTime).pipe(
+      Effect.andThen(closeWhere(isQuiet)),
+      Effect.andThen(Effect.raceFirst(Effect.sleep(within - quietTime), upgrades.ended)),
+      Effect.andThen(closeWhere(() => true))
+    )
   })
 
-/** Whether a handler that reads has messages that it hasn't asked for, or works on those that it has. */
-const isAnswering = <A>({ connection, inbox }: ServerConnection<A>): boolean =>
-  connection.isOpen && (!inbox.isEmpty || inbox.waiter === undefined || connection.buffered > 0)
+/** Whether no message has come since the last look, and the handler works on none. */
+const isQuiet = <A>({ inbox }: ServerConnection<A>): boolean =>
+  !inbox.takeHeard() && inbox.isEmpty && (inbox.waiter !== undefined || !inbox.isClaimed)

@@ -63,8 +63,8 @@ export interface Listener {
 export class Inbox implements Face {
   /** Whether nothing more will come. */
   over = false
-  /** Woken, once, when there is something to take or nothing more will come. */
-  waiter: Waiter | undefined = undefined
+  private waiting: Waiter | undefined = undefined
+  private idleTask: (() => void) | undefined = undefined
   private readonly limit: number
   private readonly tally: Tally | undefined
   private connection: Connection | undefined = undefined
@@ -88,6 +88,24 @@ export class Inbox implements Face {
   attach(connection: Connection, listener: Listener): void {
     this.connection = connection
     this.listener = listener
+  }
+
+  /** Woken, once, when there is something to take or nothing more will come. */
+  get waiter(): Waiter | undefined {
+    return this.waiting
+  }
+
+  set waiter(waiter: Waiter | undefined) {
+    this.waiting = waiter
+    const { idleTask } = this
+    if (waiter === undefined || idleTask === undefined) return
+    this.idleTask = undefined
+    idleTask()
+  }
+
+  /** Runs `task` once, the next time that the reader begins to wait, having taken everything. */
+  whenIdle(task: () => void): void {
+    this.idleTask = task
   }
 
   /** Says that messages are wanted. Answers whether they can be had: not when frames were asked for before. */
@@ -122,6 +140,11 @@ export class Inbox implements Face {
     const { heard } = this
     this.heard = false
     return heard
+  }
+
+  /** Whether somebody has begun to read. */
+  get isClaimed(): boolean {
+    return this.view !== "unclaimed"
   }
 
   get isEmpty(): boolean {
