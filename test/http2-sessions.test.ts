@@ -109,19 +109,20 @@ describe("an HTTP/2 session without a WebSocket", () => {
     Effect.gen(function* () {
       const responses: Array<http.ServerResponse> = []
       const server = yield* serving({
-        handshakeTimeout: 50,
+        handshakeTimeout: 500,
         onRequest: (_, response) => void responses.push(response)
       })
       const session = yield* openSession(server.address.port, false)
+      const closed = once(session, "close")
       const stream = session.request({ ":path": "/" })
       let text = ""
       stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk))
-      yield* Effect.sleep(250)
+      yield* Effect.sleep(1200)
       responses[0]?.end("late")
       yield* Effect.promise(() => once(stream, "end"))
       assert.strictEqual(text, "late")
       // Without a response to work on it has no more time.
-      yield* Effect.promise(() => once(session, "close"))
+      yield* Effect.promise(() => closed)
     })
   )
 })

@@ -408,7 +408,7 @@ describe("a server that refuses", () => {
 
   it.live("gives authorize no longer than the handshake may take", () =>
     Effect.gen(function* () {
-      const { url } = yield* serving({ handshakeTimeout: 500, authorize: () => Effect.never })
+      const { url } = yield* serving({ handshakeTimeout: 50, authorize: () => Effect.never })
       assert.strictEqual(statusOf(yield* refusal(url)).status, 408)
     })
   )

@@ -812,7 +812,7 @@ export class Connection implements FrameSink, Receiver {
    * transport first.
    */
   private completeHandshake(): void {
-    if (this.role === "server" || this.settings.clientEnds) this.endOutbound()
+    if (this.role === "server" || this.settings.clientEnds || this.transport.endsAtOnce === true) this.endOutbound()
     else this.flush()
     this.transport.resume()
   }

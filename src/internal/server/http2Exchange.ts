@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Socket as NetSocket } from "node:net"
 import { encodeFields } from "../handshake/http.ts"
 import type { Response } from "../handshake/model.ts"
-import { cancelStream, Http2Transport } from "../transport/http2.ts"
+import { cancelStream, Http2ServerTransport } from "../transport/http2.ts"
 import type { Transport } from "../transport/transport.ts"
 import type { Admission, Peer } from "./admission.ts"
 import { type Exchange, peerOf } from "./exchange.ts"
@@ -57,7 +57,7 @@ export class Http2Exchange implements Exchange {
 
   open({ headers, status }: Response): Transport {
     this.duplex.respond({ ":status": status, ...encodeFields(headers) })
-    return new Http2Transport(this.duplex)
+    return new Http2ServerTransport(this.duplex)
   }
 
   /** The server doesn't need the rest of the request: RFC 9113 §8.1 lets it say so with NO_ERROR. */

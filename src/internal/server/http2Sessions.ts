@@ -4,8 +4,8 @@ import type { Timer, Timers } from "../connection/timers.ts"
 import type { Admission } from "./admission.ts"
 import { peerOf } from "./exchange.ts"
 
-/** Milliseconds for a session beyond the limits: long enough to answer its first request. */
-const refusedTime = 1000
+/** Milliseconds in which an answer leaves, and a session beyond the limits has its first request answered. */
+const answerTime = 1000
 
 /** Bytes that a session has to move between two looks to count as used. */
 const progressSize = 1024
@@ -19,6 +19,10 @@ interface Watched {
   webSockets: number
   /** The requests for a WebSocket that are being decided. */
   undecided: number
+  /** When a request was decided last. */
+  decidedAt: number
+  /** Whether the session has had more time for an answer, which it gets once. */
+  extended: boolean
   moved: number
   timer: Timer
 }
@@ -53,8 +57,10 @@ export class Http2Sessions {
       streams,
       webSockets: 0,
       undecided: 0,
+      decidedAt: -Infinity,
+      extended: false,
       moved: 0,
-      timer: this.deadline(session, within)
+      timer: this.deadline(session, within ? this.limit : Math.min(this.limit, answerTime))
     }
     this.watched.set(session, entry)
     session.once("close", () => {
@@ -77,7 +83,9 @@ export class Http2Sessions {
 
   decided(session: object): void {
     const entry = this.watched.get(session)
-    if (entry !== undefined) entry.undecided--
+    if (entry === undefined) return
+    entry.undecided--
+    entry.decidedAt = this.timers.now()
   }
 
   /** A WebSocket was opened on a session. */
@@ -94,21 +102,33 @@ export class Http2Sessions {
     const entry = this.watched.get(session)
     if (entry === undefined || --entry.webSockets > 0 || entry.session.destroyed) return
     this.enter(entry.session)
-    entry.timer = this.deadline(entry.session, true)
+    entry.extended = false
+    entry.timer = this.deadline(entry.session, this.limit)
   }
 
   private enter(session: ServerHttp2Session): boolean {
     return this.admission.enterSession(session, peerOf(session.socket as NetSocket), this.connections.size)
   }
 
-  private deadline(session: ServerHttp2Session, within: boolean): Timer {
-    return this.timers.after(within ? this.limit : Math.min(this.limit, refusedTime), () => this.end(session))
+  private deadline(session: ServerHttp2Session, delay: number): Timer {
+    return this.timers.after(delay, () => this.end(session))
   }
 
   private end(session: ServerHttp2Session): void {
     const entry = this.watched.get(session)
-    if (entry !== undefined && (entry.undecided > 0 || isUsed(entry))) entry.timer = this.deadline(session, true)
-    else session.destroy()
+    if (entry === undefined) return
+    const more = isUsed(entry) ? this.limit : this.timeToAnswer(entry)
+    if (more === 0) session.destroy()
+    else entry.timer = this.deadline(session, more)
+  }
+
+  /** Milliseconds for the answer to a request that came late, or has just been decided. */
+  private timeToAnswer(entry: Watched): number {
+    const { decidedAt, extended, undecided } = entry
+    entry.extended = true
+    if (extended) return 0
+    if (undecided > 0) return this.limit + answerTime
+    return this.timers.now() - decidedAt < answerTime ? answerTime : 0
   }
 }
 

@@ -34,6 +34,11 @@ export interface Transport {
   readonly congested: boolean
   pause(): void
   resume(): void
+  /**
+   * Whether a client ends its direction as soon as the closing handshake is complete. It waits for the server elsewhere (RFC
+   * 6455 §7.1.1), where the first to end holds the port of its connection for minutes; a stream of HTTP/2 has none.
+   */
+  readonly endsAtOnce?: boolean
   /** Ends our direction once everything written is out. */
   end(): void
   /** Drops both directions at once. */
