@@ -12,13 +12,14 @@ import { tlsInvalid } from "./failure.ts"
 import { makeHttp2Server } from "./http2Server.ts"
 import { bind } from "./bind.ts"
 import type { Address, ListenOptions } from "./model.ts"
+import { type ProxyProtocol, readProxyHeaders } from "./proxyProtocol.ts"
 
 /** A server of Node that listens for one server of this library. */
 export interface Listener {
   readonly server: HttpServer
   /** Ends every connection at once. */
   readonly dropAll: () => void
-  /** The connections of a TLS server, from before their handshakes. */
+  /** The connections of a server with TLS or the PROXY protocol, from before their handshakes and headers. */
   readonly connected: ReadonlySet<net.Socket>
   /** Resolves when the server has stopped listening and its last connection has ended. */
   readonly closed: Promise<void>
@@ -30,18 +31,25 @@ export interface ListenerOptions extends ListenOptions {
   /** Milliseconds for the head of a request and for a TLS handshake; `Infinity` for no limit. */
   readonly headTimeout: number
   readonly onSession: (session: http2.ServerHttp2Session, ownResponses: boolean) => void
+  /** How headers of the PROXY protocol are read, when they are. */
+  readonly proxyHeaders: ProxyProtocol | undefined
 }
 
 /** Creates Node's server. Fails when the options for TLS can't be used. */
 export const makeListener = (options: ListenerOptions): Effect.Effect<Listener, ServerError> => {
-  const { drafts = Handshake.default, headTimeout, http2: settings = false, onRequest, onSession, tls } = options
+  const { drafts = Handshake.default, headTimeout, http2: settings = false, onRequest, onSession } = options
+  const { proxyHeaders, tls } = options
   // Before a server listens, nothing but its options for TLS can be wrong.
   const attempt = (make: () => Pick<Listener, "server" | "dropAll">): Effect.Effect<Listener, ServerError> =>
-    Effect.map(Effect.try({ try: make, catch: tlsInvalid }), (made) => ({
-      ...made,
-      connected: tls === undefined ? new Set() : connectedTo(made.server),
-      closed: new Promise((resolve) => made.server.once("close", () => resolve()))
-    }))
+    Effect.map(Effect.try({ try: make, catch: tlsInvalid }), (made) => {
+      const { server } = made
+      if (proxyHeaders !== undefined) readProxyHeaders(server, proxyHeaders)
+      return {
+        ...made,
+        connected: tls === undefined && proxyHeaders === undefined ? new Set() : connectedTo(server),
+        closed: new Promise((resolve) => server.once("close", () => resolve()))
+      }
+    })
   // Node has 0 for no limit, and wants no more time for a head than for its request.
   const headersTimeout = headTimeout > maxDelay ? 0 : Math.ceil(headTimeout)
   const timing = {
@@ -100,7 +108,7 @@ export const stop = ({ closed, connected, dropAll, server }: Listener): Effect.E
   Effect.promise(() => {
     // A session that was destroyed doesn't wait for its peer, as one does that `close` has closed.
     dropAll()
-    // Nothing else knows a connection whose TLS handshake isn't over.
+    // Nothing else knows a connection whose TLS handshake or header isn't complete.
     const late = setTimeout(() => {
       for (const socket of connected) socket.destroy()
     }, lastBytesTime)

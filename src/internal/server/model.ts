@@ -148,6 +148,13 @@ export interface ListenOptions {
    * `false`.
    */
   readonly reusePort?: boolean | undefined
+  /**
+   * Reads the header of the PROXY protocol, versions 1 and 2, with which a proxy for TCP names the client: `remoteAddress` is
+   * then the client's. `true` expects it from every trusted proxy (`trustedProxies`), an object from other `addresses`; peers
+   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped. From
+   * any other peer a header is a malformed request, answered with 400. Default `false`.
+   */
+  readonly proxyProtocol?: boolean | { readonly addresses: ReadonlyArray<string> } | undefined
   /** Serves `wss:`: the certificate, its key, and what else `node:https` takes. */
   readonly tls?: https.ServerOptions | undefined
   /**

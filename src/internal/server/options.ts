@@ -134,7 +134,11 @@ const listenRules: OptionRules = {
   socketMode: integer(0, 0o777),
   backlog: integer(1, 0x7fffffff),
   reusePort: boolean,
-  proxyProtocol: boolean,
+  proxyProtocol: {
+    allowed: "true, false or an object with addresses",
+    check: (value) => typeof value === "boolean" || isObject(value),
+    options: { addresses }
+  },
   tls: { allowed: "an object of options of node:https", check: isObject },
   http2: {
     allowed: "true, false or an object of settings",
@@ -158,7 +162,17 @@ export const settingsOf = <A, R>(options: Options<A, R>): Result.Result<ServerSe
 /** Checks the options of a server that listens. */
 export const listenSettingsOf = <A, R>(
   options: Options<A, R> & ListenOptions
-): Result.Result<ServerSettings, ServerError> => check(options, listenRules)
+): Result.Result<ServerSettings, ServerError> =>
+  options.proxyProtocol === true && options.trustedProxies === undefined
+    ? Result.fail(
+        invalidOptions({
+          option: "proxyProtocol",
+          allowed: "true together with trustedProxies, or an object with addresses",
+          message:
+            "invalid option proxyProtocol: true without trustedProxies; allowed: true together with trustedProxies, or an object with addresses"
+        })
+      )
+    : check(options, listenRules)
 
 const check = (
   options: Options<never, never> | Options<unknown, unknown>,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Handshake from "../../Handshake.ts"
 import { acceptorOf, drain } from "./acceptor.ts"
+import { addressList, readAddress } from "./address.ts"
 import { attachHandler, type HttpServer, isFree } from "./attachment.ts"
 import type { ServerConnection } from "./connection.ts"
 import type { ServerError } from "./error.ts"
@@ -11,6 +12,7 @@ import { invalidOptions } from "./failure.ts"
 import { addressOf, listen, makeListener, stop, yieldPort } from "./listener.ts"
 import type { Acceptor, ListenOptions, Options, Server } from "./model.ts"
 import { listenSettingsOf, settingsOf } from "./options.ts"
+import type { ProxyProtocol } from "./proxyProtocol.ts"
 import { UpgradeHandler } from "./upgradeHandler.ts"
 
 /** What the effect of a constructor requires: `authorize` gets the connection's scope from the server. */
@@ -25,7 +27,8 @@ export const make = <A, R>(
     const listener = yield* makeListener({
       ...options,
       headTimeout: settings.handshakeTimeout,
-      onSession: (session, ownResponses) => upgrades.sessions.watch(session, ownResponses)
+      onSession: (session, ownResponses) => upgrades.sessions.watch(session, ownResponses),
+      proxyHeaders: proxyHeadersOf(options, upgrades)
     })
     attachHandler(listener.server, undefined, upgrades)
     yield* Effect.acquireRelease(listen(listener, options), () => stop(listener))
@@ -33,6 +36,23 @@ export const make = <A, R>(
     yield* Effect.addFinalizer(() => drain(upgrades, settings.drainGrace, yielding))
     return { address: addressOf(listener), ...acceptorOf(upgrades, yielding) }
   })
+
+/** From which peers headers of the PROXY protocol are read, if from any. */
+const proxyHeadersOf = <A, R>(
+  { proxyProtocol = false }: ListenOptions,
+  { admission, settings, timers }: UpgradeHandler<A, R>
+): ProxyProtocol | undefined => {
+  if (proxyProtocol === false) return undefined
+  const isListed = proxyProtocol === true ? undefined : addressList(proxyProtocol.addresses)
+  return {
+    isTrusted: (peer) =>
+      isListed === undefined
+        ? admission.isTrusted(peer)
+        : peer.isLocal || isListed(readAddress(peer.address ?? "") ?? ""),
+    timers,
+    limit: settings.handshakeTimeout
+  }
+}
 
 export const attach = <A, R>(
   server: HttpServer,
