@@ -10,6 +10,11 @@ export type HttpServer = http.Server | http2.Http2Server | http2.Http2SecureServ
 export interface AttachedHandler {
   /** An upgrade of HTTP/1.1. */
   readonly upgrade: (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void
+  /**
+   * Whether the server's other listeners are called with its requests, too, and requests for other upgrades come to it: as a
+   * listener of Node has it. Default `false`.
+   */
+  readonly isShared?: boolean
   /** An extended CONNECT of HTTP/2. Absent for a handler that doesn't support it. */
   readonly connect?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void
 }
@@ -62,10 +67,11 @@ const intercept = (server: HttpServer): Attachment => {
   const handlerOf = (target: string | undefined): AttachedHandler | undefined =>
     handlers.get(pathOf(target ?? "")) ?? handlers.get(undefined)
 
-  /** Node emits upgrades only when there is a listener. Alone, it answers what no handler takes. */
-  const refuse: AttachedHandler["upgrade"] = (request, socket, head) => {
-    const [any] = handlers.values()
-    if (server.listenerCount("upgrade") === 1) any?.upgrade(request, socket, head)
+  /** Node emits upgrades only when there is a listener. Alone, it has any handler answer what none takes. */
+  const listener: AttachedHandler["upgrade"] = (request, socket, head) => {
+    const [any] = server.listenerCount("upgrade") === 1 ? handlers.values() : []
+    const found = handlerOf(request.url) ?? any
+    found?.upgrade(request, socket, head)
   }
 
   const connectHandler = (headers: http2.IncomingHttpHeaders): AttachedHandler | undefined => {
@@ -83,7 +89,7 @@ const intercept = (server: HttpServer): Attachment => {
     if (event === "upgrade") {
       const [request, socket, head] = args as Parameters<AttachedHandler["upgrade"]>
       const found = handlerOf(request.url)
-      if (found === undefined) return Reflect.apply(emit, this, [event, ...args]) as boolean
+      if (found === undefined || found.isShared === true) return Reflect.apply(emit, this, [event, ...args]) as boolean
       found.upgrade(request, socket, head)
       return true
     }
@@ -97,13 +103,13 @@ const intercept = (server: HttpServer): Attachment => {
     return Reflect.apply(emit, this, [event, ...args]) as boolean
   }
   server.emit = intercepted as typeof emit
-  server.on("upgrade", refuse)
+  server.on("upgrade", listener)
 
-  const restore = interceptUpgradeChoice(server)
+  const restore = interceptUpgradeChoice(server, handlers)
   return {
     handlers,
     detach: () => {
-      server.off("upgrade", refuse)
+      server.off("upgrade", listener)
       // Somebody else may have replaced it meanwhile; without handlers ours changes nothing.
       if (server.emit === (intercepted as typeof emit)) server.emit = emit
       restore()
@@ -112,13 +118,14 @@ const intercept = (server: HttpServer): Attachment => {
 }
 
 /** A request for another upgrade goes to the HTTP handler, where Node asks; without us it would go there too. */
-const interceptUpgradeChoice = (server: HttpServer): (() => void) => {
+const interceptUpgradeChoice = (server: HttpServer, handlers: Handlers): (() => void) => {
   if (!("shouldUpgradeCallback" in server)) return () => {}
   const asked = server as { shouldUpgradeCallback: (request: http.IncomingMessage) => boolean }
   const before = asked.shouldUpgradeCallback
   const choose = (request: http.IncomingMessage): boolean =>
     asksForWebSocket(request) ||
-    (server.listenerCount("upgrade") > 1 && (Reflect.apply(before, server, [request]) as boolean))
+    ((server.listenerCount("upgrade") > 1 || [...handlers.values()].some(({ isShared }) => isShared === true)) &&
+      (Reflect.apply(before, server, [request]) as boolean))
   asked.shouldUpgradeCallback = choose
   return () => {
     if (asked.shouldUpgradeCallback === choose) asked.shouldUpgradeCallback = before

@@ -162,6 +162,7 @@ const attach = (self: WebSocketServer, server: http.Server): (() => void) => {
 const takePath = (self: WebSocketServer, server: http.Server): (() => void) => {
   try {
     return attachHandler(server, self.path ?? undefined, {
+      isShared: true,
       upgrade: (request, socket, head) =>
         self.handleUpgrade(request, socket, head, (client) => {
           self.emit(`connection${request.url}`, client)
