@@ -273,6 +273,7 @@ describe("options", () => {
     ["origins", { origins: ["*"] }],
     ["origins", { origins: [""] }],
     ["origins", { origins: ["wss://a.example"] }],
+    ["drafts", { drafts: [] }],
     ["protocols", { protocols: [""] }],
     ["protocols", { protocols: ["a, b"] }],
     ["headers", { headers: { connection: "close" } }],
@@ -608,6 +609,19 @@ describe("an upgrade that is pipelined", () => {
     })
   )
 
+  it.live("isn't answered when the response before it ends the connection", () =>
+    Effect.gen(function* () {
+      const server = yield* serving(
+        (_, response) => setTimeout(() => response.setHeader("connection", "close").end("last"), 20),
+        { maxConnections: 1 }
+      )
+      const answer = yield* exchange(server.address.port, slow + upgradeHead())
+      assert.match(answer, /last$/)
+      const next = yield* open(server.address.port, upgradeHead())
+      assert.strictEqual(statusOf(yield* next.until("\r\n\r\n")), 101)
+    })
+  )
+
   it.live("waits in layerHttpServer, too", () =>
     Effect.gen(function* () {
       const server = http.createServer()
@@ -664,6 +678,21 @@ describe("a refused origin", () => {
         assert.include(text, "https://app.example")
         assert.include(text, "127.0.0.1")
       }
+    })
+  )
+
+  it.live("is logged with the list that allows others", () =>
+    Effect.gen(function* () {
+      const { layer, lines } = yield* logged
+      const origins = ["https://a.example", /b\.example$/]
+      const server = yield* Effect.provide(
+        echoServer({ origins }),
+        Layer.merge(layer, Layer.succeed(References.MinimumLogLevel, "Debug"))
+      )
+      const answer = yield* exchange(server.address.port, upgradeHead({ fields: ["Origin: https://app.example"] }))
+      assert.strictEqual(statusOf(answer), 403)
+      assert.include(lines.join("\n"), "https://app.example are not allowed; allowed: https://a.example, /b")
+      assert.notInclude(answer, "a.example")
     })
   )
 

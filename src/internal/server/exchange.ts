@@ -50,7 +50,9 @@ export class Http1Exchange implements Exchange {
   /** A TCP peer that has left has no address any more. The local address is read last: that is a system call. */
   get isGone(): boolean {
     const duplex = this.duplex as NetSocket
-    return duplex.destroyed || (duplex.remoteAddress === undefined && duplex.localAddress !== undefined)
+    // An earlier response may have been the last one of the connection.
+    if (duplex.destroyed || duplex.writableEnded) return true
+    return duplex.remoteAddress === undefined && duplex.localAddress !== undefined
   }
 
   get isInTurn(): boolean {

@@ -70,6 +70,8 @@ const protocols: OptionRule = {
   check: (value) => typeof value === "function" || subprotocols.check(value)
 }
 
+const list = (things: string): OptionRule => ({ allowed: `a list of ${things}`, check: Array.isArray })
+
 const headers: OptionRule = {
   allowed: "header fields that can be written, and that the handshake doesn't set",
   check: (value) => isObject(value) && Result.isSuccess(safeHeaders(value as HeadersInput))
@@ -103,6 +105,8 @@ const rate = objectOf("an object with connections and per", { connections: integ
 /** The rules of the options that every way into a server takes. */
 const optionRules: OptionRules = {
   ...socketRules,
+  drafts: { allowed: "a list of drafts, not empty", check: (value) => Array.isArray(value) && value.length > 0 },
+  extensions: list("extensions"),
   path,
   origins,
   protocols,

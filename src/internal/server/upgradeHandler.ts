@@ -211,7 +211,7 @@ export class UpgradeHandler<A, R> {
   refuse(exchange: Exchange, error: Handshake.HandshakeError): void {
     const { reason } = error
     refusals.updateUnsafe(reason._tag, this.context)
-    if (reason._tag === "OriginRefused") this.log(Effect.logDebug(reason.message))
+    if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
@@ -288,6 +288,13 @@ export class UpgradeHandler<A, R> {
 
   private evicted(why: "idle" | "lifetime" | "memory"): void {
     evictions.updateUnsafe(why, this.context)
+  }
+
+  /** What the policy "same" compares with is in the message; of a list it is logged, and not sent to the client. */
+  private logOrigin(message: string): void {
+    const { origins = "same" } = this.options
+    const allowed = typeof origins === "string" ? origins : origins.map(String).join(", ")
+    this.log(Effect.logDebug(`${message}; allowed: ${allowed}`))
   }
 
   /** An observer whose exceptions are logged, since it is called in the middle of reading and writing. */
