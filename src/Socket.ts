@@ -3,7 +3,8 @@
  * closing handshake at the end of the scope. `connect` opens one as a client, `Server` as a server, `makePair` both
  * ends in memory.
  */
-export type { CloseCause, Closed, CloseFrame } from "./internal/protocol/closeFrame.ts"
+export type { CloseFrame } from "./internal/protocol/closeFrame.ts"
+export type { CloseCause, Closed } from "./internal/protocol/closeHandshake.ts"
 export type { WireFrame } from "./internal/connection/frameObserver.ts"
 export { broadcast, type BroadcastOptions, type SlowPolicy } from "./internal/socket/broadcast.ts"
 export type { CommonClosed, CommonSocket } from "./internal/socket/common.ts"
@@ -15,7 +16,7 @@ export type { FrameObserver, KeepAliveOptions, Socket, SocketOptions } from "./i
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
 export { isTransient, type KeepUpOptions, type KeptUp } from "./internal/client/reconnect.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./internal/client/reconnecting.ts"
-export { run, runBatch } from "./internal/socket/run.ts"
+export { discard, run, runBatch } from "./internal/socket/run.ts"
 export {
   type Malformed,
   MessageError,

@@ -506,7 +506,7 @@ describe("the budget of memory", () => {
       const handler = yield* handlerOf({ maxMemory: 100_000, keepAlive: false })
       const [slow, other] = [visit(handler, "192.0.2.1"), visit(handler, "192.0.2.2")]
       slow.peer.pause()
-      for (let sent = 0; sent < 40; sent++) accepted(slow).connection.sendBinary(Buffer.alloc(10_000))
+      for (let sent = 0; sent < 40; sent++) accepted(slow).connection.outbound.message(Buffer.alloc(10_000))
       yield* settled
       yield* TestClock.adjust("100 millis")
       assert.isFalse(accepted(slow).connection.isOpen)

@@ -4,14 +4,14 @@ import { Duplex } from "node:stream"
 import * as fc from "fast-check"
 import { Frame } from "effect-ws"
 import { Assembler } from "../src/internal/protocol/messageAssembler.ts"
-import type { Closed, CloseFrame } from "../src/internal/protocol/closeFrame.ts"
+import type { CloseFrame } from "../src/internal/protocol/closeFrame.ts"
+import type { Closed } from "../src/internal/protocol/closeHandshake.ts"
 import type { Codec, Role } from "../src/internal/protocol/codec.ts"
-import {
-  type Compression,
-  Connection,
-  type ConnectionOptions,
-  type Face
-} from "../src/internal/connection/connection.ts"
+import type { Compression } from "../src/internal/connection/compression.ts"
+import { Connection } from "../src/internal/connection/connection.ts"
+import type { ConnectionHandler } from "../src/internal/connection/handler.ts"
+import { maxPeeked } from "../src/internal/connection/pacing.ts"
+import type { ConnectionOptions } from "../src/internal/connection/settings.ts"
 import { DuplexTransport } from "../src/internal/transport/duplex.ts"
 import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
 import { hybi } from "../src/internal/protocol/hybi/codec.ts"
@@ -117,9 +117,9 @@ class Script implements Transport {
 
   /** Brings bytes in memory that is written to again. */
   lend(bytes: Uint8Array): void {
-    const lent = Buffer.from(bytes)
-    this.receiver?.received(lent, "call")
-    lent.fill(0xee)
+    const borrowed = Buffer.from(bytes)
+    this.receiver?.received(borrowed, "call")
+    borrowed.fill(0xee)
   }
 
   drain(): void {
@@ -138,7 +138,7 @@ class Script implements Transport {
 }
 
 /** A face that writes down what it hears. */
-class Recorder implements Face {
+class Recorder implements ConnectionHandler {
   readonly events: Array<string> = []
   connection: Connection | undefined = undefined
   wantsFragments = false
@@ -307,11 +307,11 @@ describe("Connection, the closing handshake", () => {
   it.effect("begun by us: nothing is sent after the close frame, and the server ends the transport", () =>
     Effect.gen(function* () {
       const { clock, transport, face, connection, sent } = setup("server")
-      connection.sendText("last")
+      connection.outbound.message("last")
       connection.close(bye)
       assert.isFalse(connection.isOpen)
-      assert.isFalse(connection.sendText("late"))
-      assert.isFalse(connection.sendControl(Opcode.ping, Buffer.of()))
+      assert.isFalse(connection.outbound.message("late"))
+      assert.isFalse(connection.outbound.frame(Opcode.ping, true, Buffer.of(), { urgent: true }))
       connection.close({ code: 1001, reason: "" })
       yield* settle
       assert.deepStrictEqual(sent(), ["last", "<close 1000>"])
@@ -336,7 +336,7 @@ describe("Connection, the closing handshake", () => {
       for (const role of ["client", "server"] as const) {
         const other = role === "client" ? "server" : "client"
         const { clock, transport, face, connection, sent } = setup(role)
-        face.onMessage = (text) => connection.sendText(`echo ${text}`)
+        face.onMessage = (text) => connection.outbound.message(`echo ${text}`)
         transport.receive(from(other, Frame.text("a"), Frame.text("b"), Frame.close(4001, "done")))
         assert.deepStrictEqual(sent(), ["echo a", "echo b", "<close 4001>"])
         assert.deepStrictEqual(transport.calls, role === "server" ? ["write", "end"] : ["write"])
@@ -371,8 +371,8 @@ describe("Connection, the closing handshake", () => {
 
   it("reads nothing behind a close frame when the face pauses and resumes meanwhile", () => {
     const { transport, face, connection, sent } = setup("server")
-    connection.pause()
-    face.onBatch = () => connection.resume()
+    connection.inbound.pause()
+    face.onBatch = () => connection.inbound.resume()
     transport.receive(from("client", Frame.text("a"), Frame.close(1000), Frame.text("behind")))
     assert.deepStrictEqual(face.events, ["a", "<close>", "<ended>"])
     assert.deepStrictEqual(sent(), ["<close 1000>"])
@@ -380,13 +380,13 @@ describe("Connection, the closing handshake", () => {
 
   it("answers a close frame that waited for the face, though the peer ended meanwhile", () => {
     const { transport, face, connection, sent } = setup("server")
-    face.onMessage = () => connection.hold()
+    face.onMessage = () => connection.inbound.hold()
     transport.receive(from("client", Frame.text("a"), Frame.text("b"), Frame.close(1000)))
     transport.peerEnds()
     assert.deepStrictEqual(face.events, ["a"])
-    connection.resume()
-    face.onBatch = () => connection.resume()
-    connection.resume()
+    connection.inbound.resume()
+    face.onBatch = () => connection.inbound.resume()
+    connection.inbound.resume()
     assert.deepStrictEqual(face.events, ["a", "b", "<close>", "<ended>"])
     assert.deepStrictEqual(sent(), ["<close 1000>"])
     assert.deepStrictEqual(transport.calls, ["write", "end"])
@@ -395,7 +395,7 @@ describe("Connection, the closing handshake", () => {
   it("sends what was sent before the answer, though the transport is congested", () => {
     const { transport, connection, sent } = setup("server")
     transport.congested = true
-    connection.sendText("waiting")
+    connection.outbound.message("waiting")
     transport.receive(from("client", Frame.close(1000)))
     transport.drain()
     assert.deepStrictEqual(sent(), ["waiting", "<close 1000>"])
@@ -439,7 +439,7 @@ describe("Connection, the closing handshake", () => {
   it.effect("isn't complete when the peer that asked for it never reads what was sent before the answer", () =>
     Effect.gen(function* () {
       const { clock, transport, face, connection } = setup("server")
-      connection.sendText("unread")
+      connection.outbound.message("unread")
       transport.buffered = 100
       transport.receive(from("client", Frame.close(1000)))
       yield* settle
@@ -463,7 +463,7 @@ describe("Connection, the closing handshake", () => {
   it.effect("has a close frame on Hixie-76 too, without a code", () =>
     Effect.gen(function* () {
       const { transport, face, connection } = setup("server", { codec: hixie76 })
-      face.onMessage = (text) => connection.sendText(`echo ${text}`)
+      face.onMessage = (text) => connection.outbound.message(`echo ${text}`)
       transport.receive(Buffer.from("\0hi"), Buffer.of(0xff, 0xff))
       transport.receive(Buffer.of(0x00))
       yield* settle
@@ -529,7 +529,7 @@ describe("Connection, a peer that breaks the protocol", () => {
   it("gets what was sent before, though the transport is congested", () => {
     const { transport, connection, sent } = setup("server")
     transport.congested = true
-    connection.sendText("waiting")
+    connection.outbound.message("waiting")
     transport.receive(Buffer.of(0x83, 0x80))
     transport.drain()
     assert.deepStrictEqual(sent(), ["waiting", "<close 1002>"])
@@ -584,7 +584,7 @@ describe("Connection, a transport that ends", () => {
   it("without a close frame is ended by us too, after what was sent", () => {
     const { clock, transport, face, connection, sent } = setup("server")
     transport.congested = true
-    connection.sendText("waiting")
+    connection.outbound.message("waiting")
     transport.peerEnds()
     transport.drain()
     assert.deepStrictEqual(sent(), ["waiting"])
@@ -613,13 +613,13 @@ describe("Connection, a transport that ends", () => {
     const error = new Error("reset")
     let woken = 0
     transport.congested = true
-    connection.whenDrained(() => woken++)
+    connection.outbound.whenWritable(() => woken++)
     transport.close(error)
     transport.close(error)
     assert.strictEqual(woken, 1)
     assert.strictEqual(face.closedCount, 1)
     assert.deepStrictEqual(face.closedAs?.cause, { _tag: "TransportFailed", error })
-    assert.isFalse(connection.sendText("late"))
+    assert.isFalse(connection.outbound.message("late"))
     assert.isFalse(clock.armed)
   })
 
@@ -654,9 +654,9 @@ describe("Connection, a transport that ends", () => {
     const { transport, connection } = setup("server")
     let woken = 0
     connection.close(bye)
-    connection.whenDrained(() => woken++)
+    connection.outbound.whenWritable(() => woken++)
     transport.close()
-    connection.whenDrained(() => woken++)
+    connection.outbound.whenWritable(() => woken++)
     assert.strictEqual(woken, 2)
   })
 })
@@ -665,9 +665,9 @@ describe("Connection, sending", () => {
   it.effect("writes what one tick sends at once, at its end", () =>
     Effect.gen(function* () {
       const { transport, connection, sent } = setup("client")
-      connection.sendText("a")
-      connection.sendBinary(Buffer.from("b"))
-      connection.sendControl(Opcode.ping, Buffer.from("p"))
+      connection.outbound.message("a")
+      connection.outbound.message(Buffer.from("b"))
+      connection.outbound.frame(Opcode.ping, true, Buffer.from("p"), { urgent: true })
       assert.strictEqual(transport.written.length, 0)
       yield* settle
       assert.strictEqual(transport.written.length, 1)
@@ -677,29 +677,29 @@ describe("Connection, sending", () => {
 
   it("writes before the end of the tick from the high-water mark on", () => {
     const { transport, connection } = setup("server", { writeHighWaterMark: 100 })
-    connection.sendBinary(Buffer.alloc(97))
+    connection.outbound.message(Buffer.alloc(97))
     assert.strictEqual(transport.written.length, 0)
-    connection.sendBinary(Buffer.alloc(0))
+    connection.outbound.message(Buffer.alloc(0))
     assert.strictEqual(transport.written.length, 1)
-    assert.isFalse(connection.full)
+    assert.isFalse(connection.outbound.full)
   })
 
   it("is full while the transport is congested, and wakes senders one by one as there is room", () => {
     const { transport, connection } = setup("server", { writeHighWaterMark: 100 })
     const woken: Array<string> = []
     transport.congested = true
-    assert.isTrue(connection.full)
-    connection.whenDrained(() => {
+    assert.isTrue(connection.outbound.full)
+    connection.outbound.whenWritable(() => {
       woken.push("a")
-      connection.sendBinary(Buffer.alloc(200))
+      connection.outbound.message(Buffer.alloc(200))
       transport.congested = true
     })
     const b = (): number => woken.push("b")
-    connection.whenDrained(b)
-    connection.whenDrained(() => woken.push("c"))
+    connection.outbound.whenWritable(b)
+    connection.outbound.whenWritable(() => woken.push("c"))
     transport.drain()
     assert.deepStrictEqual(woken, ["a"])
-    connection.forget(b)
+    connection.outbound.forget(b)
     transport.drain()
     assert.deepStrictEqual(woken, ["a", "c"])
   })
@@ -707,9 +707,9 @@ describe("Connection, sending", () => {
   it.effect("never waits when the mark is 0 and nothing is to be written", () =>
     Effect.gen(function* () {
       const { connection } = setup("server", { writeHighWaterMark: 0 })
-      connection.sendText("a")
+      connection.outbound.message("a")
       yield* settle
-      assert.isFalse(connection.full)
+      assert.isFalse(connection.outbound.full)
     })
   )
 
@@ -746,7 +746,7 @@ describe("Connection, reading", () => {
     assert.deepStrictEqual(face.events, ["<ping p>", "abc"])
   })
 
-  it("gathers fragments in any cut, out of memory that is lent or not", () => {
+  it("gathers fragments in any cut, out of memory that is borrowed or not", () => {
     const size = fc.oneof(
       fc.integer({ min: 0, max: 300 }),
       fc.integer({ min: 4090, max: 4100 }),
@@ -757,7 +757,7 @@ describe("Connection, reading", () => {
         fc.array(fc.array(size, { minLength: 2, maxLength: 6 }), { minLength: 1, maxLength: 3 }),
         fc.array(fc.nat(), { maxLength: 8 }),
         fc.array(fc.boolean(), { minLength: 9, maxLength: 9 }),
-        (messages, cuts, lent) => {
+        (messages, cuts, borrowed) => {
           const { transport, face } = setup("server")
           const parts = messages.map((sizes) => sizes.map((size, index) => String(index).repeat(size)))
           const frames = parts.flatMap((all) =>
@@ -770,7 +770,7 @@ describe("Connection, reading", () => {
           const edges = [...cuts.map((cut) => cut % bytes.length), bytes.length].toSorted((a, b) => a - b)
           for (const [index, end] of edges.entries()) {
             const piece = bytes.slice(edges[index - 1] ?? 0, end)
-            if (lent[index] === true) transport.lend(piece)
+            if (borrowed[index] === true) transport.lend(piece)
             else transport.receive(piece)
           }
           const told = face.events.filter((event) => event !== "<ping p>")
@@ -799,44 +799,44 @@ describe("Connection, reading", () => {
 
   it("stops in the middle of a read and goes on there", () => {
     const { transport, face, connection } = setup("server")
-    face.onMessage = () => connection.hold()
+    face.onMessage = () => connection.inbound.hold()
     transport.receive(from("client", Frame.text("a"), Frame.text("b")), Buffer.of(0x81))
     assert.deepStrictEqual(face.events, ["a"])
     assert.isTrue(transport.paused)
-    assert.isTrue(connection.isPaused)
+    assert.isTrue(connection.inbound.isPaused)
     // A transport may still bring what it had read.
     transport.receive(from("client", Frame.text("c")).subarray(1), from("client", Frame.text("d")))
     for (const expected of ["b", "c", "d"]) {
       assert.isTrue(transport.paused)
-      connection.resume()
+      connection.inbound.resume()
       assert.strictEqual(face.events.at(-1), expected)
     }
     assert.strictEqual(face.events.length, 4)
     face.onMessage = undefined
-    connection.resume()
+    connection.inbound.resume()
     assert.isFalse(transport.paused)
-    assert.isFalse(connection.isPaused)
+    assert.isFalse(connection.inbound.isPaused)
   })
 
   it("goes on in order when the face holds and resumes inside its own calls", () => {
     const { transport, face, connection } = setup("server")
     face.onMessage = (text) => {
-      connection.hold()
-      if (text === "b") connection.resume()
+      connection.inbound.hold()
+      if (text === "b") connection.inbound.resume()
     }
-    face.onBatch = () => connection.resume()
-    connection.hold()
+    face.onBatch = () => connection.inbound.resume()
+    connection.inbound.hold()
     transport.receive(from("client", Frame.text("a"), Frame.text("b"), Frame.text("c")))
     transport.receive(from("client", Frame.text("d"), Frame.close(1000)))
-    connection.resume()
+    connection.inbound.resume()
     assert.deepStrictEqual(face.events, ["a", "b", "c", "d", "<close>", "<ended>"])
   })
 
   it("holds and resumes for every one of very many messages in one read", () => {
     const { transport, face, connection } = setup("server")
     const count = 20_000
-    face.onMessage = () => connection.hold()
-    face.onBatch = () => connection.resume()
+    face.onMessage = () => connection.inbound.hold()
+    face.onBatch = () => connection.inbound.resume()
     transport.receive(...Array.from({ length: count }, () => from("client", Frame.text("x"))))
     assert.strictEqual(face.events.length, count)
     assert.isFalse(transport.paused)
@@ -844,18 +844,18 @@ describe("Connection, reading", () => {
 
   it("tells what waited before it tells that the peer ended", () => {
     const { transport, face, connection } = setup("server")
-    face.onMessage = () => connection.hold()
+    face.onMessage = () => connection.inbound.hold()
     transport.receive(from("client", Frame.text("a"), Frame.text("b")))
     transport.peerEnds()
     assert.deepStrictEqual(face.events, ["a"])
     face.onMessage = undefined
-    connection.resume()
+    connection.inbound.resume()
     assert.deepStrictEqual(face.events, ["a", "b", "<ended>"])
   })
 
   it("writes the echoes of one read at once", () => {
     const { transport, face, connection, sent } = setup("server")
-    face.onMessage = (text) => connection.sendText(text)
+    face.onMessage = (text) => connection.outbound.message(text)
     transport.receive(from("client", ...Array.from({ length: 50 }, (_, i) => Frame.text(`${i}`))))
     assert.strictEqual(transport.written.length, 1)
     assert.strictEqual(sent().length, 50)
@@ -931,14 +931,47 @@ describe("Connection, keepalive", () => {
     assert.isFalse(connection.isOpen)
   })
 
-  it("doesn't drop a peer whose answer we don't read", () => {
+  it("drops a silent peer while the reader has paused reading, too", () => {
     const { clock, transport, connection } = setup("server", { keepAlive })
-    connection.pause()
-    clock.advance(10_000)
+    connection.inbound.pause()
+    clock.advance(1000)
+    assert.isFalse(transport.paused)
+    clock.advance(499)
     assert.isTrue(connection.isOpen)
-    connection.resume()
-    clock.advance(1500)
+    clock.advance(1)
     assert.isTrue(transport.isDestroyed)
+  })
+
+  it("reads once at each ping while reading is paused, so that a peer that sends is alive", () => {
+    const { clock, transport, face, connection } = setup("server", { keepAlive })
+    for (const stop of ["pause", "hold"] as const) {
+      connection.inbound[stop]()
+      for (let i = 0; i < 5; i++) {
+        assert.isTrue(transport.paused)
+        clock.advance(1000)
+        assert.isFalse(transport.paused)
+        transport.receive(from("client", Frame.text(stop)))
+      }
+    }
+    assert.strictEqual(face.events.length, 5)
+    connection.inbound.resume()
+    assert.strictEqual(face.events.length, 10)
+    assert.isTrue(connection.isOpen)
+  })
+
+  it("reads no more than maxPeeked bytes while reading is paused, and takes the peer for alive then", () => {
+    const { clock, transport, connection } = setup("server", { keepAlive, maxMessageSize: maxPeeked })
+    connection.inbound.hold()
+    const frame = from("client", Frame.binary(new Uint8Array(maxPeeked - 15)))
+    assert.strictEqual(frame.length, maxPeeked - 1)
+    clock.advance(1000)
+    transport.receive(frame)
+    clock.advance(1000)
+    assert.isFalse(transport.paused)
+    transport.receive(Buffer.of(0x89))
+    clock.advance(10_000)
+    assert.isTrue(transport.paused)
+    assert.isTrue(connection.isOpen)
   })
 
   it("stops with the closing handshake, and isn't there on a draft without pings", () => {
@@ -970,12 +1003,12 @@ describe("Connection, compression elsewhere", () => {
     Effect.gen(function* () {
       const options = slow(10)
       const { connection, sent } = setup("server", options)
-      connection.sendText("a")
-      connection.sendText("a long message")
-      connection.sendText("b")
-      connection.sendText("another long message")
-      connection.sendText("plain", false)
-      connection.sendControl(Opcode.ping, Buffer.from("p"))
+      connection.outbound.message("a")
+      connection.outbound.message("a long message")
+      connection.outbound.message("b")
+      connection.outbound.message("another long message")
+      connection.outbound.message("plain", false)
+      connection.outbound.frame(Opcode.ping, true, Buffer.from("p"), { urgent: true })
       yield* settle
       assert.deepStrictEqual(sent(), ["z:a", "<ping p>"])
       options.compression.finish()
@@ -983,7 +1016,7 @@ describe("Connection, compression elsewhere", () => {
       options.compression.finish()
       yield* settle
       assert.deepStrictEqual(sent(), ["z:a", "<ping p>", "z:a long message", "z:b", "z:another long message", "plain"])
-      assert.strictEqual(connection.buffered, 0)
+      assert.strictEqual(connection.outbound.buffered, 0)
     })
   )
 
@@ -991,9 +1024,9 @@ describe("Connection, compression elsewhere", () => {
     const options = slow()
     const { connection } = setup("server", { ...options, writeHighWaterMark: 100 })
     let woken = 0
-    connection.sendBinary(Buffer.alloc(100))
-    assert.isTrue(connection.full)
-    connection.whenDrained(() => woken++)
+    connection.outbound.message(Buffer.alloc(100))
+    assert.isTrue(connection.outbound.full)
+    connection.outbound.whenWritable(() => woken++)
     options.compression.finish()
     assert.strictEqual(woken, 1)
   })
@@ -1001,13 +1034,13 @@ describe("Connection, compression elsewhere", () => {
   it("sends the close frame after the messages that wait", () => {
     const options = slow()
     const { transport, face, connection, sent } = setup("server", options)
-    connection.sendText("a")
-    connection.sendText("b")
+    connection.outbound.message("a")
+    connection.outbound.message("b")
     connection.close(bye)
     assert.deepStrictEqual(sent(), [])
     options.compression.finish()
     options.compression.finish()
-    connection.flush()
+    connection.outbound.flush()
     assert.deepStrictEqual(sent(), ["z:a", "z:b", "<close 1000>"])
     transport.receive(from("client", Frame.close(1000)))
     transport.close()
@@ -1018,7 +1051,7 @@ describe("Connection, compression elsewhere", () => {
   it("sends what waits, and our close frame, though the peer's comes first", () => {
     const options = slow()
     const { transport, connection, sent } = setup("server", options)
-    connection.sendText("a")
+    connection.outbound.message("a")
     connection.close(bye)
     transport.receive(from("client", Frame.close(1001)))
     assert.isFalse(transport.isEnded)
@@ -1031,7 +1064,7 @@ describe("Connection, compression elsewhere", () => {
   it("answers the peer's close frame after what waits, though the peer ended", () => {
     const options = slow()
     const { transport, face, connection, sent } = setup("server", options)
-    connection.sendText("a")
+    connection.outbound.message("a")
     transport.receive(from("client", Frame.close(1001)))
     transport.peerEnds()
     assert.isFalse(transport.isEnded)
@@ -1046,7 +1079,7 @@ describe("Connection, compression elsewhere", () => {
     for (const closing of [false, true]) {
       const options = slow()
       const { transport, connection, sent } = setup("server", options)
-      connection.sendText("a")
+      connection.outbound.message("a")
       if (closing) connection.close(bye)
       transport.receive(Buffer.of(0x83, 0x80))
       assert.isFalse(transport.isEnded)
@@ -1061,14 +1094,14 @@ describe("Connection, compression elsewhere", () => {
     const options = slow()
     const { transport, face, connection } = setup("server", options)
     options.compression.failure = new Error("no memory")
-    connection.sendText("a")
+    connection.outbound.message("a")
     options.compression.finish()
-    assert.deepStrictEqual(transport.calls, ["destroy"])
+    assert.deepStrictEqual(transport.calls, ["end"])
     transport.close()
     assert.strictEqual(face.closedAs?.cause._tag, "TransportFailed")
     const late = slow()
     const other = setup("server", late)
-    other.connection.sendText("a")
+    other.connection.outbound.message("a")
     other.connection.terminate()
     other.transport.close()
     late.compression.finish()
@@ -1104,11 +1137,11 @@ describe("Connection, compression elsewhere", () => {
     const options = slow()
     const { transport, face, connection } = setup("server", options)
     transport.receive(from("client", compressed("a"), Frame.text("b")))
-    connection.hold()
+    connection.inbound.hold()
     options.compression.finish()
     assert.deepStrictEqual(face.events, ["a"])
     assert.isTrue(transport.paused)
-    connection.resume()
+    connection.inbound.resume()
     assert.deepStrictEqual(face.events, ["a", "b"])
     assert.isFalse(transport.paused)
   })
@@ -1189,7 +1222,7 @@ describe("Connection on a Node stream", () => {
       for (const duplex of [bad, good]) {
         const { connection } = onStream(duplex)
         connection.start()
-        connection.sendText("a")
+        connection.outbound.message("a")
       }
       yield* settle
       process.removeAllListeners("uncaughtException")
@@ -1273,8 +1306,8 @@ describe("Connection and inbox", () => {
 
   it("hears the peer's close frame though nobody reads, behind a message of any size", () => {
     const { transport, inbox, connection, closed } = withInbox()
-    inbox.claimMessages()
     connection.close(bye)
+    inbox.close(100)
     transport.receive(from("client", Frame.binary(new Uint8Array(20 * limit)), Frame.text("more"), Frame.close(1000)))
     assert.isFalse(transport.paused)
     transport.close()
@@ -1290,7 +1323,7 @@ describe("Connection and inbox", () => {
         from("client", ...Array.from({ length: 20 }, (_, at) => Frame.text(`${first + at}`)))
       transport.receive(numbered(0))
       connection.close(bye)
-      inbox.dropExcess()
+      inbox.discardExcess()
       transport.receive(numbered(20))
       const taken = inbox.take()
       // Now there would be room.
@@ -1309,7 +1342,7 @@ describe("Connection and inbox", () => {
     inbox.claimMessages()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.awaitReader(100)
+    inbox.close(100)
     let taken = 0
     for (let turn = 0; turn < 10; turn++) {
       assert.isTrue(transport.paused)
@@ -1330,7 +1363,7 @@ describe("Connection and inbox", () => {
     const { clock, closed, connection, inbox, transport } = withInbox()
     inbox.claimMessages()
     connection.close(bye)
-    inbox.awaitReader(100)
+    inbox.close(100)
     transport.receive(texts(20))
     assert.isTrue(transport.paused)
     clock.advance(99)
@@ -1350,7 +1383,7 @@ describe("Connection and inbox", () => {
     const { connection, inbox, transport } = withInbox()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.awaitReader(100)
+    inbox.close(100)
     assert.isFalse(transport.paused)
   })
 
@@ -1360,7 +1393,7 @@ describe("Connection and inbox", () => {
     const taken: Array<unknown> = []
     const reader = (): void => {
       while (!inbox.isEmpty) taken.push(...inbox.take())
-      if (!inbox.over) inbox.waiter = { wake: reader }
+      if (!inbox.over) inbox.await({ wake: reader })
     }
     reader()
     for (let i = 0; i < 5; i++) transport.receive(texts(700))
@@ -1370,7 +1403,7 @@ describe("Connection and inbox", () => {
 })
 
 /** An end of a pipe that sends a list of messages, and reads in fits and starts, as its choices say. */
-class Restless implements Face {
+class Restless implements ConnectionHandler {
   readonly wantsFragments = false
   readonly received: Array<string> = []
   readonly accepted: Array<string> = []
@@ -1417,9 +1450,9 @@ class Restless implements Face {
     const rest = messages.slice()
     const next = (): void => {
       for (let message = rest.shift(); message !== undefined; message = rest.shift()) {
-        if (!connection?.sendText(message)) return
+        if (!connection?.outbound.message(message)) return
         this.accepted.push(message)
-        if (connection.full) return connection.whenDrained(next)
+        if (connection.outbound.full) return connection.outbound.whenWritable(next)
         if (this.choose(4) === 0) {
           this.work.push(next)
           return
@@ -1435,10 +1468,10 @@ class Restless implements Face {
     // A face that stops at every turn would never get further.
     if (this.turns++ > 500) return
     const choice = this.choose(8)
-    if (choice === 0) connection?.hold()
-    else if (choice === 1) connection?.pause()
-    else if (choice === 2) connection?.resume()
-    if (connection?.isPaused === true) this.work.push(() => connection.resume())
+    if (choice === 0) connection?.inbound.hold()
+    else if (choice === 1) connection?.inbound.pause()
+    else if (choice === 2) connection?.inbound.resume()
+    if (connection?.inbound.isPaused === true) this.work.push(() => connection.inbound.resume())
   }
 
   private choose(count: number): number {

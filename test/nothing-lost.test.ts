@@ -1,7 +1,7 @@
 // What `send` reported as sent before a clean close arrives, in order, once. The whole of it, with 10 000 connections, is
 // `npm run nothing-lost`.
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { isWhole, judgeAll, Receiver, Sender, type Verdict } from "./nothing-lost/ledger.ts"
 import { messageOf, readMessage } from "./nothing-lost/messages.ts"
@@ -172,7 +172,9 @@ const sendNumbered = (socket: Socket.Socket, count: number) => {
 const count = 400
 
 /** A server whose handler is given, and a client that has sent it all when the server is drained; both ends' words. */
-const drained = (handler: (socket: Socket.Socket, read: Array<number>) => Effect.Effect<unknown, Socket.SocketError>) =>
+const drained = (
+  handler: (socket: Socket.Socket, read: Array<number>) => Effect.Effect<unknown, Socket.SocketError, Scope.Scope>
+) =>
   Effect.gen(function* () {
     const server = yield* Server.make({
       host: "127.0.0.1",
@@ -240,12 +242,34 @@ describe("a server that is drained while a handler is slow", () => {
     )
   }
 
-  it.live("waits for one that has stopped reading no longer than half of the close timeout", () =>
+  it.live("doesn't wait for a reader that has left", () =>
     Effect.gen(function* () {
-      const { ours, read, sent, theirs, took } = yield* drained((socket, read) =>
+      const { ours, read, sent, theirs } = yield* drained((socket, read) =>
         Effect.andThen(
           Stream.runForEach(Stream.take(socket.messages, 1), (message) =>
             Effect.sync(() => void read.push(numberOf(message)))
+          ),
+          socket.closed
+        )
+      )
+      assert.strictEqual(sent, count)
+      assert.deepStrictEqual(read, [0])
+      assert.strictEqual(ours.cause._tag, "Handshake")
+      assert.deepStrictEqual(theirs.received, { code: 1001, reason: "" })
+    })
+  )
+
+  it.live("waits for a reader that takes nothing no longer than half of the close timeout", () =>
+    Effect.gen(function* () {
+      const { ours, read, sent, theirs, took } = yield* drained((socket, read) =>
+        Effect.andThen(
+          Effect.forkScoped(
+            Stream.runForEach(socket.messages, (message) =>
+              Effect.andThen(
+                Effect.sync(() => void read.push(numberOf(message))),
+                Effect.never
+              )
+            )
           ),
           socket.closed
         )

@@ -316,12 +316,12 @@ describe("a connection whose peer reads nothing", () => {
     for (let turn = 0; turn < 2000; turn++) {
       // The first half waits in the transport, as in a stream; the second in the connection.
       if (turn === 1000) slow.congested = true
-      connection.sendText("x".repeat(100))
-      for (let rest = 0; rest < 128; rest++) other.sendText("y".repeat(1000))
+      connection.outbound.message("x".repeat(100))
+      for (let rest = 0; rest < 128; rest++) other.outbound.message("y".repeat(1000))
       await new Promise((resolve) => setImmediate(resolve))
     }
     assert.isBelow((await liveBytes()) - before, mib)
-    assert.isAtLeast(connection.buffered, 2000 * 100)
+    assert.isAtLeast(connection.outbound.buffered, 2000 * 100)
     assert.isAtLeast(kept.length, 1000)
     connection.drop({ _tag: "TransportEnded" })
     other.drop({ _tag: "TransportEnded" })

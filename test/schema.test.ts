@@ -196,12 +196,12 @@ describe("Socket.withSchema", () => {
         const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
           if (logLevel === "Warn") warnings.push(String(message))
         })
-        const reading = yield* Effect.forkChild(Effect.provide(take(typed.messages, 2), Logger.layer([logger])), {
+        const reading = yield* Effect.forkChild(Effect.provide(take(typed.messages, 3), Logger.layer([logger])), {
           startImmediately: true
         })
-        yield* client.sendAll(["{", "{}", JSON.stringify(event(1)), Buffer.from("x")])
+        yield* client.sendAll([JSON.stringify(event(0)), "{", "{}", JSON.stringify(event(1)), Buffer.from("x")])
         yield* client.send(JSON.stringify(event(2)))
-        assert.deepStrictEqual(yield* Fiber.join(reading), [event(1), event(2)])
+        assert.deepStrictEqual(yield* Fiber.join(reading), [event(0), event(1), event(2)])
         assert.strictEqual(warnings.length, 1)
         assert.match(warnings[0] ?? "", /^3 invalid messages skipped/)
       })

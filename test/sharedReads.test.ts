@@ -29,7 +29,7 @@ const payload = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 65_530, max: 70_000 }) }
 )
 
-describe("what is lent", () => {
+describe("what is borrowed", () => {
   for (const [name, codec] of [["HyBi", hybi] as const, ["Hixie-76", hixie76] as const]) {
     it(`${name}: any cut, each piece overwritten after its call, gives the messages that were sent`, () => {
       fc.assert(
@@ -37,15 +37,15 @@ describe("what is lent", () => {
           fc.array(payload, { minLength: 1, maxLength: 8 }),
           fc.array(fc.nat(), { maxLength: 6 }),
           fc.boolean(),
-          fc.constantFrom("call" as const, "telling" as const),
-          (sizes, cuts, pausing, lent) => {
+          fc.constantFrom("call" as const, "delivery" as const),
+          (sizes, cuts, pausing, borrowed) => {
             const sent = sizes.map((size, index) => Buffer.alloc(size, 97 + index))
             const bytes = whole(codec, "client", sent)
             const got: Array<Buffer> = []
             let piece: Buffer = Buffer.alloc(0)
             const sink: FrameSink = {
               message: (_opcode, _rsv, bytes, start, end) => {
-                if (lent === "telling") piece.fill(0xaa)
+                if (borrowed === "delivery") piece.fill(0xaa)
                 got.push(bytes.subarray(start, end))
                 if (pausing) decoder.suspend()
                 return undefined
@@ -57,7 +57,7 @@ describe("what is lent", () => {
             const edges = [0, ...cuts.map((cut) => cut % bytes.length), bytes.length].sort((a, b) => a - b)
             for (const [index, end] of edges.slice(1).entries()) {
               piece = Buffer.from(bytes.subarray(edges[index], end))
-              decoder.feed(piece, lent)
+              decoder.feed(piece, borrowed)
               piece.fill(0xaa)
             }
             while (decoder.suspended) decoder.resume()
@@ -142,8 +142,8 @@ const connection = async (): Promise<readonly [ours: net.Socket, theirs: net.Soc
 
 describe("a socket that Node made", () => {
   const chunks: Array<string> = []
-  const read = sharedReads((chunk, lent) => {
-    chunks.push(`${chunk.toString()}${lent === undefined ? "" : " lent"}`)
+  const read = sharedReads((chunk, borrowed) => {
+    chunks.push(`${chunk.toString()}${borrowed === undefined ? "" : " borrowed"}`)
   })
 
   it.live("reads so, and keeps in its stream what comes while it is paused", () =>

@@ -271,7 +271,8 @@ const next = (queue: Array<Job>): void => {
     // After `cleanup` nobody waits any more.
     if (queue[0] !== job) return
     queue.shift()
-    job.done(error, data)
     next(queue)
+    // It may begin the next one of this direction.
+    job.done(error, data)
   })
 }

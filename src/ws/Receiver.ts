@@ -1,9 +1,9 @@
 import { Writable } from "node:stream"
+import { Inbound, type InboundOwner } from "../internal/connection/inbound.ts"
 import { decodeClose } from "../internal/protocol/closeFrame.ts"
-import { Connection } from "../internal/connection/connection.ts"
 import { hybi } from "../internal/protocol/hybi/codec.ts"
-import type { Timers } from "../internal/connection/timers.ts"
-import type { Transport } from "../internal/transport/transport.ts"
+import { rsv1 } from "../internal/protocol/opcode.ts"
+import type { Violation } from "../internal/protocol/protocolError.ts"
 import { type BinaryType, nothing } from "./internal/data.ts"
 import { errorOf } from "./internal/errors.ts"
 import { Incoming } from "./internal/incoming.ts"
@@ -28,98 +28,93 @@ export interface ReceiverOptions {
 
 type Done = (error?: Error | null) => void
 
-/** Nothing that is read is answered: where the answers go. */
-const nowhere: Transport = {
-  attach: () => {},
-  write: () => true,
-  writeAll: () => true,
-  buffered: 0,
-  congested: false,
-  pause: () => {},
-  resume: () => {},
-  end: () => {},
-  destroy: () => {}
-}
+const ignore = (): void => {}
 
-const noTimers: Timers = { now: () => 0, after: () => ({ cancel: () => {} }) }
+/** Reads the chunks that are written to a receiver, one at a time: the next one comes when this one is delivered. */
+class Reading extends Incoming<Receiver> implements InboundOwner {
+  private done: Done | undefined = undefined
 
-class ReceiverIncoming extends Incoming<Receiver> {
-  /** Called when everything that was written so far has been read. */
-  done: Done | undefined = undefined
+  constructor(receiver: Receiver, options: ReceiverOptions) {
+    super(receiver, options.binaryType ?? "nodebuffer", options)
+    const compression = options.extensions?.["permessage-deflate"]?.makeCompression()
+    const settings = {
+      codec: hybi,
+      role: options.isServer === true ? "server" : "client",
+      maxMessageSize: limitOf(options.maxPayload),
+      maxFragments: limitOf(options.maxFragments),
+      maxChunks: limitOf(options.maxBufferedChunks),
+      minimalLength: false,
+      skipUtf8Validation: options.skipUTF8Validation,
+      allowedRsv: compression === undefined ? 0 : rsv1
+    } as const
+    this.inbound = new Inbound(settings, this, compression, this)
+  }
+
+  read(chunk: Buffer, done: Done): void {
+    this.done = done
+    this.inbound.receive(chunk)
+    if (!this.inbound.isWaiting) this.resumeSource()
+  }
 
   override concluded(bytes: Buffer, start: number, end: number): void {
     const { code = 1005 } = decodeClose(bytes, start, end)
     this.emitter.emit("conclude", code, end - start > 2 ? bytes.subarray(start + 2, end) : nothing)
   }
 
-  /** A violation is known only after the batch. */
-  override batchEnd(): void {
-    if (this.done !== undefined) process.nextTick(settle, this)
-  }
-
   override ended(): void {}
 
-  override closed(): void {}
+  // InboundOwner: nothing that is read is answered here.
 
-  settle(): void {
-    const { connection, done } = this
-    if (done === undefined) return
-    const { cause } = connection
-    if (cause?._tag === "Violation") {
-      this.done = undefined
-      done(errorOf(cause.violation))
-    } else if (!connection.isSuspended) {
-      this.done = undefined
-      done()
-    }
+  readonly pauseSource = ignore
+  readonly batchBegins = ignore
+  readonly batchEnds = ignore
+  readonly pingReceived = ignore
+  readonly pongReceived = ignore
+  readonly closeFrame = ignore
+  readonly sourceEnded = ignore
+  readonly sourceClosed = ignore
+
+  resumeSource(): void {
+    const { done } = this
+    this.done = undefined
+    done?.()
+  }
+
+  closeDelivered(): void {
+    this.inbound.conclude()
+  }
+
+  protocolError(violation: Violation): void {
+    const { done } = this
+    this.done = undefined
+    this.inbound.conclude()
+    done?.(errorOf(violation))
   }
 }
-
-const settle = (incoming: ReceiverIncoming): void => incoming.settle()
 
 /**
  * Reads what is written to it as frames. Emits `message` (data, isBinary), `ping`, `pong`, and `conclude` (code, reason)
  * for a close frame, after which it ends; a violation of the protocol is an `error`.
  */
 export class Receiver extends Writable {
-  readonly #incoming: ReceiverIncoming
-  readonly #connection: Connection
+  readonly #reading: Reading
 
   constructor(options: ReceiverOptions = {}) {
     super()
-    this.#incoming = new ReceiverIncoming(this, options.binaryType ?? "nodebuffer", options)
-    this.#connection = new Connection(this.#incoming, {
-      transport: nowhere,
-      codec: hybi,
-      role: options.isServer === true ? "server" : "client",
-      timers: noTimers,
-      maxMessageSize: limitOf(options.maxPayload),
-      maxFragments: limitOf(options.maxFragments),
-      maxChunks: limitOf(options.maxBufferedChunks),
-      minimalLength: false,
-      skipUtf8Validation: options.skipUTF8Validation,
-      writeHighWaterMark: Infinity,
-      closeTimeout: 0,
-      compression: options.extensions?.["permessage-deflate"]?.makeCompression(),
-      autoPong: false
-    })
-    this.#incoming.connection = this.#connection
+    this.#reading = new Reading(this, options)
     this.once("conclude", () => this.end())
   }
 
   /** How bytes are given to `message` listeners. */
   get _binaryType(): BinaryType {
-    return this.#incoming.binaryType
+    return this.#reading.binaryType
   }
 
   set _binaryType(type: BinaryType) {
-    this.#incoming.binaryType = type
+    this.#reading.binaryType = type
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, callback: Done): void {
-    this.#incoming.done = callback
-    this.#connection.received(chunk)
-    // After a close frame or a violation nothing is read any more.
-    this.#incoming.settle()
+    this.#reading.read(chunk, callback)
   }
 }

@@ -1,14 +1,13 @@
 import { randomFillSync } from "node:crypto"
-import type { Duplex } from "node:stream"
 import { isWireCloseCode, maxReasonSize } from "../internal/protocol/closeCode.ts"
-import type { Codec } from "../internal/protocol/codec.ts"
-import { Connection, type Face } from "../internal/connection/connection.ts"
-import { DuplexTransport } from "../internal/transport/duplex.ts"
+import type { Codec, Role } from "../internal/protocol/codec.ts"
+import type { Compression } from "../internal/connection/compression.ts"
+import { FrameWriter } from "../internal/connection/frameWriter.ts"
+import { Outbound, type Turn } from "../internal/connection/outbound.ts"
 import { hybi, hybiWithKeys } from "../internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
-import { systemTimers } from "../internal/connection/timers.ts"
-import type { Written } from "../internal/transport/transport.ts"
+import { destroyedError, type OutputTransport, type Written } from "../internal/transport/transport.ts"
 import { isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
 import type { PerMessageDeflate } from "./PerMessageDeflate.ts"
 
@@ -80,25 +79,131 @@ export const closePayload = (code: number | undefined, reason: string | Uint8Arr
   return Buffer.concat([Uint8Array.of(code >>> 8, code), typeof reason === "string" ? Buffer.from(reason) : reason])
 }
 
-/** Reads a blob, in the form of `Connection.sendLater`. */
-const readBlob =
-  (blob: { arrayBuffer(): Promise<ArrayBuffer> }) =>
-  (done: (payload: Uint8Array | Error) => void): void => {
-    // In a later tick, so that what a callback throws isn't taken for a failure of the blob.
-    blob.arrayBuffer().then(
-      (buffer) => process.nextTick(done, new Uint8Array(buffer)),
-      (error: unknown) => process.nextTick(done, error instanceof Error ? error : new Error(String(error)))
-    )
+interface Blob {
+  readonly size: number
+  arrayBuffer(): Promise<ArrayBuffer>
+}
+
+/** Where a sender sends: a send queue, and what its frames are made for. */
+export interface Lane {
+  readonly role: Role
+  readonly outbound: Outbound
+  readonly compression: Compression | undefined
+}
+
+/** A frame whose payload is read from a blob: what is sent after it waits for it. */
+class BlobFrame implements Turn {
+  readonly size: number
+  readonly endsSoon = true
+  readonly isUnfinished = false
+  private readonly lane: Lane
+  private readonly blob: Blob
+  private readonly frame: { readonly opcode: number; readonly fin: boolean; readonly compress: boolean }
+  private readonly written: Written | undefined
+  private readonly onError: (error: Error) => void
+  private over = false
+
+  constructor(
+    lane: Lane,
+    blob: Blob,
+    frame: BlobFrame["frame"],
+    written: Written | undefined,
+    onError: (error: Error) => void
+  ) {
+    this.size = blob.size
+    this.lane = lane
+    this.blob = blob
+    this.frame = frame
+    this.written = written
+    this.onError = onError
   }
 
-const silent: Face = {
-  wantsFragments: false,
-  message: () => undefined,
-  fragment: () => undefined,
-  control: () => {},
-  batchEnd: () => {},
-  ended: () => {},
-  closed: () => {}
+  begin(): boolean {
+    // In a later tick, so that what a callback throws isn't taken for a failure of the blob.
+    this.blob.arrayBuffer().then(
+      (buffer) => process.nextTick(() => this.read(new Uint8Array(buffer))),
+      (error: unknown) => process.nextTick(() => this.fail(error instanceof Error ? error : new Error(String(error))))
+    )
+    return true
+  }
+
+  revoked(): void {
+    if (this.over) return
+    this.over = true
+    this.written?.(destroyedError())
+  }
+
+  private read(payload: Uint8Array): void {
+    if (this.over) return
+    this.over = true
+    const { compress, fin, opcode } = this.frame
+    const { outbound } = this.lane
+    outbound.endTurn(this, () => {
+      outbound.frame(opcode, fin, payload, { compress, turn: this, written: this.written })
+    })
+  }
+
+  private fail(error: Error): void {
+    if (this.over) return
+    this.over = true
+    this.written?.(error)
+    this.lane.outbound.failTurn(this, error)
+    this.onError(error)
+  }
+}
+
+/** What a sender writes to when it has no connection: a socket, of which it uses no more than this. */
+export interface Writable {
+  readonly writableLength?: number
+  write(bytes: Uint8Array, written?: Written): unknown
+  cork?(): void
+  uncork?(): void
+  end?(): void
+}
+
+/** Such a socket as the transport of a send queue. */
+class WritableOutput implements OutputTransport {
+  readonly congested = false
+  private readonly socket: Writable
+
+  constructor(socket: Writable) {
+    this.socket = socket
+  }
+
+  get buffered(): number {
+    return this.socket.writableLength ?? 0
+  }
+
+  write(bytes: Uint8Array, written?: Written): boolean {
+    this.socket.write(bytes, written)
+    return false
+  }
+
+  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
+    this.socket.cork?.()
+    pieces.forEach((piece, at) => this.socket.write(piece, at === pieces.length - 1 ? written : undefined))
+    this.socket.uncork?.()
+    return false
+  }
+
+  end(): void {
+    this.socket.end?.()
+  }
+}
+
+const laneOf = (
+  socket: Writable,
+  mask: boolean,
+  extensions: Extensions,
+  generateMask: GenerateMask | undefined
+): Lane => {
+  const role = mask ? "client" : "server"
+  const output = new WritableOutput(socket)
+  const settings = { writeHighWaterMark: 1, tally: undefined }
+  const writer = new FrameWriter(output, codecFor(generateMask).encoder(role), settings)
+  const compression = extensions["permessage-deflate"]?.makeCompression()
+  const owner = { closeWritten: () => {}, sendFailed: () => output.end() }
+  return { role, compression, outbound: new Outbound(writer, compression, owner) }
 }
 
 const asWritten = (callback: unknown): Written | undefined =>
@@ -108,39 +213,22 @@ const asWritten = (callback: unknown): Written | undefined =>
 export class Sender {
   /** Called when a blob can't be read. */
   onerror: (error: Error) => void = () => {}
-  readonly #open: (mask: boolean) => Connection
-  #connection: Connection | undefined = undefined
+  readonly #open: (mask: boolean) => Lane
+  #lane: Lane | undefined = undefined
   /** Whether parts of a message were sent, but not its last. */
   #continuing = false
   #compressing = false
 
-  /** Sends on a socket of its own; nobody else may write to it meanwhile. */
-  constructor(socket: Duplex | Connection, extensions: Extensions = {}, generateMask?: GenerateMask) {
-    if (socket instanceof Connection) {
-      this.#connection = socket
-      this.#open = () => socket
-    } else {
-      this.#open = (mask) => {
-        const connection = new Connection(silent, {
-          transport: new DuplexTransport(socket),
-          codec: codecFor(generateMask),
-          role: mask ? "client" : "server",
-          timers: systemTimers,
-          maxMessageSize: 0,
-          writeHighWaterMark: 64 * 1024,
-          closeTimeout: 0,
-          compression: extensions["permessage-deflate"]?.makeCompression()
-        })
-        // The connection isn't started: what the socket receives is for others to read.
-        socket.on("drain", () => connection.drained())
-        return connection
-      }
-    }
+  /** Sends on a socket of its own, which nothing else may write to meanwhile, or on the lane of a connection. */
+  constructor(socket: Writable | Lane, extensions: Extensions = {}, generateMask?: GenerateMask) {
+    if ("outbound" in socket) this.#lane = socket
+    this.#open = (mask) =>
+      (this.#lane ??= "outbound" in socket ? socket : laneOf(socket, mask, extensions, generateMask))
   }
 
   /** Bytes that wait to be compressed or read from a blob. */
   get _bufferedBytes(): number {
-    return this.#connection?.deferred ?? 0
+    return this.#lane?.outbound.queued ?? 0
   }
 
   /** Whether the next data starts a message. */
@@ -183,21 +271,23 @@ export class Sender {
   /** Sends a message, or a part of one. */
   send(data: unknown, options: SenderOptions, callback?: SendCallback): void {
     const mask = options.mask === true
-    const connection = (this.#connection ??= this.#open(mask))
+    const lane = this.#open(mask)
     const first = !this.#continuing
     const opcode = first ? (options.binary === true ? Opcode.binary : Opcode.text) : Opcode.continuation
     const fin = options.fin === true
     const size = sizeOf(data)
     if (first) {
       this.#compressing =
-        options.compress === true && size >= connection.compressionThreshold && mask === (connection.role === "client")
+        options.compress === true &&
+        size >= (lane.compression?.threshold ?? Infinity) &&
+        mask === (lane.role === "client")
     }
     this.#continuing = !fin
     if (isBlob(data)) {
-      this.#later(connection, data, { opcode, fin, compress: this.#compressing }, callback)
+      this.#later(lane, data, { opcode, fin, compress: this.#compressing }, callback)
     } else if (this.#compressing) {
       const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data)
-      connection.sendCompressed(opcode, fin, payload, asWritten(callback))
+      lane.outbound.frame(opcode, fin, payload, { compress: true, written: asWritten(callback) })
     } else {
       this.#frame(opcode, fin, typeof data === "string" ? Buffer.from(data) : toBytes(data), mask, callback)
     }
@@ -205,50 +295,35 @@ export class Sender {
 
   /** Writes pieces that were framed before. */
   sendFrame(pieces: ReadonlyArray<Uint8Array | string>, callback?: SendCallback): void {
-    const connection = (this.#connection ??= this.#open(false))
+    const { outbound } = this.#open(false)
     pieces.forEach((piece, at) => {
       const bytes = typeof piece === "string" ? Buffer.from(piece) : piece
-      connection.sendEncoded(bytes, at === pieces.length - 1 ? asWritten(callback) : undefined)
+      const last = at === pieces.length - 1
+      outbound.encoded(bytes, last ? 1 : 0, { written: last ? asWritten(callback) : undefined })
     })
   }
 
   #control(opcode: number, data: unknown, mask: boolean, callback: SendCallback | undefined): void {
     if (sizeOf(data) > maxControlSize) throw new RangeError("The data size must not be greater than 125 bytes")
     if (isBlob(data)) {
-      const connection = (this.#connection ??= this.#open(mask))
-      this.#later(connection, data, { opcode, fin: true, compress: false }, callback)
+      this.#later(this.#open(mask), data, { opcode, fin: true, compress: false }, callback)
     } else {
       this.#frame(opcode, true, typeof data === "string" ? Buffer.from(data) : toBytes(data), mask, callback)
     }
   }
 
-  #later(
-    connection: Connection,
-    blob: { readonly size: number; arrayBuffer(): Promise<ArrayBuffer> },
-    frame: { readonly opcode: number; readonly fin: boolean; readonly compress: boolean },
-    callback: SendCallback | undefined
-  ): void {
-    const read = readBlob(blob)
-    connection.sendLater(
-      blob.size,
-      (done) =>
-        read((payload) => {
-          done(payload)
-          if (payload instanceof Error) this.onerror(payload)
-        }),
-      frame,
-      asWritten(callback)
-    )
+  #later(lane: Lane, blob: Blob, frame: BlobFrame["frame"], callback: SendCallback | undefined): void {
+    lane.outbound.turn(new BlobFrame(lane, blob, frame, asWritten(callback), (error) => this.onerror(error)))
   }
 
   #frame(opcode: number, fin: boolean, payload: Uint8Array, mask: boolean, callback: SendCallback | undefined): void {
-    const connection = (this.#connection ??= this.#open(mask))
+    const { outbound, role } = this.#open(mask)
     const written = asWritten(callback)
-    if (mask === (connection.role === "client")) {
-      connection.sendFrame(opcode, fin, payload, 0, written)
+    if (mask === (role === "client")) {
+      outbound.frame(opcode, fin, payload, { written })
     } else {
       const key = mask ? randomFillSync(Buffer.alloc(4)).readInt32LE(0) : undefined
-      connection.sendEncoded(encodeFrame(opcode, fin, 0, payload, key), written)
+      outbound.encoded(encodeFrame(opcode, fin, 0, payload, key), fin && opcode <= Opcode.binary ? 1 : 0, { written })
     }
   }
 }

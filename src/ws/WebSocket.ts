@@ -1,8 +1,9 @@
 import { EventEmitter } from "node:events"
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
-import type { CloseFrame, Closed } from "../internal/protocol/closeFrame.ts"
+import type { CloseFrame } from "../internal/protocol/closeFrame.ts"
 import { decodeClose } from "../internal/protocol/closeFrame.ts"
+import type { ConnectionHandler } from "../internal/connection/handler.ts"
 import { Connection } from "../internal/connection/connection.ts"
 import { DuplexTransport } from "../internal/transport/duplex.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
@@ -83,7 +84,9 @@ class Rare {
 }
 
 /** What a connection tells its `WebSocket`. */
-class WebSocketIncoming extends Incoming<WebSocket> {
+class WebSocketIncoming extends Incoming<WebSocket> implements ConnectionHandler {
+  declare connection: Connection
+
   protected override emitEvent(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
     if (name === "ping") this.emitter._answerPing(data as Buffer)
     super.emitEvent(name, data, isBinary)
@@ -102,7 +105,7 @@ class WebSocketIncoming extends Incoming<WebSocket> {
     if (cause?._tag === "Violation") this.emitter._violated(cause.violation)
   }
 
-  override closed(_: Closed): void {
+  closed(): void {
     this.emitter._socketClosed()
   }
 }
@@ -216,7 +219,7 @@ export class WebSocket extends EventEmitter {
 
   /** Bytes that wait to be written, framing included: 0 when the system has taken, or at the tick's end will take, all. */
   get bufferedAmount(): number {
-    return (this._connection?.queued ?? 0) + (this._rare?.unsent ?? 0)
+    return (this._connection?.outbound.stuck ?? 0) + (this._rare?.unsent ?? 0)
   }
 
   /** The names of the extensions in use, with commas between. */
@@ -226,7 +229,7 @@ export class WebSocket extends EventEmitter {
 
   /** Whether `pause` was called, and not `resume`. */
   get isPaused(): boolean {
-    return this._connection?.isPaused ?? false
+    return this._connection?.inbound.isPaused ?? false
   }
 
   /** The subprotocol, or the empty string. */
@@ -285,6 +288,7 @@ export class WebSocket extends EventEmitter {
       clientEnds: true
     })
     incoming.connection = connection
+    incoming.inbound = connection.inbound
     this._incoming = incoming
     this._connection = connection
     if (!this._isServer) this._opening = undefined
@@ -322,7 +326,7 @@ export class WebSocket extends EventEmitter {
       this._abort()
     } else if (this._state !== CLOSED) {
       // What was sent before goes out as far as the system takes it, and what was read before is told.
-      this._connection?.flush()
+      this._connection?.outbound.flush()
       this._state = CLOSING
       this._socket?.destroy()
     }
@@ -330,12 +334,12 @@ export class WebSocket extends EventEmitter {
 
   /** Stops reading. What was read before is told all the same. */
   pause(): void {
-    if (this._state !== CLOSED) this._connection?.pause()
+    if (this._state !== CLOSED) this._connection?.inbound.pause()
   }
 
   /** Goes on reading. */
   resume(): void {
-    if (this._state !== CLOSED) this._connection?.resume()
+    if (this._state !== CLOSED) this._connection?.inbound.resume()
   }
 
   /** Sends a ping with at most 125 bytes. */
@@ -386,7 +390,7 @@ export class WebSocket extends EventEmitter {
     }
     const whenWritten = typeof written === "function" ? (written as Written) : undefined
     if (typeof message === "string" && !binary) {
-      connection.sendText(message, compress, whenWritten)
+      connection.outbound.message(message, compress, whenWritten)
       return
     }
     const payload =
@@ -395,9 +399,9 @@ export class WebSocket extends EventEmitter {
         : message instanceof Uint8Array
           ? message
           : toBytes(message || nothing)
-    connection.sendBinary(payload, compress, binary ? Opcode.binary : Opcode.text, whenWritten)
+    connection.outbound.message(payload, compress, whenWritten, binary ? Opcode.binary : Opcode.text)
     // It is written by reference: the caller may change it as soon as it is taken.
-    if (payload.length >= referenceSize) connection.flush()
+    if (payload.length >= referenceSize) connection.outbound.flush()
   }
 
   addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
@@ -440,7 +444,7 @@ export class WebSocket extends EventEmitter {
       return
     }
     rare.pongs++
-    this._connection?.sendFrame(Opcode.pong, true, data, 0, rare.pongWritten)
+    this._connection?.outbound.frame(Opcode.pong, true, data, { written: rare.pongWritten })
   }
 
   _concluded(code: number, reason: Buffer): void {
@@ -496,7 +500,8 @@ export class WebSocket extends EventEmitter {
     if (payload.length > maxControlSize) {
       throw new RangeError("The data size must not be greater than 125 bytes")
     }
-    connection.sendFrame(opcode, true, payload, 0, typeof callback === "function" ? (callback as Written) : undefined)
+    const written = typeof callback === "function" ? (callback as Written) : undefined
+    connection.outbound.frame(opcode, true, payload, { written })
   }
 
   private _sendPart(
@@ -522,7 +527,7 @@ export class WebSocket extends EventEmitter {
   private _tooLate(data: unknown, callback: unknown): void {
     if (data) this._getRare().unsent += sizeOf(data)
     // What was sent before is heard of before.
-    this._connection?.flush()
+    this._connection?.outbound.flush()
     if (typeof callback === "function") process.nextTick(callback as Written, notOpen(this.readyState))
   }
 }

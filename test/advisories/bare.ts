@@ -1,5 +1,6 @@
 // A connection whose peer is the test, without any transport.
-import { Connection, type Face } from "../../src/internal/connection/connection.ts"
+import { Connection } from "../../src/internal/connection/connection.ts"
+import type { ConnectionHandler } from "../../src/internal/connection/handler.ts"
 import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
 import { Inbox } from "../../src/internal/socket/receiveBuffer.ts"
 import type { Transport } from "../../src/internal/transport/transport.ts"
@@ -34,8 +35,8 @@ export class Sink implements Transport {
 export const noTimers = { now: () => 0, after: () => ({ cancel: () => {} }) }
 
 /** A server's connection over a `Sink`. */
-export const bareConnection = (face: Face, sink: Sink, maxMessageSize = mib): Connection => {
-  const connection = new Connection(face, {
+export const bareConnection = (handler: ConnectionHandler, sink: Sink, maxMessageSize = mib): Connection => {
+  const connection = new Connection(handler, {
     transport: sink,
     codec: hybi,
     role: "server",
@@ -44,13 +45,13 @@ export const bareConnection = (face: Face, sink: Sink, maxMessageSize = mib): Co
     writeHighWaterMark: 64 * 1024,
     closeTimeout: 1000
   })
-  if (face instanceof Inbox) face.attach(connection, { onPong: () => {}, onClosed: () => {} })
+  if (handler instanceof Inbox) handler.attach(connection, { onPong: () => {}, onClosed: () => {} })
   connection.start()
   return connection
 }
 
-/** A face that reads, and keeps nothing. */
-export const forgetful: Face = {
+/** A handler that keeps nothing. */
+export const forgetful: ConnectionHandler = {
   wantsFragments: false,
   message: () => undefined,
   fragment: () => undefined,

@@ -137,7 +137,7 @@ describe("ws#2331", () => {
         const before = await liveBytes()
         let rounds = 0
         // A transport that is paused brings nothing more.
-        for (; rounds < 200 && !connection.isPaused; rounds++) connection.received(Buffer.from(flood))
+        for (; rounds < 200 && !connection.inbound.isPaused; rounds++) connection.received(Buffer.from(flood))
         assert.isBelow((await liveBytes()) - before, mib, `after ${rounds} reads`)
       }
     }
@@ -174,7 +174,7 @@ describe("ws maxPendingAutoPongs", () => {
     const before = await liveBytes()
     for (let round = 0; round < 20; round++) connection.received(Buffer.from(pings))
     assert.isBelow((await liveBytes()) - before, mib)
-    assert.strictEqual(connection.buffered, 0)
+    assert.strictEqual(connection.outbound.buffered, 0)
     sink.congested = false
     connection.drained()
     assert.strictEqual(sink.written, 2 + 125)

@@ -8,6 +8,7 @@ import * as net from "node:net"
 /** The same socket, seen through its interface alone. */
 const plain = (socket: Socket.Socket): Socket.Socket => ({
   frames: socket.frames,
+  receive: socket.receive,
   messages: socket.messages,
   send: socket.send,
   sendAll: socket.sendAll,
@@ -54,7 +55,10 @@ describe("EffectSocket.toSocket", () => {
           const [client, server] = yield* Socket.makePair()
           const { pull } = yield* EffectSocket.toSocket(face(server)).reader
           yield* client.sendAll(["a", Buffer.from([1]), "b"])
-          assert.deepStrictEqual([...(yield* pull)], ["a", Buffer.from([1]), "b"])
+          const first = [...(yield* pull)]
+          // The first pull of a Stream of messages brings one.
+          const rest = first.length === 1 ? [...(yield* pull)] : []
+          assert.deepStrictEqual([...first, ...rest], ["a", Buffer.from([1]), "b"])
           const pulling = yield* start(pull)
           yield* client.send("c")
           assert.deepStrictEqual([...(yield* Fiber.join(pulling))], ["c"])

@@ -1,6 +1,6 @@
 // The whole connection over a pipe in memory: however bytes are cut and the reader pauses, one story, and an end.
 import * as fc from "fast-check"
-import type { Closed } from "../../src/internal/protocol/closeFrame.ts"
+import type { Closed } from "../../src/internal/protocol/closeHandshake.ts"
 import { Connection } from "../../src/internal/connection/connection.ts"
 import type { Codec } from "../../src/internal/protocol/codec.ts"
 import { Deflate } from "../../src/internal/deflate/deflate.ts"
@@ -78,7 +78,7 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
     }
     const wait = (): void => {
       if (inbox.isEmpty) {
-        if (!inbox.over) inbox.waiter = { wake: read }
+        if (!inbox.over) inbox.await({ wake: read })
         finish()
         return
       }

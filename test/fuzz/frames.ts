@@ -9,7 +9,7 @@ import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../../src/internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../../src/internal/protocol/opcode.ts"
 import { Output } from "../../src/internal/protocol/outputBuffer.ts"
-import type { Lent } from "../../src/internal/transport/transport.ts"
+import type { Borrowed } from "../../src/internal/protocol/codec.ts"
 import * as Violation from "../../src/internal/protocol/protocolError.ts"
 import { cutAt, cuts, frameBytes, mutated } from "./arbitraries.ts"
 import { frameSeeds, hixieSeeds } from "./seeds.ts"
@@ -31,8 +31,8 @@ interface Reading {
 interface Way {
   /** The consumer has enough after each frame, and goes on then. */
   readonly suspends?: boolean
-  /** The pieces are lent: their memory is written to again after each, or once something in it was told. */
-  readonly lent?: Lent | undefined
+  /** The pieces are borrowed: their memory is written to again after each, or once something in it was told. */
+  readonly borrowed?: Borrowed | undefined
   /** The fragments of a message are gathered side by side. */
   readonly gathers?: boolean
 }
@@ -41,14 +41,14 @@ const read = (
   codec: Codec,
   pieces: ReadonlyArray<Buffer>,
   options: DecoderOptions,
-  { gathers = false, lent, suspends = false }: Way = {}
+  { gathers = false, borrowed, suspends = false }: Way = {}
 ): Reading => {
   const frames: Array<Found> = []
   let fed: Buffer = Buffer.alloc(0)
   const note = (opcode: number, fin: boolean, rsv: number, bytes: Buffer, start: number, end: number) => {
     // As it stands: nobody may write to it any more.
     const payload = bytes.subarray(start, end)
-    if (lent === "telling") fed.fill(0xee)
+    if (borrowed === "delivery") fed.fill(0xee)
     if (suspends) decoder.suspend()
     if (opcode === Opcode.text && fin && rsv === 0 && options.skipUtf8Validation !== true && !isUtf8(payload)) {
       return Violation.invalidUtf8
@@ -72,8 +72,8 @@ const read = (
   const decoder = codec.decoder(sink, options)
   for (const piece of pieces) {
     fed = piece
-    decoder.feed(piece, lent)
-    if (lent !== undefined) piece.fill(0xee)
+    decoder.feed(piece, borrowed)
+    if (borrowed !== undefined) piece.fill(0xee)
     while (decoder.suspended) decoder.resume()
   }
   return {
@@ -105,13 +105,13 @@ export const checkHybi = (bytes: Buffer, cuts: ReadonlyArray<number>, options: D
     shown(whole),
     "suspended at each frame"
   )
-  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { lent: "call" })), shown(whole), "lent")
-  const both: Way = { lent: "call", suspends: true }
-  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
-  for (const lent of [undefined, "call", "telling"] as const) {
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { borrowed: "call" })), shown(whole), "borrowed")
+  const both: Way = { borrowed: "call", suspends: true }
+  expectSame(shown(read(hybi, cutAt(bytes, cuts), options, both)), shown(whole), "borrowed, suspended at each frame")
+  for (const borrowed of [undefined, "call", "delivery"] as const) {
     for (const gathers of [true, false]) {
-      const how = `lent: ${lent}, gathered: ${gathers}`
-      expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { gathers, lent })), shown(whole), how)
+      const how = `borrowed: ${borrowed}, gathered: ${gathers}`
+      expectSame(shown(read(hybi, cutAt(bytes, cuts), options, { gathers, borrowed })), shown(whole), how)
     }
   }
   if (bytes.length < 300) {
@@ -160,9 +160,9 @@ export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: 
     shown(whole),
     "suspended at each frame"
   )
-  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, { lent: "call" })), shown(whole), "lent")
-  const both: Way = { lent: "call", suspends: true }
-  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, both)), shown(whole), "lent, suspended at each frame")
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, { borrowed: "call" })), shown(whole), "borrowed")
+  const both: Way = { borrowed: "call", suspends: true }
+  expectSame(shown(read(hixie76, cutAt(bytes, cuts), options, both)), shown(whole), "borrowed, suspended at each frame")
   const single = Array.from(bytes, (byte) => Buffer.from([byte]))
   expectSame(shown(read(hixie76, single, options)), shown(whole), "byte by byte")
   if (whole.violation !== undefined || options.skipUtf8Validation) return

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schema, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Socket } from "effect-ws/browser"
 import { FakeWebSocket, fakePlatform } from "./fake.ts"
@@ -132,15 +132,33 @@ describe("connect over a platform's WebSocket", () => {
 })
 
 describe("messages over a platform's WebSocket", () => {
-  it.effect("come as text and as bytes, all that waits at once", () =>
+  it.effect("come as text and as bytes, all that waits at once after the first one", () =>
     Effect.gen(function* () {
       const [socket, ws] = yield* open()
       ws.message("text")
       ws.message(Uint8Array.of(1, 2).buffer)
+      ws.message("")
       const batches: Array<ReadonlyArray<Socket.Message>> = []
       yield* start(Stream.runForEachArray(socket.messages, (batch) => Effect.sync(() => batches.push(batch))))
-      ws.message("")
-      assert.deepStrictEqual(batches, [["text", Uint8Array.of(1, 2)], [""]])
+      assert.deepStrictEqual(batches, [["text"], [Uint8Array.of(1, 2), ""]])
+      ws.message("a")
+      assert.deepStrictEqual(batches.at(-1), ["a"])
+    })
+  )
+
+  it.effect("are lost by no reader that takes one of them", () =>
+    Effect.gen(function* () {
+      const [socket, ws] = yield* open()
+      for (const message of ["a", "b", "c", "d"]) ws.message(message)
+      assert.deepStrictEqual(yield* Stream.runHead(socket.messages), Option.some("a"))
+      assert.strictEqual(yield* socket.receive, "b")
+      assert.deepStrictEqual(yield* Stream.runHead(socket.messages), Option.some("c"))
+      assert.strictEqual(yield* socket.receive, "d")
+      const waiting = yield* start(socket.receive)
+      ws.message("e")
+      ws.message("f")
+      assert.strictEqual(yield* Fiber.join(waiting), "e")
+      assert.strictEqual(yield* socket.receive, "f")
     })
   )
 

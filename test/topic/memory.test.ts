@@ -22,6 +22,7 @@ const kinds: ReadonlyArray<Socket.PairOptions> = [
 const foreign = (socket: Socket.Socket): Socket.Socket => ({
   messages: socket.messages,
   frames: socket.frames,
+  receive: socket.receive,
   send: socket.send,
   sendAll: socket.sendAll,
   sendStream: socket.sendStream,

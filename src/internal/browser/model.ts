@@ -1,5 +1,5 @@
 import type * as Effect from "effect/Effect"
-import type * as Node from "../protocol/closeFrame.ts"
+import type * as Node from "../protocol/closeHandshake.ts"
 import type { CommonClosed, CommonSocket } from "../socket/common.ts"
 import type { ConnectOptions as NodeConnectOptions } from "../client/connect.ts"
 import type { ReadBufferFull, SocketError } from "../socket/error.ts"

@@ -39,6 +39,7 @@ const overflowCode = 4008
 export class PlatformSocket extends Identity implements Socket {
   readonly protocol: string | undefined
   readonly messages: Socket["messages"]
+  readonly receive: Socket["receive"]
   readonly closed: Socket["closed"]
   private readonly ws: PlatformWebSocket
   private readonly settings: Settings
@@ -64,10 +65,22 @@ export class PlatformSocket extends Identity implements Socket {
     this.settings = settings
     this.context = context
     this.protocol = ws.protocol === "" ? undefined : ws.protocol
-    this.messages = Stream.fromPull(Effect.succeed(Effect.suspend(() => this.pull())))
+    // The first batch has one message, so that a reader who wants no more leaves the others to the next one.
+    this.messages = Stream.fromPull(
+      Effect.sync(() => {
+        let most = 1
+        return Effect.suspend(() =>
+          Effect.map(this.pull(most), (batch) => {
+            most = Infinity
+            return batch
+          })
+        )
+      })
+    )
+    this.receive = Effect.suspend(() => Effect.map(this.pull(1), ([message]) => message))
     this.closed = Deferred.await(this.whenClosed)
     listen(ws, {
-      message: ({ data }) => this.receive(typeof data === "string" ? data : new Uint8Array(data)),
+      message: ({ data }) => this.arrived(typeof data === "string" ? data : new Uint8Array(data)),
       close: (event) => this.settle(event)
     })
   }
@@ -79,24 +92,26 @@ export class PlatformSocket extends Identity implements Socket {
 
   // Reading
 
-  private pull(): Pull.Pull<NonEmptyReadonlyArray<Message>, SocketError> {
+  /** Takes the next messages, at most so many. */
+  private pull(most: number): Pull.Pull<NonEmptyReadonlyArray<Message>, SocketError> {
     const over = this.closedAs !== undefined || this.overflowed
-    return this.unread.length === 0 && !over ? this.wait : this.taken()
+    return this.unread.length === 0 && !over ? this.wait(most) : this.taken(most)
   }
 
-  private readonly wait = Effect.callback<NonEmptyReadonlyArray<Message>, SocketError | Cause.Done>((resume) => {
-    if (this.waiter !== undefined) return resume(Effect.fail(alreadyReading))
-    this.waiter = () => resume(this.taken())
-    return Effect.sync(() => {
-      this.waiter = undefined
+  private wait(most: number): Pull.Pull<NonEmptyReadonlyArray<Message>, SocketError> {
+    return Effect.callback<NonEmptyReadonlyArray<Message>, SocketError | Cause.Done>((resume) => {
+      if (this.waiter !== undefined) return resume(Effect.fail(alreadyReading))
+      this.waiter = () => resume(this.taken(most))
+      return Effect.sync(() => {
+        this.waiter = undefined
+      })
     })
-  })
+  }
 
-  private taken(): Exit.Exit<NonEmptyReadonlyArray<Message>, SocketError | Cause.Done> {
-    const [first, ...rest] = this.unread
+  private taken(most: number): Exit.Exit<NonEmptyReadonlyArray<Message>, SocketError | Cause.Done> {
+    const [first, ...rest] = this.unread.splice(0, most)
     if (first === undefined) return this.messagesEnd()
-    this.unread = []
-    this.size = 0
+    this.size = this.unread.reduce((sum, message) => sum + costOf(message), 0)
     return Exit.succeed([first, ...rest])
   }
 
@@ -106,12 +121,12 @@ export class PlatformSocket extends Identity implements Socket {
     return normal && this.closedAs?.cause._tag === "Handshake" ? done : Exit.fail(this.closedError())
   }
 
-  private receive(message: Message): void {
+  private arrived(message: Message): void {
     if (this.waiter !== undefined) {
       this.unread.push(message)
       return this.wake()
     }
-    const size = this.size + overhead + (typeof message === "string" ? 2 * message.length : message.byteLength)
+    const size = this.size + costOf(message)
     if (size <= this.settings.maxReadBufferSize && !this.overflowed) {
       this.unread.push(message)
       this.size = size
@@ -214,10 +229,14 @@ export class PlatformSocket extends Identity implements Socket {
   }
 }
 
+/** What an unread message counts, in bytes. */
+const costOf = (message: Message): number =>
+  overhead + (typeof message === "string" ? 2 * message.length : message.byteLength)
+
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 
 const alreadyReading = new SocketError({
-  reason: { _tag: "AlreadyReading", message: "a connection has one reader; somebody reads already" }
+  reason: { _tag: "AlreadyReading", message: "the socket already has a reader" }
 })
 
 export const readBufferFull = (limit: number): SocketError =>

@@ -1,63 +1,77 @@
-/** What gathers output and wants to write it at the end of the tick. */
+/** Gathers output that is to be written soon. */
 export interface Flushable {
   flush(): void
 }
 
-let waiting: Array<Flushable> = []
-
-/** What is being told a batch, and flushes at its end. */
-let busy: Flushable | undefined
-
-/** Says that a batch is being told, or, with `undefined`, that none is any more. */
-export const setBusy = (one: Flushable | undefined): void => {
-  busy = one
+const rethrow = (error: unknown): never => {
+  throw error
 }
 
-const flushAll = (): void => {
-  const all = waiting
-  waiting = []
-  let at = 0
-  try {
-    while (at < all.length) all[at++]?.flush()
-  } finally {
-    // A transport that throws must not keep the others from their turn.
-    for (const rest of all.slice(at)) flushSoon(rest)
+/** Throws an error where nothing else is interrupted by it, as an uncaught exception. */
+export const throwLater = (error: unknown): void => process.nextTick(rethrow, error)
+
+/** Flushes each of them; one that throws doesn't keep the others from their turn. */
+const flushAll = (all: ReadonlyArray<Flushable>): void => {
+  for (const one of all) {
+    try {
+      one.flush()
+    } catch (error) {
+      throwLater(error)
+    }
   }
 }
 
-/**
- * Flushes at the end of this tick, when its promises have settled too: what many small steps send travels in one
- * write, and nothing waits longer than the tick.
- */
-export const flushSoon = (one: Flushable): void => {
-  if (waiting.length === 0) process.nextTick(flushAll)
-  waiting.push(one)
+let ofTick: Array<Flushable> = []
+
+const flushTick = (): void => {
+  const all = ofTick
+  ofTick = []
+  flushAll(all)
 }
 
-let gathering: Array<Flushable> = []
-
-const flushGathered = (): void => {
-  const all = gathering
-  gathering = []
-  let at = 0
-  try {
-    while (at < all.length) all[at++]?.flush()
-  } finally {
-    for (const rest of all.slice(at)) flushAfterTurn(rest)
-  }
+/** Flushes at the end of this tick, after its promises have settled: what many small steps send leaves in one write. */
+export const flushAtTickEnd = (one: Flushable): void => {
+  if (ofTick.length === 0) process.nextTick(flushTick)
+  ofTick.push(one)
 }
 
-/**
- * Flushes at the end of this turn of the event loop: behind everything that its reads brought, of all connections.
- */
+let ofTurn: Array<Flushable> = []
+
+const flushTurn = (): void => {
+  const all = ofTurn
+  ofTurn = []
+  flushAll(all)
+}
+
+/** Flushes at the end of this turn of the event loop, after everything that the reads of all connections caused. */
 export const flushAfterTurn = (one: Flushable): void => {
-  if (gathering.length === 0) setImmediate(flushGathered)
-  gathering.push(one)
+  if (ofTurn.length === 0) setImmediate(flushTurn)
+  ofTurn.push(one)
 }
 
-// A program may send and exit in the same breath: what the system takes at once still goes out.
+/**
+ * Those that gather until the end of a batch of input, the innermost last: the delivery of one can cause another's. The array
+ * is never shortened, so that no batch allocates.
+ */
+const ofBatches: Array<Flushable | undefined> = []
+let depth = 0
+
+/** Notes that a batch of input is being delivered, at whose end this is flushed. */
+export const beginBatch = (one: Flushable): void => {
+  ofBatches[depth++] = one
+}
+
+/** The batch was delivered, or its delivery was interrupted. */
+export const endBatch = (one: Flushable): void => {
+  const at = ofBatches[depth - 1] === one ? depth - 1 : ofBatches.lastIndexOf(one)
+  if (at < 0) return
+  if (at < depth - 1) ofBatches.copyWithin(at, at + 1, depth)
+  ofBatches[--depth] = undefined
+}
+
+// A program may send and exit at once: what the system takes without waiting is still written.
 process.on("exit", () => {
-  flushGathered()
-  busy?.flush()
-  flushAll()
+  flushTurn()
+  flushAll(ofBatches.filter((one) => one !== undefined))
+  flushTick()
 })

@@ -1,5 +1,4 @@
-import type { CloseCause } from "../protocol/closeFrame.ts"
-import { Opcode } from "../protocol/opcode.ts"
+import type { CloseCause } from "../protocol/closeHandshake.ts"
 import type { Tally } from "./counters.ts"
 import type { Timer, Timers } from "./timers.ts"
 
@@ -10,28 +9,28 @@ export interface KeepAliveOptions {
   readonly timeout: number
 }
 
-/** What is kept alive. */
+/** A connection that is kept alive. */
 export interface Watched {
   readonly timers: Timers
-  /** Who is told how long answers take. */
+  /** Where round trips are counted. */
   readonly tally: Tally | undefined
-  /** We don't read at present, so an answer could not be seen. */
-  readonly isPaused: boolean
-  sendControl(opcode: number, payload: Uint8Array): boolean
+  ping(): void
+  /** Lets the answer arrive though the reader has paused reading. Returns whether it can. */
+  peek(): boolean
   drop(cause: CloseCause): void
 }
 
-const nothing = new Uint8Array(0)
-
 /**
- * When the deadline rings this many milliseconds late, the process had stood still, and what the peer answered
- * meanwhile is still to be read: it gets as long again.
+ * When the deadline rings this many milliseconds late, the process was suspended, and what the peer answered meanwhile is
+ * still to be read: the peer gets as long again.
  */
 const grace = 1000
 
 /**
- * Sends a ping at every interval, and drops a connection whose peer gives no sign of life within the timeout. Any
- * bytes received, and any progress of what we send, are a sign of life: an answer may stand behind a long message.
+ * Sends a ping at every interval, and drops a connection whose peer gives no sign of life within the timeout. Any received
+ * bytes are a sign of life, since a pong may come after a long message, and so is any progress of what is sent. While the
+ * reader has paused reading, each ping lets one more read arrive, up to `maxPeeked` bytes in all: so a peer that closed or
+ * vanished is noticed although nothing is read. Beyond that the peer counts as alive until reading goes on.
  */
 export class KeepAlive {
   private readonly watched: Watched
@@ -40,7 +39,7 @@ export class KeepAlive {
   private stopped = false
   private next: Timer | undefined = undefined
   private deadline: Timer | undefined = undefined
-  /** When the ping went out whose answer is to be timed. */
+  /** When the ping was sent whose round trip is measured. */
   private sentAt: number | undefined = undefined
 
   constructor(watched: Watched, options: KeepAliveOptions) {
@@ -64,7 +63,7 @@ export class KeepAlive {
     this.alive = true
   }
 
-  /** A pong without a payload came, which is what our pings are answered with. */
+  /** A pong without a payload came: the answer to one of these pings. */
   answered(): void {
     const { sentAt, watched } = this
     this.sentAt = undefined
@@ -73,24 +72,25 @@ export class KeepAlive {
 
   /** It is time for the next ping. */
   ring(): void {
-    // The deadline first: where both delays are the same, it is over before the next ping.
+    // Where both delays are the same, the deadline comes first.
     if (this.deadline === undefined) {
       this.alive = false
-      this.await(this.options.timeout)
+      this.awaitAnswer(this.options.timeout)
       if (this.watched.tally !== undefined) this.sentAt = this.watched.timers.now()
-      this.watched.sendControl(Opcode.ping, nothing)
+      this.watched.ping()
     }
-    // The ping itself may have brought the end.
+    // The ping itself may have ended the connection.
     if (!this.stopped) this.start()
   }
 
-  private await(delay: number): void {
+  private awaitAnswer(delay: number): void {
     const { timers } = this.watched
     const due = timers.now() + delay
+    const canAnswer = this.watched.peek()
     this.deadline = timers.after(delay, () => {
       this.deadline = undefined
-      if (this.alive || this.watched.isPaused) return
-      if (timers.now() - due >= grace) this.await(grace)
+      if (this.alive || !canAnswer) return
+      if (timers.now() - due >= grace) this.awaitAnswer(grace)
       else this.watched.drop({ _tag: "KeepAliveTimeout" })
     })
   }

@@ -45,14 +45,14 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
     }
   }
   const stop = Effect.sync(() => {
-    inbox.waiter = waiting = undefined
+    waiting = undefined
+    inbox.forget(waiter)
   })
   const wait: Batch = Effect.callback((resume) => {
-    if (inbox.waiter !== undefined) {
+    if (!inbox.await(waiter)) {
       resume(Effect.fail(effectError(alreadyReading, "read")))
       return undefined
     }
-    inbox.waiter = waiter
     waiting = resume
     return stop
   })
@@ -61,7 +61,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
     release: () => {
       over = true
       if (waiting === undefined) return
-      inbox.waiter = undefined
+      inbox.forget(waiter)
       waiter.wake()
     }
   })

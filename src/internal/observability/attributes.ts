@@ -1,6 +1,6 @@
 /** The attributes of spans, by the names that OpenTelemetry has for them where it has any. */
 import * as Extension from "../../Extension.ts"
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { UpgradeRequest } from "../server/model.ts"
 import type { LiveSocket } from "../socket/webSocketConnection.ts"

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Role } from "../protocol/codec.ts"
 import type { LiveSocket } from "../socket/webSocketConnection.ts"
 import { Tally } from "../connection/counters.ts"
@@ -59,7 +59,7 @@ export class Meter {
     this.tally = new Tally((millis) => pings.updateUnsafe(millis / 1000, context))
     this.gauge(Metrics.connections(role), () => this.sockets.size)
     this.gauge(Metrics.buffered(role, "receive"), () => this.sum(waitsToBeRead))
-    this.gauge(Metrics.buffered(role, "transmit"), () => this.sum(({ connection }) => connection.buffered))
+    this.gauge(Metrics.buffered(role, "transmit"), () => this.sum(({ connection }) => connection.outbound.buffered))
     const { tally } = this
     this.counter(Metrics.messages(role, "receive"), () => tally.messagesReceived)
     this.counter(Metrics.messages(role, "transmit"), () => tally.messagesSent)
@@ -111,4 +111,5 @@ export class Meter {
   }
 }
 
-const waitsToBeRead = ({ connection, inbox }: LiveSocket<unknown>): number => inbox.held + connection.partialSize
+const waitsToBeRead = ({ connection, inbox }: LiveSocket<unknown>): number =>
+  inbox.held + connection.inbound.partialSize

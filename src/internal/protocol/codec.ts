@@ -1,7 +1,12 @@
 import type { Assembler } from "./messageAssembler.ts"
 import type { Output } from "./outputBuffer.ts"
-import type { Lent } from "../transport/transport.ts"
 import type { Violation } from "./protocolError.ts"
+
+/**
+ * How long a borrowed chunk stays valid: until the call returns, or until the first event is delivered, whichever comes
+ * first.
+ */
+export type Borrowed = "call" | "delivery"
 
 /** The side of the connection that we are. */
 export type Role = "client" | "server"
@@ -39,10 +44,10 @@ export interface DecoderOptions {
   readonly maxChunks?: number | undefined
 }
 
-/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's, for a while only when it is lent. */
+/** Bytes to frames, one chunk after the other. Unmasks in place: the chunk is the decoder's, for a while only when it is borrowed. */
 export interface Decoder {
   /** Takes the next bytes. After a violation it does nothing, and answers with the same one again. */
-  feed(chunk: Buffer, lent?: Lent): Violation | undefined
+  feed(chunk: Buffer, borrowed?: Borrowed): Violation | undefined
   /**
    * Stops after the frame that is being delivered, and keeps what follows until `resume`. Called from inside a sink:
    * while a large message inflates elsewhere, or when the consumer has enough for now.

@@ -7,3 +7,6 @@ export const Opcode = {
   ping: 0x9,
   pong: 0xa
 } as const
+
+/** Reserved bit RSV1 as decoders and encoders count it; it marks a compressed message (RFC 7692 §6). */
+export const rsv1 = 4

@@ -1,5 +1,4 @@
-import type { Decoder } from "./codec.ts"
-import type { Lent } from "../transport/transport.ts"
+import type { Borrowed, Decoder } from "./codec.ts"
 import type { Violation } from "./protocolError.ts"
 
 /**
@@ -20,11 +19,11 @@ export abstract class PausableDecoder implements Decoder {
   abstract readonly partialSize: number
 
   /**
-   * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a lent one it hands nothing on
-   * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is lent until something is told
+   * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a borrowed one it hands nothing on
+   * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is borrowed until something is told
    * must end with the frame that it tells of.
    */
-  protected abstract parse(chunk: Buffer, lent: Lent | undefined): number
+  protected abstract parse(chunk: Buffer, borrowed: Borrowed | undefined): number
 
   /** Gives up what is of no use after a violation. */
   protected abstract release(): void
@@ -39,10 +38,11 @@ export abstract class PausableDecoder implements Decoder {
     )
   }
 
-  feed(chunk: Buffer, lent?: Lent): Violation | undefined {
+  feed(chunk: Buffer, borrowed?: Borrowed): Violation | undefined {
     if (this.violation === undefined && chunk.length > 0) {
-      if (this.suspended || this.parsing) (this.backlog ??= []).push(lent === undefined ? chunk : Buffer.from(chunk))
-      else this.read(chunk, lent)
+      if (this.suspended || this.parsing)
+        (this.backlog ??= []).push(borrowed === undefined ? chunk : Buffer.from(chunk))
+      else this.read(chunk, borrowed)
     }
     return this.proceed()
   }
@@ -65,12 +65,12 @@ export abstract class PausableDecoder implements Decoder {
     return this.violation
   }
 
-  private read(chunk: Buffer, lent: Lent | undefined): void {
+  private read(chunk: Buffer, borrowed: Borrowed | undefined): void {
     let thrown = true
     this.parsing = true
     this.taken = 0
     try {
-      this.taken = this.parse(chunk, lent)
+      this.taken = this.parse(chunk, borrowed)
       thrown = false
     } finally {
       this.parsing = false
@@ -81,7 +81,7 @@ export abstract class PausableDecoder implements Decoder {
         this.release()
       } else if (this.taken < chunk.length) {
         const rest = chunk.subarray(this.taken)
-        ;(this.backlog ??= []).unshift(lent === undefined ? rest : Buffer.from(rest))
+        ;(this.backlog ??= []).unshift(borrowed === undefined ? rest : Buffer.from(rest))
       }
     }
   }

@@ -102,5 +102,4 @@ const closeAll = <A, R>(upgrades: UpgradeHandler<A, R>, within: number): Effect.
   })
 
 /** Whether no message has come since the last look, and the handler works on none. */
-const isQuiet = <A>({ inbox }: ServerConnection<A>): boolean =>
-  !inbox.takeHeard() && inbox.isEmpty && (inbox.waiter !== undefined || !inbox.isClaimed)
+const isQuiet = <A>({ inbox }: ServerConnection<A>): boolean => !inbox.takeHeard() && inbox.isIdle

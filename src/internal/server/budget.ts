@@ -7,7 +7,8 @@ const interval = 100
 type Any = LiveSocket<unknown>
 
 /** Bytes that a connection makes the process keep: what waits to be read, to be written, or for the rest of a message. */
-const heldBy = (socket: Any): number => socket.inbox.held + socket.connection.buffered + socket.connection.partialSize
+const heldBy = ({ connection: { inbound, outbound }, inbox }: Any): number =>
+  inbox.held + outbound.buffered + inbound.partialSize
 
 /**
  * One budget of memory for all connections of a server. It looks every 100 ms instead of counting each byte, so that

@@ -43,14 +43,14 @@ export const broadcast = (
       }
       const { connection } = socket
       if (!connection.isOpen) continue
-      if (connection.full && slow !== "wait") {
+      if (connection.outbound.full && slow !== "wait") {
         if (slow === "close") socket.beginClose(1013, "")
         continue
       }
-      const sent = socket.sendShared(encodings)
-      if (sent === undefined) continue
+      if (!socket.sendShared(encodings)) continue
       taken++
-      if (sent !== Effect.void && slow === "wait") pending.push(settled(sent))
+      const room = socket.room()
+      if (room !== Effect.void && slow === "wait") pending.push(settled(room))
     }
     if (pending.length === 0) return Effect.succeed(taken)
     return Effect.map(Effect.all(pending, { concurrency: "unbounded", discard: true }), () => taken)

@@ -1,5 +1,5 @@
 import type * as Effect from "effect/Effect"
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./receiveBuffer.ts"
 import type { Socket } from "./model.ts"
@@ -11,7 +11,7 @@ export type CommonClosed = Pick<Closed, "sent" | "received">
  * What a socket is on every platform, browsers among them: this library's own on Node, and the platform's `WebSocket` of
  * `effect-ws/browser`. Code that is written against it runs on both.
  */
-export interface CommonSocket<in Sent = Message> extends Pick<Socket, "messages" | "protocol"> {
+export interface CommonSocket<in Sent = Message> extends Pick<Socket, "messages" | "protocol" | "receive"> {
   /** Sends a message. Done when the transport took it: a peer that doesn't read suspends it. */
   readonly send: (message: Sent) => ReturnType<Socket["send"]>
   /** Sends several messages, in order. */

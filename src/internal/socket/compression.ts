@@ -5,7 +5,7 @@ import {
   type Negotiated,
   permessageDeflate
 } from "../../Extension.ts"
-import type { Compression } from "../connection/connection.ts"
+import type { Compression } from "../connection/compression.ts"
 import { Deflate } from "../deflate/deflate.ts"
 
 /** The extensions that the `compression` option stands for. */

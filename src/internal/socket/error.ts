@@ -1,6 +1,6 @@
 import * as Data from "effect/Data"
 import type { Violation } from "../protocol/protocolError.ts"
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import type { HandshakeError } from "../handshake/error.ts"
 
 /** The transport could not be opened: name not found, refused, TLS failed, or the proxy would not. */

@@ -1,4 +1,4 @@
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import { SocketError } from "./error.ts"
 
 /** What a connection that ended without anybody's wish fails with. */

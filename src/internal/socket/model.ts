@@ -1,10 +1,11 @@
+import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { DeflateOptions, Negotiated } from "../../Extension.ts"
 import type { Frame } from "../../Frame.ts"
-import type { Closed } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
 import type { WireFrame } from "../connection/frameObserver.ts"
 import type { ObservabilityOptions } from "../observability/options.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
@@ -14,39 +15,57 @@ import type { Message } from "./receiveBuffer.ts"
 /**
  * A live connection, of either side.
  *
- * It has one reader, of `messages` or of `frames`, and any number of senders. Pings are answered and close frames
- * returned whether anybody reads or not; what arrives before the reader comes waits for it, up to `readBufferSize`.
+ * It has one reader at a time, of `messages`, of `frames` or by `receive`, and any number of senders. Pings are answered
+ * and close frames returned whether anything is read or not; what arrives before the reader comes waits for it, up to
+ * `readBufferSize`.
  */
 export interface Socket<out Context = unknown> {
   /**
    * The frames as they arrive, control frames included, after decompression. A close frame is the last. Fails when the
    * connection ends without one, or the peer breaks the protocol.
+   *
+   * A reader loses nothing: its first pull brings one frame, so that `Stream.runHead` leaves the others to the next reader.
+   * To take a number of frames and go on later, use `Stream.peel`; `Stream.take(n)` drops the rest of the batch in which the
+   * last one came.
    */
   readonly frames: Stream.Stream<Frame, SocketError>
   /**
    * The messages as they arrive: text as strings, bytes as `Uint8Array`s. Ends when the peer closes with 1000, 1001 or
    * no code; any other end is a failure.
+   *
+   * A reader loses nothing: its first pull brings one message, so that `Stream.runHead` leaves the others to the next
+   * reader. To take a number of messages and go on later, use `receive` or `Stream.peel`; `Stream.take(n)` drops the rest of
+   * the batch in which the last one came.
    */
   readonly messages: Stream.Stream<Message, SocketError>
   /**
-   * Sends a message, or a single frame. Done when the transport took it: a peer that doesn't read suspends it. Messages
-   * of concurrent senders never mix: while one is sent in fragments, the others wait for its last frame. A large
-   * `Uint8Array` is sent without a copy, so it must not change before it is written.
+   * Takes exactly one message: the next one, or the one that waited longest. Fails with `Cause.Done` where `messages` ends,
+   * and with a `SocketError` where it fails. Interruption takes nothing.
+   */
+  readonly receive: Effect.Effect<Message, SocketError | Cause.Done>
+  /**
+   * Sends a message, or a single frame. Completes when the transport has accepted the bytes; suspends while the peer doesn't
+   * read. When it completes, the caller may change the buffer. Messages of concurrent senders never mix: while one is sent in
+   * fragments, the others wait for its last frame, and interruption gives up the wait.
    */
   readonly send: (message: Message | Frame) => Effect.Effect<void, SocketError>
   /** Sends several messages in one write. */
   readonly sendAll: (messages: Iterable<Message | Frame>) => Effect.Effect<void, SocketError>
   /**
-   * Sends one message out of a stream: a fragment for each piece. The first piece says whether it is text or binary.
-   * When the stream fails or is interrupted midway the message can't be completed, and the connection closes with 1011.
+   * Sends one message out of a Stream: a fragment for each piece. The first piece decides whether it is text or binary.
+   * When the Stream fails or is interrupted after its first piece, the message can't be completed, and the connection closes
+   * with 1011; before its first piece nothing is sent and nothing is closed.
    */
   readonly sendStream: <E, R>(pieces: Stream.Stream<Message, E, R>) => Effect.Effect<void, SocketError | E, R>
   /** Sends a ping and waits for its pong; succeeds with the round-trip time. At most 125 bytes (RFC 6455 §5.5.2). */
   readonly ping: (payload?: Uint8Array) => Effect.Effect<Duration.Duration, SocketError>
   /**
-   * The closing handshake (RFC 6455 §7.1.2): sends a close frame, and waits until the connection is closed. Default
-   * code 1000. The reason has at most 123 bytes. What was sent before leaves before. What still comes from the peer is
-   * kept up to `readBufferSize`, and the rest of it dropped: `messages` has no gap, but may end before the peer's last.
+   * Starts the closing handshake (RFC 6455 §7.1.2): sends a close frame, and waits until the connection is closed. Default
+   * code 1000. The reason has at most 123 bytes. What was sent before leaves before.
+   *
+   * Closing loses nothing: a reader that goes on reading gets everything that the peer sent before its close frame, at its
+   * own pace, for at most `closeTimeout`; a reader that takes nothing for half of that time has stopped reading. Where
+   * nothing is read, up to `readBufferSize` bytes are kept and the rest is discarded.
    */
   readonly close: (code?: number, reason?: string) => Effect.Effect<Closed, SocketError>
   /** Waits until the connection is closed: both close frames, their order, and why. */
@@ -66,7 +85,11 @@ export interface Socket<out Context = unknown> {
 export interface KeepAliveOptions {
   /** Time between pings. Default 20 seconds. */
   readonly interval?: Duration.Input | undefined
-  /** How long the peer may be silent after a ping. Default 20 seconds. */
+  /**
+   * How long the peer may be silent after a ping. Default 20 seconds. Any received byte is a sign of life, since a pong may
+   * come after a long message, and so is any progress of what is sent. While the reader has paused reading, each ping lets
+   * one more read arrive, up to 1 MiB in all: so a peer that closed or vanished is noticed although nothing is read.
+   */
   readonly timeout?: Duration.Input | undefined
 }
 

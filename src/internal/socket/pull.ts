@@ -1,13 +1,16 @@
+import * as Channel from "effect/Channel"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { Frame } from "../../Frame.ts"
 import type { SocketError } from "./error.ts"
 import { alreadyReading, type Inbox, type Message, type Waiter } from "./receiveBuffer.ts"
 
-/** How what is read of a socket ends. */
+/** A socket, as far as it is read. */
 export interface Readable {
   readonly inbox: Inbox
   messagesEnd(): Exit.Exit<never, SocketError | Cause.Done>
@@ -19,8 +22,8 @@ type Batch<A> = NonEmptyReadonlyArray<A>
 type Resume<A> = (batch: Effect.Effect<Batch<A>, SocketError | Cause.Done>) => void
 
 /**
- * What the next read brings, as an effect that waits for it: what a Stream pulls, again and again. Objects with methods in
- * place of closures, since each connection that waits for its next message keeps all that it waits by.
+ * What the next read brings, as an effect that waits for it and that a Stream pulls again and again. Objects with methods in
+ * place of closures, since each connection that waits for its next message keeps all of them.
  */
 abstract class NextBatch<A extends Frame | Message>
   extends Effectable.Class<Batch<A>, SocketError | Cause.Done>
@@ -38,7 +41,7 @@ abstract class NextBatch<A extends Frame | Message>
     this.wait = Effect.callback((resume) => this.listen(resume))
   }
 
-  /** Says what is wanted. Answers whether it can be had. */
+  /** Asks for what is wanted. Returns whether it can be had. */
   protected abstract claim(): boolean
   protected abstract end(): Exit.Exit<never, SocketError | Cause.Done>
 
@@ -55,30 +58,47 @@ abstract class NextBatch<A extends Frame | Message>
   }
 
   giveUp(): void {
-    this.socket.inbox.waiter = this.resume = undefined
+    this.resume = undefined
+    this.socket.inbox.forget(this)
   }
 
-  /** The claim says which of the two the inbox holds, and nobody is woken for nothing. */
+  /** Takes what waits. The claim decides which of the two the buffer holds. */
+  protected takeFrom(inbox: Inbox): Batch<A> {
+    return inbox.take<A>()
+  }
+
   private take(): Exit.Exit<Batch<A>, SocketError | Cause.Done> {
     const { inbox } = this.socket
-    return inbox.isEmpty ? this.end() : Exit.succeed(inbox.take<A>())
+    return inbox.isEmpty ? this.end() : Exit.succeed(this.takeFrom(inbox))
   }
 
   private listen(resume: Resume<A>): Effect.Effect<void> | undefined {
-    const { inbox } = this.socket
-    if (inbox.waiter !== undefined) {
+    if (!this.socket.inbox.await(this)) {
       resume(Effect.fail(alreadyReading))
       return undefined
     }
-    inbox.waiter = this
     this.resume = resume
     return this.stop
   }
 }
 
-export class NextMessages extends NextBatch<Message> {
+/**
+ * The batches of a Stream. The first has one element, so that a reader who wants no more than that, as `Stream.runHead` does,
+ * leaves the others to the next one.
+ */
+abstract class StreamBatches<A extends Frame | Message> extends NextBatch<A> {
+  private begun = false
+
+  protected override takeFrom(inbox: Inbox): Batch<A> {
+    if (this.begun) return inbox.take<A>()
+    this.begun = true
+    return inbox.takeOne<A>()
+  }
+}
+
+export class NextMessages extends StreamBatches<Message> {
   protected override claim(): boolean {
-    return this.socket.inbox.claimMessages()
+    return this.socket.inbox.claimMessages(this)
   }
 
   protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
@@ -86,15 +106,43 @@ export class NextMessages extends NextBatch<Message> {
   }
 }
 
-export class NextFrames extends NextBatch<Frame> {
+export class NextFrames extends StreamBatches<Frame> {
   protected override claim(): boolean {
-    return this.socket.inbox.claimFrames()
+    return this.socket.inbox.claimFrames(this)
   }
 
   protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
     return this.socket.framesEnd()
   }
 }
+
+/** One message. */
+export class NextMessage extends NextBatch<Message> {
+  protected override claim(): boolean {
+    return this.socket.inbox.claimMessages()
+  }
+
+  protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
+    return this.socket.messagesEnd()
+  }
+
+  protected override takeFrom(inbox: Inbox): Batch<Message> {
+    return inbox.takeOne<Message>()
+  }
+}
+
+/** A Stream of the batches. The buffer is notified when its reader is done. */
+export const streamOf = <A>(
+  inbox: Inbox,
+  make: () => Effect.Effect<Batch<A>, SocketError | Cause.Done>
+): Stream.Stream<A, SocketError> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_, scope) => {
+      const batches = make()
+      const leave = Effect.sync(() => inbox.leave(batches))
+      return Effect.as(Scope.addFinalizer(scope, leave), batches)
+    })
+  )
 
 class StopWaiting extends Effectable.Class<void> {
   private readonly batch: { giveUp(): void }

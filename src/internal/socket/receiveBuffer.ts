@@ -2,8 +2,10 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isUtf8 } from "node:buffer"
 import { type Frame, isControl } from "../../Frame.ts"
 import { Assembler } from "../protocol/messageAssembler.ts"
-import { type Closed, decodeClose } from "../protocol/closeFrame.ts"
-import type { Connection, Face } from "../connection/connection.ts"
+import { decodeClose } from "../protocol/closeFrame.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
+import type { Connection } from "../connection/connection.ts"
+import type { ConnectionHandler } from "../connection/handler.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import type { Tally } from "../connection/counters.ts"
 import type { Timer } from "../connection/timers.ts"
@@ -14,7 +16,7 @@ import { SocketError } from "./error.ts"
 /** A message: text as a string, bytes as they are. */
 export type Message = string | Uint8Array
 
-/** What a message or frame costs beside its payload, in bytes, when the inbox counts what waits in it. */
+/** What a message or frame costs beside its payload, in bytes, when the buffer counts what waits in it. */
 const overhead = 64
 
 /** How many times the limit may wait before reading stops in the middle of what was read. */
@@ -23,8 +25,8 @@ const holdFactor = 16
 /** How what arrives is kept. It is recorded as frames until the first reader says what it wants. */
 type View = "unclaimed" | "frames" | "messages"
 
-/** How many pings and pongs in a row are recorded before anybody has read. */
-const mostControls = 16
+/** How many pings and pongs in a row are recorded before the first reader. */
+const maxControls = 16
 
 const isControlFrame = (item: Frame | Message): boolean => typeof item === "object" && "_tag" in item && isControl(item)
 
@@ -37,49 +39,71 @@ const messagesIn = (items: ReadonlyArray<Frame | Message>): number => {
   return count
 }
 
-/** A connection has one reader. */
+/** A connection has one reader at a time. */
 export const alreadyReading = new SocketError({
-  reason: {
-    _tag: "AlreadyReading",
-    message: "a connection has one reader, of frames or of messages; somebody reads already"
-  }
+  reason: { _tag: "AlreadyReading", message: "the socket already has a reader, of messages or of frames" }
 })
 
-/** Who waits for something to take. */
+/** A reader that waits for something to take. */
 export interface Waiter {
   wake(): void
 }
 
-/** Who hears of pongs and of the end, without reading. */
+/** What is notified of pongs and of the end, whether anything is read or not. */
 export interface Listener {
   onPong(payload: Buffer): void
   onClosed(closed: Closed): void
 }
 
+/** How long what arrives is kept. */
+type State =
+  /** Beyond the limit, reading is paused. */
+  | { readonly _tag: "Open" }
+  /**
+   * This side closes, and the peer's close frame comes after what it sent before. The reader takes that at its pace; it is
+   * given up when it takes nothing for `grace` milliseconds.
+   */
+  | { readonly _tag: "Closing"; readonly grace: number; readonly timer: Timer | undefined }
+  /** This side closes, and nothing is read: the peer's close frame must arrive although the buffer is full. */
+  | { readonly _tag: "Unread" }
+  /** Something was discarded, and so is all that comes after it: what is read has no gap. */
+  | { readonly _tag: "Discarding" }
+  /** Nothing more will come. */
+  | { readonly _tag: "Ended" }
+
+const open: State = { _tag: "Open" }
+const unread: State = { _tag: "Unread" }
+const discarding: State = { _tag: "Discarding" }
+const ended: State = { _tag: "Ended" }
+
+const sizeOf = (item: Frame | Message): number =>
+  overhead + (typeof item === "string" ? Buffer.byteLength(item) : "_tag" in item ? item.payload.length : item.length)
+
 /**
  * What arrived and waits to be read. A batch is what one read brought; a reader takes all that waits at once. Nothing
- * that arrives before the first reader is lost, and beyond the limit the transport is paused.
+ * that arrives before the first reader is lost, and beyond the limit reading is paused.
  */
-export class Inbox implements Face {
-  /** Whether nothing more will come. */
-  over = false
-  private waiting: Waiter | undefined = undefined
-  private idleTask: (() => void) | undefined = undefined
+export class Inbox implements ConnectionHandler {
   private readonly limit: number
   private readonly tally: Tally | undefined
   private connection: Connection | undefined = undefined
   private listener: Listener | undefined = undefined
+  private state: State = open
+  /** Woken, once, when there is something to take or nothing more will come. */
+  private waiter: Waiter | undefined = undefined
+  /** Run, once, when the reader waits. */
+  private idleTask: (() => void) | undefined = undefined
+  /** The reader that claimed last, unless it has left. */
+  private reader: object | undefined = undefined
   private view: View = "unclaimed"
   private items: Array<Frame | Message> = []
   private size = 0
-  private heard = false
-  /** Once we have asked to close: how many milliseconds a reader may take nothing before what exceeds the limit is dropped. */
-  private patience: number | undefined = undefined
-  private impatience: Timer | undefined = undefined
-  /** Something was dropped; so is all that comes after it, that what is read has no gap. */
-  private deaf = false
+  /** Whether a message or a fragment came since the last look. */
+  private active = false
+  /** The fragments that came before the first reader, of a message whose end has not come. */
+  private partial: Assembler | undefined = undefined
 
-  /** `limit` is how many bytes may wait before the transport is paused; the tally counts the messages that are taken. */
+  /** `limit` is how many bytes may wait before reading is paused; the tally counts the messages that are taken. */
   constructor(limit: number, tally?: Tally) {
     this.limit = limit
     this.tally = tally
@@ -90,44 +114,9 @@ export class Inbox implements Face {
     this.listener = listener
   }
 
-  /** Woken, once, when there is something to take or nothing more will come. */
-  get waiter(): Waiter | undefined {
-    return this.waiting
-  }
-
-  set waiter(waiter: Waiter | undefined) {
-    this.waiting = waiter
-    const { idleTask } = this
-    if (waiter === undefined || idleTask === undefined) return
-    this.idleTask = undefined
-    idleTask()
-  }
-
-  /** Runs `task` once, the next time that the reader begins to wait, having taken everything. */
-  whenIdle(task: () => void): void {
-    this.idleTask = task
-  }
-
-  /** Says that messages are wanted. Answers whether they can be had: not when frames were asked for before. */
-  claimMessages(): boolean {
-    if (this.view === "unclaimed") {
-      this.view = "messages"
-      const recorded = this.items as Array<Frame>
-      this.items = []
-      this.size = 0
-      for (const frame of recorded) this.convert(frame)
-      if (this.partial !== undefined) this.connection?.adopt(this.partial)
-      this.partial = undefined
-      // Fragments alone may have paused the transport, and there is nothing to take that would set it going again.
-      if (this.items.length === 0 && this.connection?.isPaused === true) this.connection.resume()
-    }
-    return this.view === "messages"
-  }
-
-  /** Says that frames are wanted. Answers whether they can be had: not when messages were asked for before. */
-  claimFrames(): boolean {
-    if (this.view === "unclaimed") this.view = "frames"
-    return this.view === "frames"
+  /** Whether nothing more will come. */
+  get over(): boolean {
+    return this.state === ended
   }
 
   /** Bytes that wait, overhead included, those of fragments among them. */
@@ -135,65 +124,141 @@ export class Inbox implements Face {
     return this.size + (this.partial?.size ?? 0)
   }
 
-  /** Whether a message, or a part of one, came since the last call. */
-  takeHeard(): boolean {
-    const { heard } = this
-    this.heard = false
-    return heard
-  }
-
-  /** Whether somebody has begun to read. */
-  get isClaimed(): boolean {
-    return this.view !== "unclaimed"
-  }
-
   get isEmpty(): boolean {
     return this.items.length === 0
   }
 
+  /** Whether a message, or a part of one, came since the last call. */
+  takeHeard(): boolean {
+    const { active } = this
+    this.active = false
+    return active
+  }
+
+  // The reader.
+
+  /** Asks for messages. Returns whether they can be had: not when frames were asked for before. */
+  claimMessages(reader: object = this): boolean {
+    if (this.view === "unclaimed") {
+      this.view = "messages"
+      const recorded = this.items as Array<Frame>
+      this.items = []
+      this.size = 0
+      for (const frame of recorded) this.convert(frame)
+      const inbound = this.connection?.inbound
+      if (this.partial !== undefined) inbound?.adopt(this.partial)
+      this.partial = undefined
+      // Fragments alone may have paused reading, and there is nothing to take that would resume it.
+      if (this.items.length === 0 && inbound?.isPaused === true) inbound.resume()
+    }
+    if (this.view !== "messages") return false
+    this.reader = reader
+    return true
+  }
+
+  /** Asks for frames. Returns whether they can be had: not when messages were asked for before. */
+  claimFrames(reader: object = this): boolean {
+    if (this.view === "unclaimed") this.view = "frames"
+    if (this.view !== "frames") return false
+    this.reader = reader
+    return true
+  }
+
+  /** Wakes the reader, once, when there is something to take or nothing more will come. One reader can wait at a time. */
+  await(waiter: Waiter): boolean {
+    if (this.waiter !== undefined) return false
+    this.waiter = waiter
+    const { idleTask } = this
+    this.idleTask = undefined
+    idleTask?.()
+    return true
+  }
+
+  /** Whether everything that came was taken and handled: the reader waits, or there is none. */
+  get isIdle(): boolean {
+    return this.isEmpty && (this.waiter !== undefined || this.reader === undefined)
+  }
+
+  /** Runs `task` once, the next time that the reader begins to wait. */
+  whenIdle(task: () => void): void {
+    this.idleTask = task
+  }
+
+  /** Takes back what was given to `await`. */
+  forget(waiter: Waiter): void {
+    if (this.waiter === waiter) this.waiter = undefined
+  }
+
+  /** The reader reads no more. */
+  leave(reader: object): void {
+    if (this.reader !== reader) return
+    this.reader = undefined
+    if (this.state._tag === "Closing") this.discardExcess()
+  }
+
   /** Takes all that waits, of which there must be something. The items are what was claimed: `Message`s or `Frame`s. */
   take<Item extends Frame | Message = Frame | Message>(): NonEmptyReadonlyArray<Item> {
-    const { items, tally } = this
-    if (tally !== undefined) tally.messagesReceived += this.view === "messages" ? items.length : messagesIn(items)
+    const { items } = this
     this.items = []
     this.size = 0
-    if (this.connection?.isPaused === true) {
-      this.stopTimer()
-      this.connection.resume()
-    }
+    this.count(items, 1)
+    this.readOn()
     return items as ReadonlyArray<Frame | Message> as NonEmptyReadonlyArray<Item>
   }
 
+  /** Takes the first of what waits. */
+  takeOne<Item extends Frame | Message = Frame | Message>(): NonEmptyReadonlyArray<Item> {
+    if (this.items.length === 1) return this.take()
+    const taken = this.items.splice(0, 1)
+    for (const item of taken) this.size -= sizeOf(item)
+    this.count(taken, 1)
+    if (this.size <= this.limit) this.readOn()
+    else this.restartTimer()
+    return taken as ReadonlyArray<Frame | Message> as NonEmptyReadonlyArray<Item>
+  }
+
+  /** Puts back what a reader took and didn't handle, before everything that came since. */
+  putBack(messages: ReadonlyArray<Message>): void {
+    if (messages.length === 0) return
+    this.items = [...messages, ...this.items]
+    for (const message of messages) this.size += sizeOf(message)
+    this.count(messages, -1)
+    if (this.size > this.limit && this.isBounded) this.connection?.inbound.pause()
+  }
+
+  // The end.
+
   /**
-   * We have asked to close, and the peer's answer is behind what it sent before. A reader that keeps reading has it all,
-   * at its pace; of what exceeds the limit the rest is dropped once it takes nothing for `patience` milliseconds.
+   * This side closes. A reader that goes on reading gets everything that the peer sent before its close frame, at its pace,
+   * as long as it takes something every `grace` milliseconds. Where nothing is read, what exceeds the limit is discarded.
    */
-  awaitReader(patience: number): void {
-    if (this.over) return
-    if (this.view === "unclaimed") return this.dropExcess()
-    this.patience = patience
-    if (this.connection?.isPaused === true) this.startTimer()
+  close(grace: number): void {
+    if (this.state !== open) return
+    if (this.reader === undefined) return this.discardExcess()
+    this.state = { _tag: "Closing", grace, timer: undefined }
+    if (this.connection?.inbound.isPaused === true) this.restartTimer()
   }
 
-  /** We have asked to close: what nobody reads must not keep the peer's answer from arriving. */
-  dropExcess(): void {
-    this.patience = undefined
+  /** This side closes, and what is not read must not keep the peer's close frame from arriving. */
+  discardExcess(): void {
+    if (this.state._tag !== "Open" && this.state._tag !== "Closing") return
     this.stopTimer()
-    this.connection?.resume()
+    this.state = unread
+    this.connection?.inbound.resume()
   }
 
-  // Face
+  // ConnectionHandler
 
   get wantsFragments(): boolean {
     return this.view !== "messages"
   }
 
-  get lendText(): boolean {
+  get borrowsText(): boolean {
     return this.view === "messages"
   }
 
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
-    this.heard = true
+    this.active = true
     if (this.view === "messages") {
       if (opcode === Opcode.text) {
         const text = decodeUtf8(bytes, start, end)
@@ -211,7 +276,7 @@ export class Inbox implements Face {
   }
 
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): undefined {
-    this.heard = true
+    this.active = true
     const _tag = opcode === Opcode.continuation ? "Continuation" : opcode === Opcode.text ? "Text" : "Binary"
     this.add({ _tag, fin, rsv: 0, payload: bytes.subarray(start, end) }, end - start)
   }
@@ -230,27 +295,27 @@ export class Inbox implements Face {
   }
 
   /**
-   * Whether a ping or pong is recorded before anybody has read. Perhaps nobody ever does: those of keepalive alone must not
+   * Whether a ping or pong is recorded before the first reader. There may never be one: those of keepalive alone must not
    * stop the reading, nor add up over hours.
    */
   private recordsControl(size: number): boolean {
     const { items } = this
     if (this.size + size + overhead > this.limit) return false
-    if (items.length < mostControls) return true
-    return items.slice(-mostControls).some((item) => !isControlFrame(item))
+    if (items.length < maxControls) return true
+    return items.slice(-maxControls).some((item) => !isControlFrame(item))
   }
 
   batchEnd(): void {
     if (this.items.length > 0) this.wake()
-    if (this.size > this.limit && this.waits) {
-      this.connection?.pause()
-      if (this.patience !== undefined) this.startTimer()
+    if (this.size > this.limit && this.isBounded) {
+      this.connection?.inbound.pause()
+      this.startTimer()
     }
   }
 
   ended(): void {
-    this.over = true
     this.stopTimer()
+    this.state = ended
     this.wake()
   }
 
@@ -259,28 +324,50 @@ export class Inbox implements Face {
   }
 
   /** Whether what exceeds the limit waits at the peer. */
-  private get waits(): boolean {
-    return this.connection?.isOpen === true || this.patience !== undefined
+  private get isBounded(): boolean {
+    return this.state._tag === "Open" || this.state._tag === "Closing"
+  }
+
+  private count(items: ReadonlyArray<Frame | Message>, sign: 1 | -1): void {
+    const { tally } = this
+    if (tally === undefined) return
+    tally.messagesReceived += sign * (this.view === "messages" ? items.length : messagesIn(items))
+  }
+
+  private readOn(): void {
+    const inbound = this.connection?.inbound
+    if (inbound?.isPaused !== true) return
+    this.stopTimer()
+    inbound.resume()
   }
 
   private startTimer(): void {
-    const { connection, patience } = this
-    if (patience !== undefined) this.impatience ??= connection?.timers.after(patience, () => this.dropExcess())
+    const { connection, state } = this
+    if (state._tag !== "Closing" || state.timer !== undefined || connection === undefined) return
+    const timer = connection.timers.after(state.grace, () => this.discardExcess())
+    this.state = { _tag: "Closing", grace: state.grace, timer }
   }
 
   private stopTimer(): void {
-    this.impatience?.cancel()
-    this.impatience = undefined
+    const { state } = this
+    if (state._tag !== "Closing" || state.timer === undefined) return
+    state.timer.cancel()
+    this.state = { _tag: "Closing", grace: state.grace, timer: undefined }
+  }
+
+  private restartTimer(): void {
+    this.stopTimer()
+    this.startTimer()
   }
 
   private add(item: Frame | Message, size: number): void {
-    if (this.deaf) return
-    if (this.size > this.limit && !this.waits) {
-      this.deaf = true
+    if (this.state === discarding) return
+    if (this.size > this.limit && !this.isBounded) {
+      this.state = discarding
       return
     }
     this.keep(item, size)
-    if (this.size > holdFactor * this.limit && this.waits) this.connection?.hold()
+    if (this.size > holdFactor * this.limit && this.isBounded) this.connection?.inbound.hold()
   }
 
   private keep(item: Frame | Message, size: number): void {
@@ -293,9 +380,6 @@ export class Inbox implements Face {
     this.waiter = undefined
     waiter?.wake()
   }
-
-  // The fragments recorded so far of a message whose end has not come.
-  private partial: Assembler | undefined = undefined
 
   private convert(frame: Frame): void {
     if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") return

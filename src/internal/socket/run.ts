@@ -24,7 +24,10 @@ export const runBatch = <X, E, R>(
     ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
     : Stream.runForEachArray(socket.messages, handle)
 
-/** As `runBatch`, message by message: the next one is handled when the effect of the one before is done. */
+/**
+ * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler
+ * didn't get to, since it failed or was interrupted, is left to the next reader.
+ */
 export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
@@ -32,6 +35,12 @@ export const run = <X, E, R>(
   socket instanceof LiveSocket
     ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
     : Stream.runForEach(socket.messages, handle)
+
+/**
+ * Reads a socket and throws away what comes, until the peer closes: for handlers that only send. So they are notified when the
+ * peer closes or is lost, and nothing that it sends waits. Fails as `messages` does.
+ */
+export const discard = (socket: Socket): Effect.Effect<void, SocketError> => runBatch(socket, () => Effect.void)
 
 type Resume<E> = (exit: Exit.Exit<void, SocketError | E>) => void
 
@@ -48,7 +57,7 @@ const ignore = (): void => {}
 const begun = <X, E, R>(effect: Effect.Effect<X, E, R>): Effect.Effect<unknown, SocketError | E, R> =>
   effect instanceof Sending ? effect.asEffect() : effect
 
-/** Takes batches from an inbox, and has one fiber at a time. */
+/** Takes batches out of a receive buffer, and has one fiber at a time. */
 abstract class Runner<E, R> implements Waiter {
   protected stopped = false
   private readonly socket: LiveSocket<unknown>
@@ -62,18 +71,26 @@ abstract class Runner<E, R> implements Waiter {
     this.resume = resume
   }
 
-  /** Does what can be done at once. Answers what is left, or throws what the handler does. */
+  /** Does what can be done at once. Returns what is left, or throws what the handler does. */
   protected abstract handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R>
 
-  /** Answers how to stop. */
+  /** The messages of the batch that the handler didn't get to. */
+  protected abstract unhandled(): ReadonlyArray<Message>
+
+  /** Returns how to stop. */
   start(): Effect.Effect<void> {
     const { inbox } = this.socket
-    if (inbox.waiter !== undefined || !inbox.claimMessages()) this.resume(Exit.fail(alreadyReading))
-    else this.wake()
+    if (!inbox.claimMessages(this)) this.resume(Exit.fail(alreadyReading))
+    else if (!inbox.isEmpty || inbox.over) this.wake()
+    else if (!inbox.await(this)) this.resume(Exit.fail(alreadyReading))
     return Effect.suspend(() => {
       this.stopped = true
-      inbox.waiter = undefined
-      return this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
+      inbox.forget(this)
+      const stopped = this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
+      return Effect.andThen(
+        stopped,
+        Effect.sync(() => this.leave())
+      )
     })
   }
 
@@ -89,11 +106,23 @@ abstract class Runner<E, R> implements Waiter {
       const exit = fiber.pollUnsafe()
       if (exit === undefined) return this.await(fiber)
       this.running = undefined
-      if (Exit.isFailure(exit)) return this.resume(exit)
+      if (Exit.isFailure(exit)) return this.end(exit)
     }
     if (this.stopped) return
-    if (inbox.over) this.resume(withoutDone(this.socket.messagesEnd()))
-    else inbox.waiter = this
+    if (inbox.over) this.end(withoutDone(this.socket.messagesEnd()))
+    else if (!inbox.await(this)) this.end(Exit.fail(alreadyReading))
+  }
+
+  private end(exit: Exit.Exit<void, SocketError | E>): void {
+    this.leave()
+    this.resume(exit)
+  }
+
+  /** Leaves what wasn't handled to the next reader. */
+  private leave(): void {
+    const { inbox } = this.socket
+    inbox.putBack(this.unhandled())
+    inbox.leave(this)
   }
 
   private begin(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
@@ -115,7 +144,7 @@ abstract class Runner<E, R> implements Waiter {
   private await(fiber: Fiber.Fiber<unknown, SocketError | E>): void {
     fiber.addObserver((exit) => {
       this.running = undefined
-      if (Exit.isFailure(exit)) this.resume(exit)
+      if (Exit.isFailure(exit)) this.end(exit)
       else this.wake()
     })
   }
@@ -137,10 +166,17 @@ class BatchRunner<X, E, R> extends Runner<E, R> {
   protected override handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
     return begun(this.handle(batch))
   }
+
+  /** The handler has the whole batch. */
+  protected override unhandled(): ReadonlyArray<Message> {
+    return []
+  }
 }
 
 class MessageRunner<X, E, R> extends Runner<E, R> {
   private readonly handle: (message: Message) => Effect.Effect<X, E, R>
+  private batch: ReadonlyArray<Message> = []
+  private at = 0
 
   constructor(
     socket: LiveSocket<unknown>,
@@ -153,15 +189,23 @@ class MessageRunner<X, E, R> extends Runner<E, R> {
   }
 
   protected override handled(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
-    let at = 0
-    const more = (): boolean => at < batch.length && !this.stopped
+    this.batch = batch
+    this.at = 0
+    const more = (): boolean => this.at < batch.length && !this.stopped
     const next = (): Effect.Effect<unknown, SocketError | E, R> => {
       let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
-      while (rest === Effect.void && more()) rest = begun(this.handle(batch[at++] as Message))
+      while (rest === Effect.void && more()) rest = begun(this.handle(batch[this.at++] as Message))
       return rest
     }
     const first = next()
     return more() ? Effect.andThen(first, Effect.whileLoop({ while: more, body: next, step: ignore })) : first
+  }
+
+  protected override unhandled(): ReadonlyArray<Message> {
+    const { at, batch } = this
+    this.batch = []
+    this.at = 0
+    return batch.slice(at)
   }
 }
 

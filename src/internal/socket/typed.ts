@@ -247,12 +247,12 @@ const messagesOf = <A, RD, RE>(
       )
     )
 
-  const decodeBatch = Effect.suspend(() => {
+  const decodeBatch = (most: number) => {
     const values: Array<A> = []
     let skipped = 0
     let first: MessageError | undefined
     const loop = Effect.whileLoop({
-      while: () => at < batch.length && failure === undefined,
+      while: () => at < batch.length && failure === undefined && values.length < most,
       body: () => Effect.result(decode(batch[at++] as Message)),
       step: (result) => {
         if (result._tag === "Success") values.push(result.success)
@@ -265,10 +265,12 @@ const messagesOf = <A, RD, RE>(
         ? Effect.succeed(values)
         : Effect.as(Effect.logWarning(`${skipped} invalid messages skipped; the first was ${first.message}`), values)
     )
-  })
+  }
 
   return Stream.transformPull(messages, (pull) => {
     type Next = Effect.Effect<NonEmptyReadonlyArray<A>, Effect.Error<typeof pull> | MessageError, RD>
+    // The first batch has one value, so that a reader who wants no more leaves the others to the next one.
+    let most = 1
     const next: Next = Effect.suspend((): Next => {
       if (failure !== undefined) {
         const error = failure
@@ -283,8 +285,13 @@ const messagesOf = <A, RD, RE>(
             batch = messages
             at = 0
           })
-      return Effect.flatMap(Effect.andThen(filled, decodeBatch), (values) =>
-        isNonEmpty(values) ? Effect.succeed(values) : next
+      return Effect.flatMap(
+        Effect.flatMap(filled, () => decodeBatch(most)),
+        (values) => {
+          if (!isNonEmpty(values)) return next
+          most = Infinity
+          return Effect.succeed(values)
+        }
       )
     })
     return Effect.succeed(next)

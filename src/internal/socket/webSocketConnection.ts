@@ -1,30 +1,34 @@
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
-import * as Stream from "effect/Stream"
-import { isUtf8 } from "node:buffer"
+import type * as Stream from "effect/Stream"
 import type { Negotiated } from "../../Extension.ts"
-import { closeViolation, type Frame, isControl, opcode } from "../../Frame.ts"
-import type { Closed } from "../protocol/closeFrame.ts"
-import type { Role } from "../protocol/codec.ts"
-import { type Compression, Connection } from "../connection/connection.ts"
+import { type Frame, isControl, opcode } from "../../Frame.ts"
+import type { Compression } from "../connection/compression.ts"
+import { Connection } from "../connection/connection.ts"
+import type { Tally } from "../connection/counters.ts"
+import type { FrameOptions, Turn } from "../connection/outbound.ts"
+import type { Timers } from "../connection/timers.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import { Identity } from "../identity.ts"
+import type { Closed } from "../protocol/closeHandshake.ts"
+import type { Role } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
-import type { Tally } from "../connection/counters.ts"
-import type { Timers } from "../connection/timers.ts"
-import type { Transport } from "../transport/transport.ts"
-import * as Violation from "../protocol/protocolError.ts"
+import { referenceSize } from "../protocol/outputBuffer.ts"
+import type { Transport, Written } from "../transport/transport.ts"
 import type { Encodings } from "./encodings.ts"
-import { SocketError, type Unsupported } from "./error.ts"
-import { Inbox, type Message } from "./receiveBuffer.ts"
+import { SocketError } from "./error.ts"
 import { lost } from "./lost.ts"
 import type { Socket } from "./model.ts"
-import { NextFrames, NextMessages } from "./pull.ts"
 import type { Resolved } from "./options.ts"
+import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } from "./outgoing.ts"
+import { type PendingPing, Pings } from "./pings.ts"
+import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
+import { Inbox, type Message } from "./receiveBuffer.ts"
+import { FrameSequence, HandOver, inTurn, sendStream, type TurnTaker } from "./turns.ts"
 
 /** What a live socket is made of. */
 export interface LiveOptions<Context, Opening> {
@@ -42,36 +46,28 @@ export interface LiveOptions<Context, Opening> {
   readonly context: Context
 }
 
-interface PendingPing {
-  readonly payload: Uint8Array
-  readonly sentAt: number
-  readonly settle: (result: Effect.Effect<Duration.Duration, SocketError>) => void
-}
-
 /**
  * A socket over the engine. Streams and bound functions are made when they are asked for, so that an idle connection has
  * none it doesn't use.
  */
 export class LiveSocket<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
   extends Identity
-  implements Socket<Context>
+  implements Socket<Context>, TurnTaker
 {
   readonly protocol: string | undefined
   readonly draft: Draft
   readonly extensions: ReadonlyArray<Negotiated>
   readonly request: Opening
   readonly context: Context
-  /** Called with the socket when the connection is gone. */
+  /** Called with the socket when the connection is closed. */
   onGone: ((socket: LiveSocket<unknown>) => void) | undefined = undefined
   readonly connection: Connection
   readonly inbox: Inbox
   private cachedSend: Socket["send"] | undefined = undefined
   private whenClosed: Deferred.Deferred<Closed> | undefined = undefined
-  private pings: Array<PendingPing> | undefined = undefined
-  private pingCount = 0
-  /** A message is being sent in fragments; other senders wait in `turn`. */
-  private fragmenting = false
-  private turn: Array<() => void> | undefined = undefined
+  private pings: Pings | undefined = undefined
+  /** The message whose fragments the caller sends as frames. */
+  private sequence: FrameSequence | undefined = undefined
   private leaving: Array<() => void> | undefined = undefined
 
   constructor(options: LiveOptions<Context, Opening>) {
@@ -103,11 +99,15 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
-    return Stream.fromPull(Effect.succeed(new NextMessages(this)))
+    return streamOf(this.inbox, () => new NextMessages(this))
   }
 
   get frames(): Stream.Stream<Frame, SocketError> {
-    return Stream.fromPull(Effect.succeed(new NextFrames(this)))
+    return streamOf(this.inbox, () => new NextFrames(this))
+  }
+
+  get receive(): Effect.Effect<Message, SocketError | Cause.Done> {
+    return Effect.map(new NextMessage(this), ([message]) => message)
   }
 
   /** How the messages end, once nothing more will come. */
@@ -134,59 +134,18 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   }
 
   get sendStream(): Socket["sendStream"] {
-    return <E, R>(pieces: Stream.Stream<Message, E, R>) =>
-      Effect.suspend((): Effect.Effect<void, SocketError | E, R> => {
-        if (!this.draft.capabilities.fragments) return Effect.fail(this.unsupported("fragments"))
-        return Effect.acquireUseRelease(
-          this.takeTurn(),
-          () => {
-            let kind: number = Opcode.continuation
-            const piece = (message: Message): Effect.Effect<void, SocketError> => {
-              const first = kind === Opcode.continuation
-              if (first) kind = typeof message === "string" ? Opcode.text : Opcode.binary
-              return this.pushFragment(first ? kind : Opcode.continuation, false, bytesOf(message))
-            }
-            return Effect.andThen(
-              Stream.runForEach(pieces, piece),
-              Effect.suspend(() => {
-                const empty = kind === Opcode.continuation
-                return this.pushFragment(empty ? Opcode.binary : Opcode.continuation, true, nothing)
-              })
-            )
-          },
-          (_, exit) =>
-            Effect.sync(() => {
-              this.endTurn()
-              if (Exit.isFailure(exit)) this.beginClose(1011, "")
-            })
-        )
-      })
+    return (pieces) =>
+      this.draft.capabilities.fragments ? sendStream(this, pieces) : Effect.fail(unsupported(this.draft, "fragments"))
   }
 
-  /**
-   * Sends messages of which other sockets get the same bytes. Answers what to wait for, or `undefined` when the draft can't
-   * say them.
-   */
-  sendShared(encodings: Encodings): Effect.Effect<void, SocketError> | undefined {
-    const { connection } = this
-    const { shareKey } = connection
-    if (encodings.needsBinary && !this.draft.capabilities.binary) return undefined
-    if (shareKey === undefined || this.fragmenting) return this.pushAll(encodings.messages)
-    const encoded = encodings.for(connection, shareKey)
-    if (encoded === undefined) return this.pushAll(encodings.messages)
-    connection.sendEncoded(encoded.joined, undefined, encodings.messages.length)
-    return connection.full ? this.drained : Effect.void
-  }
-
-  /** Whether a message can be sent now: none is under way in fragments, and there is room. */
-  get isReady(): boolean {
-    return !this.fragmenting && !this.connection.full
-  }
-
-  /** Runs `task` once, when it may be ready again, or will never be. */
-  whenReady(task: () => void): void {
-    if (this.fragmenting && this.connection.closedAs === undefined) (this.turn ??= []).push(task)
-    else this.connection.whenDrained(task)
+  /** Sends messages of which other sockets get the same bytes, without waiting. Returns whether the connection took them. */
+  sendShared(encodings: Encodings): boolean {
+    const { outbound } = this.connection
+    if (encodings.needsBinary && !this.draft.capabilities.binary) return false
+    const encoded = encodings.for(this.connection)
+    return encoded === undefined
+      ? encodings.owned.every((message) => outbound.message(message))
+      : outbound.encoded(encoded.joined, encodings.messages.length)
   }
 
   /** Runs `task` once, right before the connection is closed from this side, or when it is gone. */
@@ -198,18 +157,15 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   get ping(): Socket["ping"] {
     return (payload) =>
       Effect.callback<Duration.Duration, SocketError>((resume) => {
-        const bytes = expectBytes(payload ?? this.nextPingPayload())
-        if (!this.draft.capabilities.ping) return resume(Effect.fail(this.unsupported("ping")))
-        if (bytes.length > 125) return resume(Effect.fail(invalidSend(Violation.controlTooLong(Opcode.ping))))
-        const { connection } = this
-        if (!connection.sendControl(Opcode.ping, bytes)) return resume(Effect.fail(this.closedError()))
-        const pings = (this.pings ??= [])
-        const entry: PendingPing = { payload: Uint8Array.from(bytes), sentAt: connection.timers.now(), settle: resume }
-        pings.push(entry)
-        return Effect.sync(() => {
-          const at = pings.indexOf(entry)
-          if (at >= 0) pings.splice(at, 1)
-        })
+        const pings = (this.pings ??= new Pings())
+        const bytes = expectBytes(payload ?? pings.nextPayload())
+        const invalid = invalidControl(this.draft, Opcode.ping, bytes)
+        if (invalid !== undefined) return resume(Effect.fail(invalid))
+        const { outbound, timers } = this.connection
+        const ping: PendingPing = { payload: Uint8Array.from(bytes), sentAt: timers.now(), settle: resume }
+        if (!outbound.frame(Opcode.ping, true, bytes, urgent)) return resume(Effect.fail(this.closedError()))
+        pings.add(ping)
+        return Effect.sync(() => pings.delete(ping))
       })
   }
 
@@ -218,12 +174,10 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   get close(): Socket["close"] {
     return (code, reason = "") =>
       Effect.suspend(() => {
-        if (!this.draft.capabilities.closeCode && (code !== undefined || reason !== "")) {
-          return Effect.fail(this.unsupported("closeCode"))
-        }
-        const violation = closeViolation(code ?? 1000, reason)
-        if (violation !== undefined) return Effect.fail(invalidSend(violation))
-        this.beginClose(code ?? 1000, reason)
+        const sent = this.draft.capabilities.closeCode ? (code ?? 1000) : code
+        const invalid = invalidClose(this.draft, sent, reason)
+        if (invalid !== undefined) return Effect.fail(invalid)
+        this.beginClose(sent, reason)
         return this.closed
       })
   }
@@ -248,32 +202,45 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     this.beginClose(Exit.isSuccess(exit) ? 1000 : Cause.hasInterruptsOnly(exit.cause) ? 1001 : 1011, "")
   }
 
-  /** Starts the closing handshake; what comes before the peer's answer is read no further than it fits in the inbox. */
-  beginClose(code: number, reason: string): void {
-    this.askToClose(code, reason)
-    this.inbox.dropExcess()
+  /** Starts the closing handshake. A reader gets what comes before the peer's close frame, at its pace. */
+  beginClose(code: number | undefined, reason: string): void {
+    this.closeWithin(code, reason, this.connection.closeTimeout)
   }
 
   /**
-   * The same for a connection whose users didn't ask for it. A message that is being sent in fragments may end before, and
-   * the reader may read on to the peer's answer, at its pace; each for no more than half of the time there is.
+   * The same for a connection whose users didn't ask for it: a message that is being sent in fragments may end before, for
+   * no more than half of the time there is.
    */
   retire(code: number, reason: string, within = Infinity): void {
-    const patience = Math.min(this.connection.closeTimeout, within) / 2
-    const begin = (): void => {
-      timer?.cancel()
-      this.askToClose(code, reason)
-      this.inbox.awaitReader(patience)
+    const { connection } = this
+    const time = Math.min(connection.closeTimeout, within)
+    const begin = (): void => this.closeWithin(code, reason, time)
+    if (!connection.outbound.isHeld || !connection.isOpen) return begin()
+    const close = (): void => {
+      timer.cancel()
+      begin()
     }
-    const waits = this.fragmenting && this.connection.isOpen
-    const timer = waits ? this.connection.timers.after(patience, begin) : undefined
-    if (waits) (this.turn ??= []).unshift(begin)
-    else begin()
+    const turn: Turn = {
+      size: 0,
+      endsSoon: true,
+      isUnfinished: false,
+      begin: () => {
+        close()
+        return false
+      },
+      revoked: close
+    }
+    const timer = connection.timers.after(time / 2, () => {
+      connection.outbound.withdraw(turn)
+      begin()
+    })
+    connection.outbound.turn(turn)
   }
 
-  private askToClose(code: number, reason: string): void {
+  private closeWithin(code: number | undefined, reason: string, time: number): void {
     this.leave()
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
+    this.inbox.close(time / 2)
   }
 
   private leave(): void {
@@ -282,26 +249,14 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     if (leaving !== undefined) for (const task of leaving) task()
   }
 
-  // What the inbox tells
+  // Listener
 
   onPong(payload: Buffer): void {
-    const { pings } = this
-    const at = pings?.findIndex((ping) => payload.equals(ping.payload)) ?? -1
-    if (pings === undefined || at < 0) return
-    // A pong may stand for earlier pings too, RFC 6455 §5.5.3.
-    const { tally, timers } = this.connection
-    const now = timers.now()
-    for (const { sentAt, settle } of pings.splice(0, at + 1)) {
-      tally?.roundTrip(now - sentAt)
-      settle(Effect.succeed(Duration.millis(now - sentAt)))
-    }
+    this.pings?.answered(payload, this.connection)
   }
 
   onClosed(closed: Closed): void {
-    const { pings, turn } = this
-    this.pings = this.turn = undefined
-    if (pings !== undefined) for (const ping of pings) ping.settle(Effect.fail(this.closedError()))
-    if (turn !== undefined) for (const next of turn) next()
+    this.pings?.fail(this.closedError())
     this.leave()
     this.onGone?.(this)
     if (this.whenClosed !== undefined) Deferred.doneUnsafe(this.whenClosed, Exit.succeed(closed))
@@ -309,20 +264,31 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
 
   // Inside
 
-  /** Sends a message, unless others come first. Answers what to wait for. */
-  push(message: Message | Frame): Effect.Effect<void, SocketError> {
-    const { connection } = this
+  /** Sends a message or a frame, in its turn. Returns what to wait for. */
+  push(message: Message | Frame, turn?: Turn): Effect.Effect<void, SocketError> {
+    const { outbound } = this.connection
     if (typeof message === "string") {
-      if (this.fragmenting) return this.afterTurn(message)
-      if (!connection.sendText(message)) return Effect.fail(this.closedError())
-    } else if (message instanceof Uint8Array) {
-      if (this.fragmenting) return this.afterTurn(message)
-      if (!this.draft.capabilities.binary) return Effect.fail(this.unsupported("binary"))
-      if (!connection.sendBinary(message)) return Effect.fail(this.closedError())
-    } else {
-      return this.pushFrame(message)
+      if (turn === undefined && outbound.isHeld) return this.pushInTurn(message)
+      return this.settle(outbound.message(message, true, undefined, Opcode.text, turn))
     }
-    return connection.full ? this.drained : Effect.void
+    if (!(message instanceof Uint8Array)) return this.pushFrame(message, turn)
+    if (!this.draft.capabilities.binary) return Effect.fail(unsupported(this.draft, "binary"))
+    // What waits in the queue would be read after the caller is free to change it.
+    if (turn === undefined && !outbound.isReady) return this.pushInTurn(message)
+    if (message.length < referenceSize) {
+      return this.settle(outbound.message(message, true, undefined, Opcode.binary, turn))
+    }
+    return this.pushLarge(message, turn)
+  }
+
+  // Closures in `push` would cost their contexts on every call.
+
+  private pushInTurn(message: Message | Frame): Effect.Effect<void, SocketError> {
+    return inTurn(this, (turn) => this.push(message, turn))
+  }
+
+  private pushLarge(message: Uint8Array, turn: Turn | undefined): Effect.Effect<void, SocketError> {
+    return this.handOver((written) => this.connection.outbound.message(message, true, written, Opcode.binary, turn))
   }
 
   /** The same of several, in order. */
@@ -338,42 +304,66 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     return next()
   }
 
-  private pushFrame(frame: Frame): Effect.Effect<void, SocketError> {
-    const { capabilities } = this.draft
-    expectBytes(frame.payload)
+  /** Sends one frame of a message. */
+  pushFragment(
+    kind: number,
+    fin: boolean,
+    payload: Uint8Array,
+    options: FrameOptions
+  ): Effect.Effect<void, SocketError> {
+    const { outbound } = this.connection
+    const { turn } = options
+    if (payload.length < referenceSize) return this.settle(outbound.frame(kind, fin, payload, options), turn)
+    return this.handOver((written) => outbound.frame(kind, fin, payload, { ...options, written }), turn)
+  }
+
+  /** Waits for room to send, and fails when the connection is lost meanwhile. */
+  room(turn?: Turn): Effect.Effect<void, SocketError> {
+    return this.connection.outbound.isFullFor(turn) ? this.writable(turn) : Effect.void
+  }
+
+  private writable(turn: Turn | undefined): Effect.Effect<void, SocketError> {
+    const { connection } = this
+    return Effect.callback<void, SocketError>((resume) => {
+      const task = (): void => resume(connection.cause === undefined ? Effect.void : Effect.fail(this.closedError()))
+      connection.outbound.whenWritable(task, turn)
+      return Effect.sync(() => connection.outbound.forget(task))
+    })
+  }
+
+  private pushFrame(frame: Frame, turn: Turn | undefined): Effect.Effect<void, SocketError> {
+    const invalid = invalidFrame(this.draft, frame, this.claimedRsv, this.sequence !== undefined)
+    if (invalid !== undefined) return Effect.fail(invalid)
     if (frame._tag === "Close") {
-      if (!capabilities.closeCode && frame.code !== undefined) return Effect.fail(this.unsupported("closeCode"))
-      const violation = closeViolation(frame.code, frame.reason)
-      if (violation !== undefined) return Effect.fail(invalidSend(violation))
       if (!this.connection.isOpen) return Effect.fail(this.closedError())
-      this.leave()
-      this.connection.close({ code: frame.code, reason: frame.reason })
-      this.inbox.dropExcess()
+      this.beginClose(frame.code, frame.reason)
       return Effect.void
     }
-    if (isControl(frame)) {
-      if (!capabilities.ping) return Effect.fail(this.unsupported("ping"))
-      if (frame.payload.length > 125) return Effect.fail(invalidSend(Violation.controlTooLong(opcode(frame))))
-      return this.settle(this.connection.sendControl(opcode(frame), frame.payload))
-    }
-    if (!capabilities.fragments && (!frame.fin || frame._tag === "Continuation")) {
-      return Effect.fail(this.unsupported("fragments"))
-    }
-    if (!capabilities.binary && frame._tag === "Binary") return Effect.fail(this.unsupported("binary"))
-    if ((frame.rsv & ~this.claimedRsv) !== 0)
-      return Effect.fail(invalidSend(Violation.unexpectedReservedBits(frame.rsv)))
-    if (frame._tag === "Text" && frame.fin && frame.rsv === 0 && !isUtf8(frame.payload)) {
-      return Effect.fail(invalidSend(Violation.invalidUtf8))
-    }
+    const { outbound } = this.connection
+    const kind = opcode(frame)
+    if (isControl(frame)) return this.settle(outbound.frame(kind, true, frame.payload, urgent))
+    const { fin, payload, rsv } = frame
+    const { sequence } = this
     if (frame._tag === "Continuation") {
-      if (!this.fragmenting) return Effect.fail(invalidSend(Violation.unexpectedOpcode(Opcode.continuation)))
-    } else if (this.fragmenting) {
-      return this.afterTurn(frame)
+      const sent = this.pushFragment(kind, fin, payload, { rsv, turn: sequence })
+      if (fin) this.endSequence()
+      return sent
     }
-    const sent = this.pushFragment(opcode(frame), frame.fin, frame.payload, frame.rsv)
-    this.setFragmenting(!frame.fin)
-    if (frame.fin) this.endTurn()
-    return sent
+    if (turn === undefined && !outbound.isReady) return this.pushInTurn(frame)
+    if (fin) return this.pushFragment(kind, fin, payload, { rsv, turn })
+    const begun = new FrameSequence(() => {
+      if (this.sequence === begun) this.sequence = undefined
+    })
+    this.sequence = begun
+    if (turn === undefined) outbound.turn(begun)
+    else outbound.passTurn(turn, begun)
+    return this.pushFragment(kind, fin, payload, { rsv, turn: begun })
+  }
+
+  private endSequence(): void {
+    const { sequence } = this
+    this.sequence = undefined
+    if (sequence !== undefined) this.connection.outbound.endTurn(sequence)
   }
 
   /** The reserved bits that an extension gave a meaning. */
@@ -381,79 +371,21 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     return this.extensions.reduce((bits, { rsv }) => bits | rsv, 0)
   }
 
-  private pushFragment(kind: number, fin: boolean, payload: Uint8Array, rsv = 0): Effect.Effect<void, SocketError> {
-    return this.settle(this.connection.sendFrame(kind, fin, payload, rsv))
+  private settle(sent: boolean, turn?: Turn): Effect.Effect<void, SocketError> {
+    return sent ? this.room(turn) : Effect.fail(this.closedError())
   }
 
-  private settle(sent: boolean): Effect.Effect<void, SocketError> {
-    if (!sent) return Effect.fail(this.closedError())
-    return this.connection.full ? this.drained : Effect.void
-  }
-
-  /** Waits until there is room, and fails when the connection is lost meanwhile. */
-  private get drained(): Effect.Effect<void, SocketError> {
-    const { connection } = this
-    return Effect.callback<void, SocketError>((resume) => {
-      const task = (): void => resume(connection.cause === undefined ? Effect.void : Effect.fail(this.closedError()))
-      connection.whenDrained(task)
-      return Effect.sync(() => connection.forget(task))
-    })
-  }
-
-  private afterTurn(message: Message | Frame): Effect.Effect<void, SocketError> {
-    return Effect.flatMap(this.awaitTurn, () => this.push(message))
-  }
-
-  private get awaitTurn(): Effect.Effect<void> {
-    return Effect.callback<void>((resume) => {
-      if (!this.fragmenting || this.connection.closedAs !== undefined) return resume(Effect.void)
-      const turn = (this.turn ??= [])
-      const next = (): void => resume(Effect.void)
-      turn.push(next)
-      return Effect.sync(() => {
-        const at = turn.indexOf(next)
-        if (at >= 0) turn.splice(at, 1)
-      })
-    })
-  }
-
-  private takeTurn(): Effect.Effect<void, SocketError> {
-    return Effect.suspend(() => {
-      if (!this.connection.isOpen) return Effect.fail(this.closedError())
-      if (this.fragmenting) return Effect.flatMap(this.awaitTurn, () => this.takeTurn())
-      this.setFragmenting(true)
-      return Effect.void
-    })
-  }
-
-  private setFragmenting(fragmenting: boolean): void {
-    if (this.fragmenting === fragmenting) return
-    this.fragmenting = fragmenting
-    this.connection.queues += fragmenting ? 1 : -1
-  }
-
-  private endTurn(): void {
-    const { turn } = this
-    this.setFragmenting(false)
-    this.turn = undefined
-    if (turn !== undefined) for (const next of turn) next()
-  }
-
-  private nextPingPayload(): Uint8Array {
-    const payload = Buffer.alloc(4)
-    payload.writeUInt32BE(this.pingCount++ >>> 0)
-    return payload
-  }
-
-  private unsupported(feature: Unsupported["feature"]): SocketError {
-    const { id } = this.draft
-    return new SocketError({
-      reason: { _tag: "Unsupported", message: `the draft ${id} can't say this: ${feature}`, feature, draft: id }
-    })
+  /** Sends bytes by reference: done when the transport has taken them, so that the caller may change them. */
+  private handOver(send: (written: Written) => boolean, turn?: Turn): Effect.Effect<void, SocketError> {
+    const handOver = new HandOver(this, turn)
+    if (!send(handOver.written)) return Effect.fail(this.closedError())
+    const { outbound } = this.connection
+    outbound.flush()
+    return outbound.buffered === 0 ? Effect.void : handOver.wait
   }
 
   /** Why nothing can be sent or read any more. */
-  private closedError(): SocketError {
+  closedError(): SocketError {
     const { cause, closedAs, closeReceived } = this.connection
     if (cause?._tag === "Violation") {
       const { violation } = cause
@@ -503,18 +435,4 @@ class SendingAll extends Sending {
 
 const done: Exit.Exit<never, Cause.Done> = Exit.fail(Cause.Done())
 
-const nothing = new Uint8Array(0)
-
-const invalidSend = (violation: Violation.Violation): SocketError =>
-  new SocketError({
-    reason: { _tag: "InvalidSend", message: `${violation.message} (${violation.section})`, violation }
-  })
-
-/** Bytes that callers without types give, too: anything else would make the encoder write memory that nobody filled. */
-const expectBytes = (payload: unknown): Uint8Array => {
-  if (payload instanceof Uint8Array) return payload
-  throw new TypeError(`a payload is a Uint8Array, not ${typeof payload}`)
-}
-
-const bytesOf = (message: Message): Uint8Array =>
-  typeof message === "string" ? Buffer.from(message) : expectBytes(message)
+const urgent: FrameOptions = { urgent: true }

@@ -1,4 +1,4 @@
-import type { Connection } from "../connection/connection.ts"
+import type { Outbound } from "../connection/outbound.ts"
 import type { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 import type { Subscription } from "./subscriber.ts"
@@ -7,10 +7,10 @@ import type { Subscription } from "./subscriber.ts"
 export class Kind {
   private readonly subscriptions: Array<Subscription> = []
   /**
-   * Their connections, in the same places. Most messages need nothing else: what is looked at for each of many thousand
+   * Their send queues, in the same places. Most messages need nothing else: what is looked at for each of many thousand
    * subscribers costs a miss of the processor's caches.
    */
-  private readonly connections: Array<Connection | undefined> = []
+  private readonly queues: Array<Outbound | undefined> = []
 
   get isEmpty(): boolean {
     return this.subscriptions.length === 0
@@ -19,19 +19,19 @@ export class Kind {
   add(subscription: Subscription): void {
     subscription.place = this.subscriptions.length
     this.subscriptions.push(subscription)
-    this.connections.push(subscription.subscriber.outlet.connection)
+    this.queues.push(subscription.subscriber.outlet.outbound)
   }
 
   /** Answers whether it was one of them. */
   delete(subscription: Subscription): boolean {
-    const { connections, subscriptions } = this
+    const { queues, subscriptions } = this
     const { place } = subscription
     if (subscriptions[place] !== subscription) return false
     const last = subscriptions.pop()
-    const connection = connections.pop()
+    const queue = queues.pop()
     if (last === undefined || last === subscription) return true
     subscriptions[place] = last
-    connections[place] = connection
+    queues[place] = queue
     last.place = place
     return true
   }
@@ -49,10 +49,10 @@ export class Kind {
   // From the last to the first, since one that is closed meanwhile leaves its place to the last.
 
   private sendTogether(messages: ReadonlyArray<Message>, joined: Uint8Array, frames: ReadonlyArray<Uint8Array>): void {
-    const { connections } = this
+    const { queues } = this
     const count = messages.length
-    for (let place = connections.length - 1; place >= 0; place--) {
-      if (connections[place]?.writeNow(joined, count) === true) continue
+    for (let place = queues.length - 1; place >= 0; place--) {
+      if (queues[place]?.encodedAtOnce(joined, count) === true) continue
       const subscription = this.subscriptions[place]
       if (subscription === undefined) continue
       const { subscriber } = subscription

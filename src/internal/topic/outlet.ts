@@ -1,9 +1,9 @@
 import * as Effect from "effect/Effect"
-import type { Connection } from "../connection/connection.ts"
+import type { Outbound } from "../connection/outbound.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 import { LiveSocket } from "../socket/webSocketConnection.ts"
 import type { Socket } from "../socket/model.ts"
-import type { Encoded, Encodings } from "../socket/encodings.ts"
+import { type Encoded, type Encodings, shareKeyOf } from "../socket/encodings.ts"
 
 /** A socket as somewhere that messages go, without waiting. */
 export interface Outlet {
@@ -17,8 +17,8 @@ export interface Outlet {
   takes(message: Message): boolean
   /** Sends a message, or in place of it the bytes that it is encoded to. Answers whether it was taken. */
   send(message: Message, bytes: Uint8Array | undefined): boolean
-  /** The connection of those that share what is encoded. */
-  readonly connection: Connection | undefined
+  /** The send queue of those that share what is encoded. */
+  readonly outbound: Outbound | undefined
   /** What messages are encoded to for this kind of socket; `undefined` where they can't be shared. */
   encode(encodings: Encodings): Encoded | undefined
   /** Runs `task` once when it may be ready again, or will never be. */
@@ -38,7 +38,7 @@ class LiveOutlet implements Outlet {
 
   constructor(socket: LiveSocket<unknown>) {
     this.socket = socket
-    this.kind = socket.connection.shareKey
+    this.kind = shareKeyOf(socket.connection)
   }
 
   get isOpen(): boolean {
@@ -46,7 +46,7 @@ class LiveOutlet implements Outlet {
   }
 
   get isReady(): boolean {
-    return this.socket.isReady
+    return !this.outbound.full
   }
 
   takes(message: Message): boolean {
@@ -54,13 +54,11 @@ class LiveOutlet implements Outlet {
   }
 
   send(message: Message, bytes: Uint8Array | undefined): boolean {
-    const { connection } = this.socket
-    if (bytes !== undefined) return connection.sendEncoded(bytes)
-    return typeof message === "string" ? connection.sendText(message) : connection.sendBinary(message)
+    return bytes === undefined ? this.outbound.message(message) : this.outbound.encoded(bytes, 1)
   }
 
-  get connection(): Connection {
-    return this.socket.connection
+  get outbound(): Outbound {
+    return this.socket.connection.outbound
   }
 
   encode(encodings: Encodings): Encoded | undefined {
@@ -68,7 +66,7 @@ class LiveOutlet implements Outlet {
   }
 
   whenReady(task: () => void): void {
-    this.socket.whenReady(task)
+    this.outbound.whenWritable(task)
   }
 
   whenLeaving(task: () => void): void {
@@ -83,7 +81,7 @@ class LiveOutlet implements Outlet {
 /** Any other implementation of `Socket`: one `send` at a time. */
 class ForeignOutlet implements Outlet {
   readonly kind = undefined
-  readonly connection = undefined
+  readonly outbound = undefined
   isOpen = true
   isReady = true
   private tasks: Array<() => void> = []

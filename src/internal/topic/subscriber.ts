@@ -57,8 +57,6 @@ export class Subscriber {
   private queue: Array<Entry> = []
   private queued = 0
   private pumping = false
-  /** Whether the connection knows that messages wait here. */
-  private holding = false
   /** Whether publishers are made to wait. */
   private crowded = false
   private readonly waiters = new Set<() => void>()
@@ -122,7 +120,6 @@ export class Subscriber {
     if (this.queue.length === 0) return
     this.queue = this.queue.filter((entry) => entry.subscription !== subscription)
     this.queued = this.queue.reduce((sum, { size }) => sum + size, 0)
-    this.hold()
     this.letGo()
   }
 
@@ -130,23 +127,12 @@ export class Subscriber {
   end(): void {
     this.queue = []
     this.queued = 0
-    this.hold()
     this.letGo()
-  }
-
-  /** Lets nobody overtake what waits. */
-  private hold(): void {
-    const { connection } = this.outlet
-    const holding = this.queue.length > 0
-    if (connection === undefined || this.holding === holding) return
-    this.holding = holding
-    connection.queues += holding ? 1 : -1
   }
 
   private enqueue(entry: Entry): void {
     this.queue.push(entry)
     this.queued += entry.size
-    this.hold()
     if (this.pumping) return
     this.pumping = true
     this.outlet.whenReady(this.pump)
@@ -165,7 +151,6 @@ export class Subscriber {
       else outlet.send(entry.message, entry.bytes)
     }
     queue.splice(0, sent)
-    this.hold()
     if (!outlet.isOpen) return this.end()
     if (queue.length > 0) {
       this.pumping = true

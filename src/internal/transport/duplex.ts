@@ -28,8 +28,8 @@ function onData(this: Attached, chunk: Buffer): void {
   this[transportKey]?.receiver?.received(chunk)
 }
 
-const readShared = sharedReads(function (this: Attached, chunk, lent) {
-  this[transportKey]?.receiver?.received(chunk, lent)
+const readShared = sharedReads(function (this: Attached, chunk, borrowed) {
+  this[transportKey]?.receiver?.received(chunk, borrowed)
 })
 
 function onDrain(this: Attached): void {

@@ -1,6 +1,7 @@
 import type { Http2Session, Http2Stream } from "node:http2"
 import { DuplexTransport } from "./duplex.ts"
-import type { Lent, Receiver } from "./transport.ts"
+import type { Borrowed } from "../protocol/codec.ts"
+import type { Receiver } from "./transport.ts"
 
 /** The error code of RFC 9113 §7 that says that a stream is no longer needed. */
 const cancel = 8
@@ -74,8 +75,8 @@ class StreamReceiver implements Receiver {
     this.receiver = receiver
   }
 
-  received(chunk: Buffer, lent?: Lent): void {
-    this.receiver.received(chunk, lent)
+  received(chunk: Buffer, borrowed?: Borrowed): void {
+    this.receiver.received(chunk, borrowed)
   }
 
   drained(): void {

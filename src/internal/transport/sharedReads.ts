@@ -1,6 +1,6 @@
 import { Socket } from "node:net"
 import process from "node:process"
-import type { Lent } from "./transport.ts"
+import type { Borrowed } from "../protocol/codec.ts"
 
 /**
  * Reading into one buffer that all sockets share, in place of 64 KiB of fresh memory for each read.
@@ -21,8 +21,8 @@ const buffer = Buffer.allocUnsafeSlow(readSize)
 /** The same for what is decrypted, a record at a time. */
 const recordBuffer = Buffer.allocUnsafeSlow(16 * 1024)
 
-/** Hears of a read. Lent bytes are overwritten by the next one, whichever socket reads. */
-export type OnRead = (this: Socket, chunk: Buffer, lent: Lent | undefined) => void
+/** Hears of a read. Borrowed bytes are overwritten by the next one, whichever socket reads. */
+export type OnRead = (this: Socket, chunk: Buffer, borrowed: Borrowed | undefined) => void
 
 /** A socket as far as Node's option reaches into it. */
 interface Opened {
@@ -57,12 +57,12 @@ const readsInTurn = (socket: Socket): boolean => Object.getPrototypeOf(socket) =
  * bytes that nobody has read, or somebody else listens to them.
  */
 export const sharedReads = (onRead: OnRead): ((socket: Socket) => boolean) => {
-  const callback = (memory: Buffer, lent: Lent) =>
+  const callback = (memory: Buffer, borrowed: Borrowed) =>
     function (this: Socket, size: number): boolean {
       // While it is paused, its stream keeps some of what comes, and so notices when the peer goes.
       const flows = this.readableFlowing === true && this.readableLength === 0
       if (flows && size >= lentFrom) {
-        onRead.call(this, memory.subarray(0, size), lent)
+        onRead.call(this, memory.subarray(0, size), borrowed)
         return true
       }
       const chunk = Buffer.allocUnsafe(size)
@@ -72,7 +72,7 @@ export const sharedReads = (onRead: OnRead): ((socket: Socket) => boolean) => {
       return true
     }
   const onSystemRead = callback(buffer, "call")
-  const onRecord = callback(recordBuffer, "telling")
+  const onRecord = callback(recordBuffer, "delivery")
   return (socket) => {
     const opened = socket as unknown as Opened
     if (keys === undefined || socket.readableLength > 0 || socket.listenerCount("data") > 0) return false

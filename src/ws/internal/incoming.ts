@@ -1,7 +1,7 @@
 import { Blob, isUtf8 } from "node:buffer"
 import type { EventEmitter } from "node:events"
-import type { Closed } from "../../internal/protocol/closeFrame.ts"
-import type { Connection, Face } from "../../internal/connection/connection.ts"
+import type { InputHandler } from "../../internal/connection/handler.ts"
+import type { Inbound } from "../../internal/connection/inbound.ts"
 import { Opcode } from "../../internal/protocol/opcode.ts"
 import * as Violation from "../../internal/protocol/protocolError.ts"
 import { type BinaryType, nothing, toArrayBuffer } from "./data.ts"
@@ -23,10 +23,10 @@ interface Parts {
 }
 
 /** Emits what arrives on a connection: `message`, `ping` and `pong` events. */
-export abstract class Incoming<Emitter extends EventEmitter> implements Face {
+export abstract class Incoming<Emitter extends EventEmitter> implements InputHandler {
   binaryType: BinaryType
-  /** Set before the connection starts. */
-  declare connection: Connection
+  /** Set before anything arrives. */
+  declare inbound: Inbound
   protected readonly emitter: Emitter
   private readonly options: IncomingOptions
   private parts: Parts | undefined = undefined
@@ -41,9 +41,8 @@ export abstract class Incoming<Emitter extends EventEmitter> implements Face {
   abstract concluded(bytes: Buffer, start: number, end: number): void
   /** Nothing more will come. */
   abstract ended(): void
-  abstract closed(closed: Closed): void
 
-  // Face
+  // InputHandler
 
   get wantsFragments(): boolean {
     return this.binaryType === "fragments" || this.binaryType === "blob"
@@ -92,10 +91,10 @@ export abstract class Incoming<Emitter extends EventEmitter> implements Face {
       this.emitEvent(name, data, isBinary)
       return
     }
-    this.connection.suspend()
+    this.inbound.suspend()
     setImmediate(() => {
       this.emitEvent(name, data, isBinary)
-      this.connection.release()
+      this.inbound.release()
     })
   }
 

@@ -18,7 +18,7 @@ import {
 import { defaultMaxPayload, Link } from "./link.ts"
 import { Opening } from "./opening.ts"
 import { bytesOf } from "./payload.ts"
-import { notOpened, pipeMessage, sendControl, sendMessage, streamMessage } from "./sending.ts"
+import { notOpened, pipeMessage, refusePiece, sendControl, sendMessage, streamMessage } from "./sending.ts"
 import type {
   AcceptedOptions,
   ClientOptions,
@@ -133,7 +133,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
   /** Bytes that wait for the transport. */
   get bufferedAmount(): number {
     const { [phase]: link } = this
-    return link instanceof Link && link.readyState !== states.CLOSED ? link.connection.queued : 0
+    return link instanceof Link && link.readyState !== states.CLOSED ? link.connection.outbound.stuck : 0
   }
 
   /**
@@ -147,18 +147,19 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
     const how = typeof options === "function" ? {} : (options ?? {})
     const link = openLink(this)
     if (link === undefined) return fail(notOpened(), sent)
-    if (link.queue !== undefined) {
-      link.queue.push({
-        run: () => {
-          const error = openLink(this) === undefined ? notOpened() : dispatch(this, link, data, how, sent)
-          if (error !== undefined) tell(this, error, sent)
-        },
-        cancel: () => sent?.(notOpened())
+    if (data instanceof Readable) {
+      pipeMessage(link, data, how, (error) => {
+        if (sent !== undefined) sent(error)
+        else if (error) report(this, error, undefined)
       })
       return
     }
-    const error = dispatch(this, link, data, how, sent)
-    if (error !== undefined) fail(error, sent)
+    let later = false
+    sendMessage(link, data, how, sent, (error) => {
+      if (later) report(this, error, sent)
+      else fail(error, sent)
+    })
+    later = true
   }
 
   /**
@@ -176,11 +177,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
     if (typeof next !== "function") throw new Error("callback must be provided")
     const link = openLink(this)
     if (link === undefined) return next(notOpened(), refusePiece)
-    if (link.queue === undefined) return streamMessage(link, how, next)
-    link.queue.push({
-      run: () => this.stream(how, next),
-      cancel: () => next(notOpened(), refusePiece)
-    })
+    streamMessage(link, how, next)
   }
 
   /** Sends a ping of at most 125 bytes. Throws `not opened`, unless the third argument is `true`. */
@@ -197,7 +194,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
   pause(): Duplex | null {
     const link = openLink(this)
     if (link === undefined) throw notOpened()
-    link.connection.pause()
+    link.connection.inbound.pause()
     return this._socket
   }
 
@@ -205,7 +202,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
   resume(): Duplex | null {
     const link = openLink(this)
     if (link === undefined) throw notOpened()
-    link.connection.resume()
+    link.connection.inbound.resume()
     return this._socket
   }
 
@@ -234,7 +231,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
       connection.end()
     }
     // What nobody reads must not keep the peer's answer from arriving.
-    connection.resume()
+    connection.inbound.resume()
     if (fault !== undefined) this.emit("error", fault)
   }
 
@@ -247,7 +244,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
       this.removeAllListeners()
     } else if (link instanceof Link) {
       link.connection.end()
-      link.connection.resume()
+      link.connection.inbound.resume()
     }
   }
 
@@ -434,29 +431,14 @@ const quiet = (socket: Duplex & Partial<Pick<Socket, "setNoDelay" | "setTimeout"
 const openLink = ({ [phase]: link }: WebSocket): Link | undefined =>
   link instanceof Link && link.connection.isOpen ? link : undefined
 
-const dispatch = (
-  self: WebSocket,
-  link: Link,
-  data: Data,
-  options: SendOptions,
-  sent: Sent | undefined
-): Error | undefined => {
-  if (!(data instanceof Readable)) return sendMessage(link, data, options, sent)
-  pipeMessage(link, data, options, (error) => {
-    if (sent !== undefined) sent(error)
-    else if (error) tell(self, error, undefined)
-  })
-  return undefined
-}
-
-/** The caller hears of an error at once. */
+/** Reports an error to the caller at once. */
 const fail = (error: Error, sent: Sent | undefined): void => {
   if (typeof sent !== "function") throw error
   sent(error)
 }
 
-/** The caller is long gone, and nobody has to listen to `error`. */
-const tell = (self: WebSocket, error: Error, sent: Sent | undefined): void => {
+/** Reports an error when the call has returned; `error` is emitted only where there is a listener. */
+const report = (self: WebSocket, error: Error, sent: Sent | undefined): void => {
   if (sent !== undefined) sent(error)
   else if (self.listenerCount("error") > 0) self.emit("error", error)
 }
@@ -471,10 +453,6 @@ const control = (
   const link = openLink(self)
   const error = link === undefined ? notOpened() : sendControl(link, opcode, data, options ?? {})
   if (error !== undefined && dontFail !== true) throw error
-}
-
-const refusePiece: SendPiece = () => {
-  throw notOpened()
 }
 
 const tellAborted = (self: WebSocket): void => {

@@ -2,12 +2,14 @@ import type { EventEmitter } from "node:events"
 import type { Duplex } from "node:stream"
 import { decodeClose } from "../../internal/protocol/closeFrame.ts"
 import type { Role } from "../../internal/protocol/codec.ts"
-import { Connection, type Face } from "../../internal/connection/connection.ts"
+import { Connection } from "../../internal/connection/connection.ts"
 import { DuplexTransport } from "../../internal/transport/duplex.ts"
+import type { ConnectionHandler } from "../../internal/connection/handler.ts"
+import { throwLater } from "../../internal/connection/flush.ts"
 import type { Draft } from "../../internal/handshake/model.ts"
 import { Opcode } from "../../internal/protocol/opcode.ts"
 import { systemTimers } from "../../internal/connection/timers.ts"
-import type { Lent } from "../../internal/transport/transport.ts"
+import type { Borrowed } from "../../internal/protocol/codec.ts"
 import { decodeUtf8 } from "../../internal/protocol/utf8.ts"
 import * as Violation from "../../internal/protocol/protocolError.ts"
 import { reasonOf } from "./reasons.ts"
@@ -33,12 +35,6 @@ export interface Owner extends EventEmitter {
   linkClosed(code: number, message: string | Uint8Array): void
 }
 
-/** What is sent once the message that is on its way in fragments is complete; `cancel` when it never is. */
-export interface Waiting {
-  run(): void
-  cancel(): void
-}
-
 export interface LinkOptions {
   readonly role: Role
   readonly draft: Draft
@@ -49,8 +45,8 @@ export interface LinkOptions {
 class CountingConnection extends Connection {
   private readonly owner: Owner
 
-  constructor(owner: Owner, face: Face, socket: Duplex, { draft, maxPayload, role }: LinkOptions) {
-    super(face, {
+  constructor(owner: Owner, handler: ConnectionHandler, socket: Duplex, { draft, maxPayload, role }: LinkOptions) {
+    super(handler, {
       transport: new DuplexTransport(socket),
       codec: draft.codec,
       role,
@@ -65,28 +61,19 @@ class CountingConnection extends Connection {
     this.owner = owner
   }
 
-  override received(chunk: Buffer, lent?: Lent): void {
+  override received(chunk: Buffer, borrowed?: Borrowed): void {
     this.owner.bytesReceived += chunk.length
-    super.received(chunk, lent)
+    super.received(chunk, borrowed)
   }
 }
 
-/** An error that a listener throws is nobody's here; it must not stop the parser half-way. */
-const throwLater = (error: unknown): void => process.nextTick(rethrow, error)
-
-const rethrow = (error: unknown): never => {
-  throw error
-}
-
 /** An open connection of one `WebSocket`: turns what arrives into its events. */
-export class Link implements Face {
+export class Link implements ConnectionHandler {
   readonly wantsFragments = false
   readonly socket: Duplex
   readonly role: Role
   readonly draft: Draft
   readonly connection: Connection
-  /** What waits for a message in fragments; there is none while this is undefined. */
-  queue: Array<Waiting> | undefined = undefined
   private readonly owner: Owner
   private code: number | undefined = undefined
   private reason: string | Uint8Array = ""
@@ -127,7 +114,7 @@ export class Link implements Face {
     if (kept !== undefined) for (const [data, flags] of kept) this.emitMessage(data, flags)
   }
 
-  // Face
+  // ConnectionHandler
 
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation.Violation | undefined {
     const masked = this.role === "server"
@@ -151,6 +138,7 @@ export class Link implements Face {
       return
     }
     const flags: ControlFlags = { masked: this.role === "server", binary: true }
+    // An error that a listener throws must not stop the decoder.
     try {
       this.owner.emit(
         opcode === Opcode.ping ? "ping" : "pong",
@@ -172,9 +160,7 @@ export class Link implements Face {
   }
 
   closed(): void {
-    const { queue } = this
-    this.queue = this.kept = undefined
-    if (queue !== undefined) for (const waiting of queue) waiting.cancel()
+    this.kept = undefined
     this.owner.linkClosed(this.code ?? 1000, this.reason)
   }
 

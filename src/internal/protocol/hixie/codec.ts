@@ -1,10 +1,9 @@
 import { Assembler } from "../messageAssembler.ts"
-import type { Capabilities, Codec, DecoderOptions, Encoder, FrameSink } from "../codec.ts"
+import type { Borrowed, Capabilities, Codec, DecoderOptions, Encoder, FrameSink } from "../codec.ts"
 import { Opcode } from "../opcode.ts"
 import type { Output } from "../outputBuffer.ts"
 import { referenceSize } from "../outputBuffer.ts"
 import { PausableDecoder } from "../resumableDecoder.ts"
-import type { Lent } from "../../transport/transport.ts"
 import { Utf8Validator } from "../utf8.ts"
 import * as Violation from "../protocolError.ts"
 
@@ -72,8 +71,8 @@ export class HixieDecoder extends PausableDecoder {
     return this.text?.size ?? 0
   }
 
-  protected parse(chunk: Buffer, lent: Lent | undefined): number {
-    if (lent !== undefined) return 0
+  protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
+    if (borrowed !== undefined) return 0
     let pos = 0
     while (pos < chunk.length && this.violation === undefined) {
       if (this.suspended) return pos

@@ -1,18 +1,18 @@
 import { isUtf8 } from "node:buffer"
+import { HeaderReader, type MessageUnderWay } from "./header.ts"
 import type { Assembler } from "../messageAssembler.ts"
 import { isWireCloseCode } from "../closeCode.ts"
-import type { DecoderOptions, FrameSink } from "../codec.ts"
+import type { Borrowed, DecoderOptions, FrameSink } from "../codec.ts"
 import { applyMask } from "../mask.ts"
 import { Opcode } from "../opcode.ts"
 import { PausableDecoder } from "../resumableDecoder.ts"
-import type { Lent } from "../../transport/transport.ts"
 import { Utf8Validator } from "../utf8.ts"
 import * as Violation from "../protocolError.ts"
 
 /** A frame cut by a chunk's end gets room for its whole payload at once up to this many bytes; longer ones grow into it. */
 const allocateAtOnce = 1024 * 1024
 
-/** A message that is whole in a lent chunk is copied by itself from this many bytes on; smaller ones together. */
+/** A message that is whole in a borrowed chunk is copied by itself from this many bytes on; smaller ones together. */
 const copiedFrom = 4 * 1024
 
 const empty = Buffer.alloc(0)
@@ -23,25 +23,14 @@ const empty = Buffer.alloc(0)
  * the first byte that settles it, so that the same bytes, however they are cut, end in the same frames and the same
  * violation.
  */
-export class HybiDecoder extends PausableDecoder {
+export class HybiDecoder extends PausableDecoder implements MessageUnderWay {
   sink: FrameSink
   readonly options: DecoderOptions
   private readonly server: boolean
-  private readonly maxMessageSize: number
-  private readonly allowedRsv: number
   private readonly validateText: boolean
-  private readonly minimalLength: boolean
   private readonly maxChunks: number
-
-  // The frame under way.
-  private opcode = 0
-  private fin = false
-  private rsv = 0
-  private length = 0
-  private key = 0
-  /** Its header so far, when the chunk ended inside it. */
-  private header: Buffer | undefined = undefined
-  private headerSize = 0
+  /** The header of the frame under way. */
+  private readonly header: HeaderReader
   /** Its payload so far, when the chunk ended inside that, and where in this memory it begins. */
   private payload: Buffer | undefined = undefined
   private begin = 0
@@ -49,9 +38,9 @@ export class HybiDecoder extends PausableDecoder {
   /** The chunks that it came in. */
   private chunks = 0
 
-  // The message under way, when it has more than one frame.
-  private messageOpcode = 0
-  private messageSize = 0
+  // MessageUnderWay, when the message has more than one frame.
+  messageOpcode = 0
+  messageSize = 0
   private compressed = false
   private utf8: Utf8Validator | undefined = undefined
 
@@ -60,51 +49,53 @@ export class HybiDecoder extends PausableDecoder {
     this.sink = sink
     this.options = options
     this.server = options.role === "server"
-    this.maxMessageSize = options.maxMessageSize
-    this.allowedRsv = options.allowedRsv
+    this.header = new HeaderReader(options)
     this.validateText = options.skipUtf8Validation !== true
-    this.minimalLength = options.minimalLength !== false
     this.maxChunks = options.maxChunks ?? Infinity
   }
 
   get partial(): boolean {
-    return this.headerSize > 0 || this.payload !== undefined || this.messageOpcode !== 0
+    return this.header.kept > 0 || this.payload !== undefined || this.messageOpcode !== 0
   }
 
   get partialSize(): number {
     return this.payload === undefined ? 0 : this.filled
   }
 
-  protected parse(chunk: Buffer, lent: Lent | undefined): number {
+  protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
     const end = chunk.length
     let pos = 0
-    if (lent === "telling" && this.tellsInside(end)) return 0
+    if (borrowed === "delivery" && this.tellsInside(end)) return 0
     if (this.payload !== undefined) {
       if (this.chunks++ >= this.maxChunks) this.violation = Violation.tooManyParts("chunks", this.maxChunks)
       else pos = this.fill(this.payload, chunk, pos)
-    } else if (this.headerSize > 0) {
+    } else if (this.header.kept > 0) {
       pos = this.gatherHeader(chunk, pos)
     }
     while (pos < end && this.violation === undefined) {
       if (this.suspended) return pos
-      const size = this.parseHeader(chunk, pos, end - pos)
+      const { header } = this
+      const size = header.read(chunk, pos, end - pos, this)
       if (size === 0) {
-        this.keepHeader(chunk, pos)
+        header.keep(chunk, pos)
         break
       }
-      if (size < 0) break
-      const after = pos + size + this.length
+      if (size < 0) {
+        this.violation = header.violation
+        break
+      }
+      const after = pos + size + header.length
       const whole = after <= end
-      if (whole && lent === undefined) {
+      if (whole && borrowed === undefined) {
         pos += size
-        if (this.server && this.length > 0) applyMask(chunk, pos, after, this.key, 0)
+        if (this.server && header.length > 0) applyMask(chunk, pos, after, header.key, 0)
         this.taken = after
         this.violation = this.deliver(chunk, pos, after)
         pos = after
       } else {
-        if (after < end && lent === "telling") return pos
+        if (after < end && borrowed === "delivery") return pos
         const message = this.gatherer()
-        if (whole && message === undefined && this.length < copiedFrom) return pos
+        if (whole && message === undefined && header.length < copiedFrom) return pos
         pos += size
         pos = this.fill(this.beginPayload(message, end - pos), chunk, pos)
       }
@@ -114,99 +105,25 @@ export class HybiDecoder extends PausableDecoder {
 
   /** Whether what earlier chunks began may be told before the end of one of `length` bytes. */
   private tellsInside(length: number): boolean {
-    return this.payload === undefined ? this.headerSize > 0 : this.length - this.filled < length
+    return this.payload === undefined ? this.header.kept > 0 : this.header.length - this.filled < length
   }
 
   protected release(): void {
     this.payload = this.utf8 = undefined
   }
 
-  /** Parses the header at `at`, RFC 6455 §5.2. Answers its size, 0 when bytes are missing, -1 on a violation. */
-  private parseHeader(bytes: Buffer, at: number, available: number): number {
-    if (available < 2) return 0
-    const second = bytes[at + 1]
-    const violation = this.parseOpcode(bytes[at], second)
-    if (violation !== undefined) {
-      this.violation = violation
-      return -1
-    }
-    let length = second & 0x7f
-    let size = 2
-    if (length === 126) {
-      if (available < 4) return 0
-      length = (bytes[at + 2] << 8) | bytes[at + 3]
-      size = 4
-      if (length < 126 && this.minimalLength) return this.fail(Violation.nonMinimalLength)
-    } else if (length === 127) {
-      if (available < 10) return 0
-      const high = bytes.readUInt32BE(at + 2)
-      if (this.minimalLength) {
-        if (high > 0x7fffffff) return this.fail(Violation.invalidLength)
-      } else if (high > 0x1fffff) {
-        return this.fail(Violation.unsupportedLength)
-      }
-      // Beyond 2^53 - 1 the sum is rounded, and still far above any limit.
-      length = high * 0x1_0000_0000 + bytes.readUInt32BE(at + 6)
-      size = 10
-      if (length < 65536 && this.minimalLength) return this.fail(Violation.nonMinimalLength)
-    }
-    if (this.opcode < Opcode.close && this.messageSize + length > this.maxMessageSize) {
-      return this.fail(Violation.messageTooLarge(this.maxMessageSize))
-    }
-    if (this.server) {
-      if (available < size + 4) return 0
-      const key = at + size
-      this.key = bytes[key] | (bytes[key + 1] << 8) | (bytes[key + 2] << 16) | (bytes[key + 3] << 24)
-      size += 4
-    }
-    this.length = length
-    return size
-  }
-
-  private parseOpcode(first: number, second: number): Violation.Violation | undefined {
-    const opcode = first & 0x0f
-    const rsv = (first >>> 4) & 0x07
-    this.opcode = opcode
-    this.rsv = rsv
-    this.fin = first > 0x7f
-    if (rsv !== 0 && ((rsv & ~this.allowedRsv) !== 0 || opcode === Opcode.continuation)) {
-      return Violation.unexpectedReservedBits(rsv)
-    }
-    if (opcode > Opcode.binary) {
-      if (opcode < Opcode.close || opcode > Opcode.pong) return Violation.reservedOpcode(opcode)
-      if (!this.fin) return Violation.fragmentedControl(opcode)
-      if (rsv !== 0) return Violation.unexpectedReservedBits(rsv)
-      const length = second & 0x7f
-      if (length > 125) return Violation.controlTooLong(opcode, length)
-      if (length === 1 && opcode === Opcode.close) return Violation.invalidClosePayload
-    } else if ((opcode === Opcode.continuation) !== (this.messageOpcode !== 0)) {
-      return Violation.unexpectedOpcode(opcode)
-    }
-    if (second > 0x7f !== this.server) return this.server ? Violation.expectedMask : Violation.unexpectedMask
-    return undefined
-  }
-
-  private fail(violation: Violation.Violation): -1 {
-    this.violation = violation
-    return -1
-  }
-
-  private keepHeader(chunk: Buffer, from: number): void {
-    this.header ??= Buffer.allocUnsafeSlow(14)
-    this.headerSize = chunk.copy(this.header, 0, from)
-  }
-
   /** Completes a header that an earlier chunk began, and what it announces. Answers how far it read. */
   private gatherHeader(chunk: Buffer, from: number): number {
-    const header = this.header ?? empty
+    const { header } = this
     let pos = from
     while (pos < chunk.length) {
-      header[this.headerSize++] = chunk[pos++]
-      const size = this.parseHeader(header, 0, this.headerSize)
-      if (size < 0) return pos
+      const size = header.complete(chunk[pos++], this)
+      if (size < 0) {
+        this.violation = header.violation
+        return pos
+      }
       if (size > 0) {
-        this.headerSize = 0
-        if (this.length === 0) {
+        if (header.length === 0) {
           this.taken = pos
           this.violation = this.deliver(empty, 0, 0)
           return pos
@@ -217,9 +134,9 @@ export class HybiDecoder extends PausableDecoder {
     return pos
   }
 
-  /** Who copies the frame under way into its message, when it is a fragment and short enough to be given room at once. */
+  /** The message that the frame under way is copied into, when it is a fragment and short enough to be given room at once. */
   private gatherer(): Assembler | undefined {
-    const { fin, length, opcode, rsv } = this
+    const { fin, length, opcode, rsv } = this.header
     if (opcode > Opcode.binary || (fin && opcode !== Opcode.continuation) || length > allocateAtOnce) return undefined
     return this.sink.gather?.(opcode, rsv, length)
   }
@@ -228,12 +145,12 @@ export class HybiDecoder extends PausableDecoder {
     this.begin = message === undefined ? 0 : message.size
     this.filled = 0
     this.chunks = available > 0 ? 1 : 0
-    return (this.payload = message === undefined ? this.makeRoom(available) : message.reserve(this.length))
+    return (this.payload = message === undefined ? this.makeRoom(available) : message.reserve(this.header.length))
   }
 
   private makeRoom(available: number): Buffer {
-    const size =
-      this.length <= allocateAtOnce ? this.length : Math.max(allocateAtOnce, Math.min(this.length, 2 * available))
+    const { length } = this.header
+    const size = length <= allocateAtOnce ? length : Math.max(allocateAtOnce, Math.min(length, 2 * available))
     return Buffer.allocUnsafeSlow(size)
   }
 
@@ -241,18 +158,19 @@ export class HybiDecoder extends PausableDecoder {
   private fill(room: Buffer, chunk: Buffer, from: number): number {
     let payload = room
     const { begin, filled } = this
-    const count = Math.min(this.length - filled, chunk.length - from)
+    const { key, length } = this.header
+    const count = Math.min(length - filled, chunk.length - from)
     const start = begin + filled
     const end = start + count
     if (end > payload.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(this.length, Math.max(2 * payload.length, end)))
+      const grown = Buffer.allocUnsafeSlow(Math.min(length, Math.max(2 * payload.length, end)))
       payload.copy(grown, 0, 0, start)
       this.payload = payload = grown
     }
     chunk.copy(payload, start, from, from + count)
-    if (this.server) applyMask(payload, start, end, this.key, filled)
+    if (this.server) applyMask(payload, start, end, key, filled)
     this.filled = filled + count
-    if (this.filled === this.length) {
+    if (this.filled === length) {
       this.payload = undefined
       this.taken = from + count
       this.violation = this.deliver(payload, begin, end, filled)
@@ -265,9 +183,10 @@ export class HybiDecoder extends PausableDecoder {
   /** Whether the frame under way carries text whose validity can be told byte by byte. */
   private isPlainText(): boolean {
     if (!this.validateText) return false
-    return this.opcode === Opcode.text
-      ? this.rsv === 0
-      : this.opcode === Opcode.continuation && this.messageOpcode === Opcode.text && !this.compressed
+    const { opcode, rsv } = this.header
+    return opcode === Opcode.text
+      ? rsv === 0
+      : opcode === Opcode.continuation && this.messageOpcode === Opcode.text && !this.compressed
   }
 
   private validate(bytes: Buffer, start: number, end: number): boolean {
@@ -276,7 +195,7 @@ export class HybiDecoder extends PausableDecoder {
 
   /** Hands a whole frame on. `validated` is how much of its text earlier chunks were checked for. */
   private deliver(bytes: Buffer, start: number, end: number, validated = 0): Violation.Violation | undefined {
-    const { opcode, fin, rsv } = this
+    const { opcode, fin, rsv } = this.header
     if (opcode > Opcode.binary) {
       return (
         (opcode === Opcode.close ? validateClose(bytes, start, end, this.validateText) : undefined) ??
