@@ -58,9 +58,9 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "ws: credentials follow a redirect to another host, or out of a Unix socket",
     places: ["Effect", "ws", "legacy"],
     holds:
-      "authorization and cookie stay with their host and never leave TLS; a redirect leads to no Unix socket; the legacy face follows none",
+      "authorization and cookie stay with their host and never leave TLS; on the Effect API a redirect leads to no Unix socket; the legacy API follows none",
     breaks:
-      "connect.ts `redirectOf`, ws/internal/opening.ts `ask`: keep all headers; legacy/opening.ts: ask again at the answer's `location`"
+      "protocol/opening/redirect.ts `droppedHeaders`: drop nothing; legacy/opening.ts: ask again at the answer's `location`"
   },
   {
     id: "CVE-2024-37890",

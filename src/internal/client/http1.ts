@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type * as net from "node:net"
-import type { Duplex } from "node:stream"
+import type { Duplex, Readable } from "node:stream"
 import { DuplexTransport } from "../transport/duplex.ts"
 import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
 import type { Transport } from "../transport/transport.ts"
@@ -12,6 +12,8 @@ import { openFailed } from "../socket/failure.ts"
 export interface Answer {
   readonly response: ServerResponse
   readonly transport: Transport
+  /** The body of a response that opens no connection. Nothing of it was read. */
+  readonly body: Readable | undefined
 }
 
 const lost = (cause: unknown): SocketError => openFailed("the connection was lost during the handshake", cause)
@@ -26,16 +28,13 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       headers: request.headers.flat(),
       setHost: false
     })
-    const answer = (incoming: http.IncomingMessage, body?: Buffer): void => {
-      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers, body }
-      resume(Effect.succeed({ response, transport: new DuplexTransport(socket) }))
-    }
     const open = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void => {
       socket.setNoDelay(true)
       socket.setTimeout(0)
       // What came behind the handshake is read like the rest, once the caller had its chance to read it.
       if (head.length > 0) socket.unshift(head)
-      answer(incoming, body)
+      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers, body }
+      resume(Effect.succeed({ response, transport: new DuplexTransport(socket), body: undefined }))
     }
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
       const size = request.draft.bodyLength.response
@@ -47,8 +46,8 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       )
     })
     outgoing.once("response", (incoming: http.IncomingMessage) => {
-      socket.destroy()
-      answer(incoming)
+      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers }
+      resume(Effect.succeed({ response, transport: new DuplexTransport(socket), body: incoming }))
     })
     outgoing.on("error", (cause) => resume(Effect.fail(lost(cause))))
     if (request.body !== undefined) outgoing.once("finish", () => socket.write(request.body ?? ""))

@@ -57,7 +57,9 @@ const connect = ({ release, session }: Lease, request: ClientRequest): Effect.Ef
         stream.off("close", onClose)
         const transport = new Http2Transport(stream)
         hold(transport)
-        resume(Effect.succeed({ response: { status: Number(headers[":status"]), headers }, transport }))
+        const status = Number(headers[":status"])
+        const body = status >= 200 && status <= 299 ? undefined : stream
+        resume(Effect.succeed({ response: { status, headers }, transport, body }))
       })
       return Effect.sync(() => {
         stream.on("error", ignore)

@@ -1,6 +1,7 @@
 /** A client's part of the opening handshake: RFC 6455 §4.1. */
 import * as Result from "effect/Result"
 import * as Extension from "../../Extension.ts"
+import { readUrl } from "../protocol/opening/url.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, safeHeaders } from "./http.ts"
 import { isHttp2, openingOf } from "./http2.ts"
@@ -8,7 +9,6 @@ import { rfc6455 } from "./hybi.ts"
 import type { ClientRequest, Header, Negotiated, RequestOptions, ServerResponse } from "./model.ts"
 import { isAuthority, isOrigin } from "./schema.ts"
 import { checkProtocols } from "./subprotocol.ts"
-import * as Url from "./url.ts"
 
 const checkNames = (host: string, origin: string | undefined): Errors.HandshakeError | undefined => {
   if (!isAuthority(host)) return Errors.unsafeHeader("Host", "its value is not a host with an optional port")
@@ -25,11 +25,12 @@ export const request = (
   options: RequestOptions = {}
 ): Result.Result<ClientRequest, Errors.HandshakeError> => {
   const { draft = rfc6455, extensions = [], httpVersion = "1.1", protocols = [], requireProtocol = false } = options
-  const parsed = Url.parse(url)
-  if (Result.isFailure(parsed)) return Result.fail(parsed.failure)
+  const text = String(url)
+  const read = readUrl(text)
+  if ("_tag" in read) return Result.fail(Errors.invalidUrl(text, read.message))
   const safe = safeHeaders(options.headers ?? [])
   if (Result.isFailure(safe)) return Result.fail(safe.failure)
-  const { auth, authority, ...destination } = parsed.success
+  const { auth, authority, ...destination } = read
   const given = safe.success
   const host = options.host ?? headerValue(given, "host") ?? authority
   const origin = options.origin ?? headerValue(given, "origin")
@@ -116,7 +117,7 @@ export const verify = (
   const { headers, status } = response
   const http2 = isHttp2(request.httpVersion)
   if (http2 ? status < 200 || status > 299 : status !== 101) {
-    return Result.fail(Errors.unexpectedStatus(status, http2 ? 200 : 101, headers))
+    return Result.fail(Errors.unexpectedStatus(status, http2 ? 200 : 101, headers, response.body))
   }
   const confirmed = openingOf(draft, request.httpVersion).confirm(request, response)
   if (Result.isFailure(confirmed)) {

@@ -3,6 +3,8 @@
  * standard, and a sentence for a person that never goes on the wire.
  */
 import * as Data from "effect/Data"
+import { printable } from "../protocol/printable.ts"
+import { shownUrl } from "../protocol/opening/url.ts"
 import type { Header, HeaderFields } from "./model.ts"
 
 /** A field that breaks its rule. */
@@ -112,9 +114,14 @@ export interface TooManyConnections extends Base<"TooManyConnections", 503> {
 /** The server is shutting down. */
 export interface ShuttingDown extends Base<"ShuttingDown", 503> {}
 
-/** The server's answer is not 101, or over HTTP/2 none of 200 to 299. */
+/** The status of the server's response is not 101, or over HTTP/2 not from 200 to 299. */
 export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
   readonly headers: HeaderFields
+  /**
+   * The response's body as text, as far as it was read: `Socket.connect` reads at most 64 KiB, and waits at most one second for
+   * them. `undefined` where no body was given to `verify`.
+   */
+  readonly body: string | undefined
 }
 
 /** The subprotocol is no token, is asked for twice, was not asked for, or is missing where it is required. */
@@ -129,7 +136,10 @@ export interface InvalidExtension extends Base<"InvalidExtension", 400> {
 
 /** The URL to connect to is not one for a WebSocket. */
 export interface InvalidUrl extends Base<"InvalidUrl", 500> {
-  /** The URL, without user and password. */
+  /**
+   * The URL's scheme and host. Empty where they can't be told from a user, a password or a token, which no message shows: the
+   * URL can't be parsed, or has an `@` after its host.
+   */
   readonly url: string
 }
 
@@ -177,7 +187,7 @@ export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonl
 const fail = (reason: Reason): HandshakeError => new HandshakeError({ reason })
 
 export const invalidHeader = ({ field, rule, section }: Fault): HandshakeError =>
-  fail({ _tag: "InvalidHeader", status: 400, section, message: `${field} must be ${rule}`, header: field })
+  fail({ _tag: "InvalidHeader", status: 400, section, message: printable(`${field} must be ${rule}`), header: field })
 
 export const invalidBody = ({ rule, section }: Fault): HandshakeError =>
   fail({ _tag: "InvalidBody", status: 400, section, message: `the bytes after the head must be ${rule}` })
@@ -187,7 +197,7 @@ export const methodNotAllowed = (method: string, allowed: "GET" | "CONNECT", sec
     _tag: "MethodNotAllowed",
     status: 405,
     section,
-    message: `the method is ${method}, not ${allowed}`,
+    message: `the method is ${printable(method)}, not ${allowed}`,
     method,
     allowed
   })
@@ -197,7 +207,7 @@ export const unsupportedHttpVersion = (httpVersion: string, section: string): Ha
     _tag: "UnsupportedHttpVersion",
     status: 400,
     section,
-    message: `HTTP ${httpVersion} has no way to open a WebSocket`,
+    message: `HTTP ${printable(httpVersion)} has no way to open a WebSocket`,
     httpVersion
   })
 
@@ -223,7 +233,7 @@ export const unsupportedVersion = (
     _tag: "UnsupportedVersion",
     status,
     section: "RFC 6455 §4.4",
-    message: `version ${version} is not spoken here`,
+    message: `unsupported WebSocket version ${printable(version)}; supported: ${supported.join(", ") || "none"}`,
     version,
     supported
   })
@@ -233,12 +243,18 @@ export const originRefused = (origin: string): HandshakeError =>
     _tag: "OriginRefused",
     status: 403,
     section: "RFC 6455 §10.2",
-    message: `connections from ${origin} are not allowed`,
+    message: `connections from ${printable(origin)} are not allowed`,
     origin
   })
 
 export const pathNotFound = (path: string): HandshakeError =>
-  fail({ _tag: "PathNotFound", status: 404, section: "RFC 6455 §4.2.2", message: `nothing is served at ${path}`, path })
+  fail({
+    _tag: "PathNotFound",
+    status: 404,
+    section: "RFC 6455 §4.2.2",
+    message: `nothing is served at ${printable(path)}`,
+    path
+  })
 
 export const rejected = (status: number, headers: ReadonlyArray<Header>, body: string | undefined): HandshakeError =>
   fail({
@@ -295,32 +311,52 @@ export const tooManyConnections = (limit: number, retryAfter?: number): Handshak
 export const shuttingDown = (): HandshakeError =>
   fail({ _tag: "ShuttingDown", status: 503, section: "RFC 9110 §15.6.4", message: "the server is shutting down" })
 
-export const unexpectedStatus = (status: number, expected: number, headers: HeaderFields): HandshakeError =>
+export const unexpectedStatus = (
+  status: number,
+  expected: number,
+  headers: HeaderFields,
+  body: Uint8Array | undefined
+): HandshakeError =>
   fail({
     _tag: "UnexpectedStatus",
     status,
     section: expected === 101 ? "RFC 6455 §4.1" : "RFC 8441 §5",
     message: `the server answered ${status} where ${expected} opens the connection`,
-    headers
+    headers,
+    body: body === undefined ? undefined : new TextDecoder().decode(body)
   })
 
+/** Adds the body of the response to an error for its status. */
+export const withBody = ({ reason }: HandshakeError, body: Uint8Array): HandshakeError =>
+  fail(reason._tag === "UnexpectedStatus" ? { ...reason, body: new TextDecoder().decode(body) } : reason)
+
 export const invalidSubprotocol = (protocol: string | undefined, message: string): HandshakeError =>
-  fail({ _tag: "InvalidSubprotocol", status: 500, section: "RFC 6455 §4.1", message, protocol })
+  fail({ _tag: "InvalidSubprotocol", status: 500, section: "RFC 6455 §4.1", message: printable(message), protocol })
 
 export const invalidExtension = (extension: string, message: string): HandshakeError =>
   fail({
     _tag: "InvalidExtension",
     status: 400,
     section: "RFC 6455 §9.1",
-    message: `extension ${extension}: ${message}`,
+    message: printable(`extension ${extension}: ${message}`),
     extension
   })
 
-export const invalidUrl = (url: string, message: string): HandshakeError =>
-  fail({ _tag: "InvalidUrl", status: 500, section: "RFC 6455 §3", message: `${url}: ${message}`, url })
+/** `text` is the URL as the caller wrote it; of it no more is shown than `shownUrl` allows. */
+export const invalidUrl = (text: string, problem: string): HandshakeError => {
+  const url = shownUrl(text)
+  const message = `${url ?? "invalid URL"}: ${problem}`
+  return fail({ _tag: "InvalidUrl", status: 500, section: "RFC 6455 §3", message, url: url ?? "" })
+}
 
 export const unsafeHeader = (header: string, message: string): HandshakeError =>
-  fail({ _tag: "UnsafeHeader", status: 500, section: "RFC 9110 §5.5", message: `header ${header}: ${message}`, header })
+  fail({
+    _tag: "UnsafeHeader",
+    status: 500,
+    section: "RFC 9110 §5.5",
+    message: `header ${printable(header)}: ${message}`,
+    header
+  })
 
 /** The request is an extended CONNECT for another protocol than WebSocket. */
 export const otherProtocol = (protocol: string): HandshakeError =>
@@ -328,7 +364,7 @@ export const otherProtocol = (protocol: string): HandshakeError =>
     _tag: "Unsupported",
     status: 501,
     section: "RFC 8441 §4",
-    message: `the request is for the protocol ${protocol}, not for websocket`,
+    message: `the request is for the protocol ${printable(protocol)}, not for websocket`,
     feature: protocol
   })
 

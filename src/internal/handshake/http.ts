@@ -57,7 +57,8 @@ const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfe
  * stands several times joined, but for `set-cookie` (RFC 9110 §5.3).
  */
 export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
-  const fields: Record<string, string | Array<string>> = {}
+  // Without a prototype: `constructor` and `__proto__` are names like any other.
+  const fields: Record<string, string | Array<string>> = Object.create(null)
   for (const [written, value] of headers) {
     const name = written.toLowerCase()
     const before = fields[name]

@@ -42,7 +42,7 @@ export interface Response {
 export interface ServerResponse {
   readonly status: number
   readonly headers: HeaderFields
-  /** Hixie-76: the sixteen bytes after the head. */
+  /** Hixie-76: the sixteen bytes after the head. Of a response that opens no connection, the body as far as it was read. */
   readonly body?: Uint8Array | undefined
 }
 

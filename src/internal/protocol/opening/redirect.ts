@@ -1,0 +1,54 @@
+/** Redirects of the opening handshake: which ones a client follows, and which of its headers go with it. */
+import { parseUrl } from "./url.ts"
+
+/** Where one API's client lets a redirect lead. */
+export interface RedirectPolicy {
+  /** Whether a status redirects. */
+  readonly isRedirect: (status: number) => boolean
+  /** Whether a redirect may lead to a Unix socket of the client's own machine. */
+  readonly toUnixSockets: boolean
+}
+
+/** The Effect API: the statuses of RFC 9110 §15.4 that name another place for the same request. */
+export const strictRedirects: RedirectPolicy = {
+  isRedirect: (status) => status === 301 || status === 302 || status === 303 || status === 307 || status === 308,
+  toUnixSockets: false
+}
+
+/** The `ws` 8 API: as `ws`. */
+export const ws8Redirects: RedirectPolicy = {
+  isRedirect: (status) => status >= 300 && status < 400,
+  toUnixSockets: true
+}
+
+const isUnix = (url: URL): boolean => url.protocol === "ws+unix:"
+
+/** Returns the URL that a redirect leads to, with `ws` for `http`; `undefined` where the policy lets it lead nowhere. */
+export const redirectTarget = (
+  policy: RedirectPolicy,
+  status: number,
+  location: unknown,
+  from: string | URL
+): URL | undefined => {
+  if (!policy.isRedirect(status) || typeof location !== "string") return undefined
+  const url = parseUrl(location, from)
+  if (url === undefined || (isUnix(url) && !policy.toUnixSockets)) return undefined
+  if (url.protocol === "http:") url.protocol = "ws:"
+  if (url.protocol === "https:") url.protocol = "wss:"
+  return url
+}
+
+const credentials = ["authorization", "cookie"] as const
+
+/** The path of a Unix socket, or the host and the port. */
+const placeOf = (url: URL): string => (isUnix(url) ? (url.pathname.split(":", 1)[0] ?? "") : url.host)
+
+/**
+ * Returns the headers, by lower-case name, that a redirect drops, and with them the caller's user and password: credentials
+ * stay with their host and never leave TLS.
+ */
+export const droppedHeaders = (from: URL, to: URL): ReadonlyArray<string> => {
+  const samePlace = isUnix(from) === isUnix(to) && placeOf(from) === placeOf(to)
+  if (!samePlace) return [...credentials, "host"]
+  return from.protocol === "wss:" && to.protocol !== "wss:" ? credentials : []
+}
