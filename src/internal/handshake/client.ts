@@ -1,6 +1,6 @@
 /** A client's part of the opening handshake: RFC 6455 §4.1. */
 import * as Result from "effect/Result"
-import * as Extension from "../../Extension.ts"
+import * as Extension from "./extension.ts"
 import { readUrl } from "../protocol/opening/url.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, safeHeaders } from "./http.ts"

@@ -1,9 +1,9 @@
 /** The little of HTTP that a handshake writes. */
 import * as Result from "effect/Result"
-import * as Extension from "../../Extension.ts"
+import { areTokens, formatExtensions, type Offer } from "../protocol/opening/extensions.ts"
 import { type HandshakeError, unsafeHeader } from "./error.ts"
 import type { Header, HeadersInput, Response } from "./model.ts"
-import { isFieldValue, isToken } from "./token.ts"
+import { isFieldValue, isToken } from "../protocol/opening/token.ts"
 
 const reasonPhrases = new Map([
   [400, "Bad Request"],
@@ -92,12 +92,10 @@ export const safeHeaders = (input: HeadersInput): Result.Result<ReadonlyArray<He
 const isPairs = (input: HeadersInput): input is ReadonlyArray<Header> => Array.isArray(input)
 
 /** The value of `Sec-WebSocket-Extensions`, once it is sure that an extension put nothing but tokens into it. */
-export const extensionsValue = (offers: ReadonlyArray<Extension.Offer>): Result.Result<string, HandshakeError> =>
-  offers.every(({ name, params }) => isToken(name) && params.every((param) => param.every(isTokenOrTrue)))
-    ? Result.succeed(Extension.format(offers))
+export const extensionsValue = (offers: ReadonlyArray<Offer>): Result.Result<string, HandshakeError> =>
+  areTokens(offers)
+    ? Result.succeed(formatExtensions(offers))
     : Result.fail(unsafeHeader("Sec-WebSocket-Extensions", "a name or a value is not a token"))
-
-const isTokenOrTrue = (value: string | true): boolean => value === true || isToken(value)
 
 /** The path and query of a request target: RFC 9112 §3.2.2 has servers accept an absolute URL too. */
 export const originForm = (target: string): string => {

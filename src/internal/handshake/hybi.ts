@@ -2,7 +2,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { hybi as codec } from "../protocol/hybi/codec.ts"
-import { acceptFor, makeKey } from "./acceptKey.ts"
+import { acceptFor, makeKey } from "../protocol/opening/key.ts"
 import { http2 } from "./http2.ts"
 import type { Draft, Header } from "./model.ts"
 import * as Fields from "./schema.ts"

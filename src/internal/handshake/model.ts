@@ -1,9 +1,12 @@
 /** The nouns of the opening handshake. */
 import type * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { Extension, Negotiated as NegotiatedExtension } from "../../Extension.ts"
+import type { Extension, Negotiated as NegotiatedExtension } from "./extension.ts"
 import type { Capabilities, Codec } from "../protocol/codec.ts"
+import type { Origins } from "../protocol/opening/origin.ts"
 import type { Fault } from "./error.ts"
+
+export type { Origins } from "../protocol/opening/origin.ts"
 
 /** Header fields by lower-case name, as `node:http` and `node:http2` give them: over HTTP/2 with `:authority` and the like. */
 export interface HeaderFields {
@@ -62,13 +65,6 @@ export interface Accepted extends Negotiated {
   /** The answer that opens the connection. */
   readonly response: Response
 }
-
-/**
- * Which origins may connect. `"same"`: the origin's host and port are those of the `Host` header, and over TLS its
- * scheme is `https`. A list holds whole origins (`https://example.com`) and patterns. A request without an origin comes
- * from no browser and passes.
- */
-export type Origins = "same" | "any" | ReadonlyArray<string | RegExp>
 
 /** What a server agrees to. */
 export interface AcceptOptions {

@@ -5,9 +5,9 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import * as Extension from "../../Extension.ts"
+import * as Extension from "./extension.ts"
 import type { Fault } from "./error.ts"
-import { tokenCharacters } from "./token.ts"
+import { tokenCharacters } from "../protocol/opening/token.ts"
 
 const text = (pattern: RegExp) => Schema.String.check(Schema.isPattern(pattern))
 

@@ -1,12 +1,12 @@
 /** A server's part of the opening handshake: RFC 6455 §4.2. */
 import * as Result from "effect/Result"
-import * as Extension from "../../Extension.ts"
+import * as Extension from "./extension.ts"
 import { defaults } from "./drafts.ts"
 import * as Errors from "./error.ts"
 import { extensionsValue, headerValue, originForm, reasonPhrase, safeHeaders } from "./http.ts"
 import { isHttp2, openingOf } from "./http2.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput, Request, Response, ValidRequest } from "./model.ts"
-import { isAllowed } from "./origin.ts"
+import { isAllowed } from "../protocol/opening/origin.ts"
 import { splitList } from "./schema.ts"
 
 const versionsOf = (drafts: ReadonlyArray<Draft>): ReadonlyArray<number> =>

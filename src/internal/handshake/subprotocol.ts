@@ -1,6 +1,6 @@
 /** What a client asks for in `Sec-WebSocket-Protocol`: RFC 6455 §4.1. */
 import * as Errors from "./error.ts"
-import { isToken } from "./token.ts"
+import { isToken } from "../protocol/opening/token.ts"
 
 /** What is wrong with the subprotocols of a client: each is a token, and none stands twice. */
 export const checkProtocols = (protocols: ReadonlyArray<string>): Errors.HandshakeError | undefined => {

@@ -1,7 +1,7 @@
 /** Rules for the values of options, as data: each option set is checked when a client or a server is made. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import { isToken } from "../handshake/token.ts"
+import { isToken } from "../protocol/opening/token.ts"
 
 /** What an option accepts. `undefined` is always valid and means the default. */
 export interface OptionRule {
