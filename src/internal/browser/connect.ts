@@ -1,8 +1,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { invalidUrl } from "../handshake/error.ts"
-import { checkProtocols } from "../handshake/subprotocol.ts"
+import { handshakeError } from "../handshake/error.ts"
+import { invalidUrl } from "../protocol/opening/reason.ts"
+import { checkProtocols } from "../protocol/opening/subprotocol.ts"
 import { printable } from "../protocol/printable.ts"
 import { SocketError } from "../socket/error.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
@@ -61,7 +62,7 @@ const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) 
 const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketError => {
   const { protocols = [] } = options
   const broken = checkProtocols(protocols)
-  if (broken !== undefined) return handshakeFailed(broken)
+  if (broken !== undefined) return handshakeFailed(handshakeError(broken))
   const Platform: PlatformConstructor | undefined = options.WebSocket ?? globalThis.WebSocket
   if (Platform === undefined) return openFailed("the platform has no WebSocket", undefined)
   try {
@@ -72,7 +73,7 @@ const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketE
     const message = detail.replaceAll(url, "…")
     // Others say that this page may not, for example, leave TLS.
     if (name !== "SyntaxError") return openFailed(message, cause)
-    return handshakeFailed(invalidUrl(url, message))
+    return handshakeFailed(handshakeError(invalidUrl(url, message)))
   }
 }
 

@@ -1,9 +1,10 @@
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type * as net from "node:net"
-import type { Duplex, Readable } from "node:stream"
+import type { Readable } from "node:stream"
 import { DuplexTransport } from "../transport/duplex.ts"
 import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
+import { readExactly } from "../transport/readExactly.ts"
 import type { Transport } from "../transport/transport.ts"
 import type { SocketError } from "../socket/error.ts"
 import { openFailed } from "../socket/failure.ts"
@@ -39,7 +40,7 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
       const size = request.draft.bodyLength.response
       if (size === 0) return open(incoming, head)
-      gather(socket, head, size, (bytes) =>
+      readExactly(socket, head, size, (bytes) =>
         bytes === undefined
           ? resume(Effect.fail(lost("it ended")))
           : open(incoming, bytes.subarray(size), bytes.subarray(0, size))
@@ -54,39 +55,3 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
     outgoing.end()
     return Effect.sync(() => socket.destroy())
   })
-
-/**
- * Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. Answers how to give
- * up: `done` is then not called any more.
- */
-export const gather = (
-  socket: Duplex,
-  head: Buffer,
-  size: number,
-  done: (bytes: Buffer | undefined) => void
-): (() => void) => {
-  let bytes = head
-  const stop = (): void => {
-    socket.off("data", onData)
-    socket.off("close", onClose)
-  }
-  const onData = (chunk: Buffer): void => {
-    bytes = Buffer.concat([bytes, chunk])
-    if (bytes.length < size) return
-    socket.pause()
-    stop()
-    done(bytes)
-  }
-  const onClose = (): void => {
-    stop()
-    done(undefined)
-  }
-  if (head.length >= size) {
-    done(head)
-    return stop
-  }
-  socket.on("data", onData)
-  socket.on("close", onClose)
-  socket.resume()
-  return stop
-}

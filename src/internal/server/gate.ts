@@ -15,7 +15,7 @@ import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../o
 import { dropOnError, noDropOnError } from "../transport/duplex.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
-import { gather } from "../client/http1.ts"
+import { readExactly } from "../transport/readExactly.ts"
 import { LiveSocket } from "../socket/webSocketConnection.ts"
 import { defaults, type Resolved, resolve } from "../socket/options.ts"
 import type { Timers } from "../connection/timers.ts"
@@ -164,7 +164,7 @@ export class Gate<A, R> {
       stop()
       settle(undefined)
     })
-    const stop = gather(socket, head, size, settle)
+    const stop = readExactly(socket, head, size, settle)
   }
 
   /** Asks whether a request may connect, and gives that up when the client leaves. `done` gets the head with what came behind it. */
