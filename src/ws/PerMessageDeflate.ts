@@ -1,6 +1,7 @@
 import type { ZlibOptions } from "node:zlib"
 import { Deflate, type Settings, setLimits } from "../internal/deflate/deflate.ts"
 import * as Negotiation from "../internal/protocol/opening/deflateParams.ts"
+import { ws8 } from "../internal/protocol/opening/policy.ts"
 import type { Param, Params } from "../internal/protocol/opening/extensions.ts"
 import * as Violation from "../internal/protocol/protocolError.ts"
 import { nothing } from "./internal/data.ts"
@@ -50,7 +51,7 @@ const flatten = (parsed: ParsedParams): Params =>
   Object.entries(parsed).flatMap(([name, values]) => values.map((value): Param => [name, value]))
 
 const read = (parsed: ParsedParams, isServer: boolean): Negotiation.DeflateParams => {
-  const params = Negotiation.readDeflateParams(flatten(parsed), isServer ? "offer" : "response", Negotiation.ws8Deflate)
+  const params = Negotiation.readDeflateParams(flatten(parsed), isServer ? "offer" : "response", ws8.deflate)
   if (!("_tag" in params)) return params
   const { name, problem, value } = params
   if (problem === "twice") throw new Error(`Parameter "${name}" must have only a single value`)
@@ -217,14 +218,14 @@ export class PerMessageDeflate {
 
   #choose(offers: ReadonlyArray<ReadParams>): DeflateParams {
     for (const { params, parsed } of offers) {
-      const agreed = Negotiation.acceptDeflate(params, this.#terms, Negotiation.ws8Deflate)
+      const agreed = Negotiation.acceptDeflate(params, this.#terms, ws8.deflate)
       if (agreed !== undefined) return write(agreed, parsed)
     }
     throw new Error("None of the extension offers can be accepted")
   }
 
   #check({ params, parsed }: ReadParams): DeflateParams {
-    const agreed = Negotiation.confirmDeflate(params, this.#terms, Negotiation.ws8Deflate)
+    const agreed = Negotiation.confirmDeflate(params, this.#terms, ws8.deflate)
     if (typeof agreed !== "string") return write(agreed, parsed)
     const what = agreed === "client_max_window_bits" ? "Unexpected or invalid" : "Unexpected"
     throw new Error(`${what} parameter "${agreed}"`)

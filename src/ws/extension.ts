@@ -1,11 +1,6 @@
 /** The header `Sec-WebSocket-Extensions` (RFC 6455 §9.1): `parse` reads it, `format` writes it. */
-import {
-  formatExtensions,
-  type Param,
-  type Params,
-  parseExtensions,
-  ws8Extensions
-} from "../internal/protocol/opening/extensions.ts"
+import { formatExtensions, type Param, type Params, parseExtensions } from "../internal/protocol/opening/extensions.ts"
+import { ws8 } from "../internal/protocol/opening/policy.ts"
 import type { ParsedParams } from "./PerMessageDeflate.ts"
 
 /** Extensions by name, with the parameters of each time that they stand in the header. */
@@ -28,7 +23,7 @@ const push = <T>(into: { [name: string]: Array<T> }, name: string, value: T): vo
 
 /** Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` with the place where it breaks the grammar. */
 export const parse = (header: string): ParsedExtensions => {
-  const offers = parseExtensions(header, ws8Extensions)
+  const offers = parseExtensions(header, ws8.extensions)
   if ("_tag" in offers) {
     const { position } = offers
     throw new SyntaxError(

@@ -1,7 +1,8 @@
 import type { ClientHttp2Session } from "node:http2"
 import type { ClientRequest, HeadersInput } from "../handshake/model.ts"
 import type { HandshakeError } from "../handshake/error.ts"
-import { droppedHeaders, redirectTarget, strictRedirects } from "../protocol/opening/redirect.ts"
+import { strict } from "../protocol/opening/policy.ts"
+import { droppedHeaders, redirectTarget } from "../protocol/opening/redirect.ts"
 
 /** The options of a client that a redirect may change. */
 interface RedirectedOptions {
@@ -26,8 +27,8 @@ export const redirectOf = <Options extends RedirectedOptions>(
   options: Options,
   { reason }: HandshakeError
 ): Redirect<Options> | undefined => {
-  if (reason._tag !== "UnexpectedStatus") return undefined
-  const target = redirectTarget(strictRedirects, reason.status, reason.headers["location"], url)
+  if (reason._tag !== "UnexpectedStatus" || !strict.isRedirect(reason.status)) return undefined
+  const target = redirectTarget(reason.headers["location"], url)
   if (target === undefined) return undefined
   const dropped = droppedHeaders(new URL(request.url), target)
   if (dropped.length === 0) return { url: target.href, options }

@@ -1,6 +1,7 @@
 /** A client's part of the opening handshake, with its extensions. */
 import * as Result from "effect/Result"
 import { composeRequest, verifyResponse } from "../protocol/opening/client.ts"
+import { strict } from "../protocol/opening/policy.ts"
 import { isReason, type Reason } from "../protocol/opening/reason.ts"
 import * as Reasons from "../protocol/opening/reason.ts"
 import { rfc6455 } from "./drafts.ts"
@@ -56,7 +57,7 @@ const confirmExtensions = (
 /** Checks a server's response against the request that it answers. */
 export const verify = (request: ClientRequest, response: ServerResponse): Result.Result<Negotiated, HandshakeError> => {
   const { draft } = request
-  const valid = verifyResponse(request, response)
+  const valid = verifyResponse(strict, request, response)
   if (isReason(valid)) return Result.fail(handshakeError(valid))
   const { protocol } = valid
   if (valid.extensions === undefined) return Result.succeed({ draft, protocol, extensions: [] })

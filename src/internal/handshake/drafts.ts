@@ -2,6 +2,7 @@
 import { hixie76 as hixieOpening } from "../protocol/opening/hixie76.ts"
 import { hybi07 as hybi07Opening, hybi08 as hybi08Opening, rfc6455 as rfcOpening } from "../protocol/opening/hybi.ts"
 import type { DraftOpening, OpeningDraft } from "../protocol/opening/model.ts"
+import { strict } from "../protocol/opening/policy.ts"
 import type { Draft, Opening } from "./model.ts"
 import { schemaOf } from "./schema.ts"
 
@@ -32,4 +33,4 @@ export const hixie76: Draft = draft(hixieOpening)
 export const all: ReadonlyArray<Draft> = [rfc6455, hybi08, hybi07, hixie76]
 
 /** The drafts that a server supports by default: versions 13, 8 and 7. */
-export const defaults: ReadonlyArray<Draft> = [rfc6455, hybi08, hybi07]
+export const defaults: ReadonlyArray<Draft> = all.filter(({ id }) => strict.drafts.some((draft) => draft.id === id))

@@ -13,16 +13,11 @@ import {
   maxWindowBits,
   offerDeflate,
   readDeflateParams,
-  strictDeflate,
   writeDeflateParams
 } from "../protocol/opening/deflateParams.ts"
-import {
-  formatExtensions,
-  type Offer,
-  type Params,
-  parseExtensions,
-  strictExtensions
-} from "../protocol/opening/extensions.ts"
+import { formatExtensions, type Offer, type Params, parseExtensions } from "../protocol/opening/extensions.ts"
+
+import { strict } from "../protocol/opening/policy.ts"
 
 export type { Offer, Param, Params } from "../protocol/opening/extensions.ts"
 export type { DeflateDirection } from "../protocol/opening/deflateParams.ts"
@@ -111,7 +106,7 @@ export interface DeflateSettings {
  * quotes. Takes time in proportion to the header's length, whatever it holds.
  */
 export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
-  const read = parseExtensions(header, strictExtensions)
+  const read = parseExtensions(header, strict.extensions)
   if (!("_tag" in read)) return Result.succeed(read)
   const { expected, position } = read
   return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
@@ -181,7 +176,7 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
     }
   })
   const confirm = (params: Params, response: DeflateParams): Result.Result<Agreement<DeflateSettings>, string> => {
-    const agreed = confirmDeflate(response, asClient, strictDeflate)
+    const agreed = confirmDeflate(response, asClient, strict.deflate)
     if (agreed === "server_max_window_bits") {
       return Result.fail(`the server's window is not limited to ${windows.serverMaxWindowBits} bits`)
     }
@@ -200,8 +195,8 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
     offer: () => [writeDeflateParams(offerDeflate(asClient))],
     accept: (offers) => {
       for (const params of offers) {
-        const offer = readDeflateParams(params, "offer", strictDeflate)
-        const agreed = "_tag" in offer ? undefined : acceptDeflate(offer, asServer, strictDeflate)
+        const offer = readDeflateParams(params, "offer", strict.deflate)
+        const agreed = "_tag" in offer ? undefined : acceptDeflate(offer, asServer, strict.deflate)
         if (agreed === undefined) continue
         const { client, server } = deflateDirections(agreed)
         return settle(writeDeflateParams(agreed), server, client)
@@ -209,7 +204,7 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
       return undefined
     },
     confirm: (params) => {
-      const response = readDeflateParams(params, "response", strictDeflate)
+      const response = readDeflateParams(params, "response", strict.deflate)
       if (!("_tag" in response)) return confirm(params, response)
       const { name, problem } = response
       return Result.fail(

@@ -3,6 +3,7 @@ import * as Result from "effect/Result"
 import { selectDraft as select } from "../protocol/opening/drafts.ts"
 import { areTokens, formatExtensions } from "../protocol/opening/extensions.ts"
 import { headerValue, reasonPhrase, safeHeaders } from "../protocol/opening/http.ts"
+import { strict } from "../protocol/opening/policy.ts"
 import { isReason, type Reason } from "../protocol/opening/reason.ts"
 import * as Reasons from "../protocol/opening/reason.ts"
 import { checkAccess, validateRequest } from "../protocol/opening/server.ts"
@@ -63,7 +64,7 @@ export const acceptAs = (
   options: AcceptOptions = {}
 ): Result.Result<Accepted, HandshakeError> => {
   // Runs for every connection: written out, since a generator costs more than the rest of it.
-  const valid = validateRequest(draft, request, options.drafts ?? defaults)
+  const valid = validateRequest(strict, draft, request, options.drafts ?? defaults)
   if (isReason(valid)) return fail(valid)
   const access = { path: options.path, origins: options.origins ?? "same" }
   const refused = checkAccess(valid, request.secure === true, access)
@@ -107,36 +108,17 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
   return handshakeError(isReason(safe) ? safe : Reasons.rejected(status, safe, body))
 }
 
-/** What a failure adds to the head of its answer. */
-const headersFor = (reason: Reason): ReadonlyArray<Header> => {
-  switch (reason._tag) {
-    case "MethodNotAllowed":
-      return [["Allow", reason.allowed]]
-    case "UpgradeRequired":
-    case "UnsupportedVersion": {
-      const upgrade: Header = ["Upgrade", "websocket"]
-      return reason.supported.length > 0 ? [upgrade, ["Sec-WebSocket-Version", reason.supported.join(", ")]] : [upgrade]
-    }
-    case "TooManyRequests":
-    case "TooManyConnections":
-      return reason.retryAfter === undefined ? [] : [["Retry-After", String(reason.retryAfter)]]
-    case "Rejected":
-      return reason.headers
-    default:
-      return []
-  }
-}
-
 /** The HTTP response that tells a client that its handshake failed, without internal detail. */
 export const refusal = ({ reason }: HandshakeError): Response => {
-  const phrase = reasonPhrase(reason.status)
-  const body = Buffer.from(reason._tag === "Rejected" && reason.body !== undefined ? reason.body : `${phrase}\n`)
+  const { headers: added, status, text } = strict.refusal(reason)
+  const phrase = reasonPhrase(status)
+  const body = Buffer.from(text ?? `${phrase}\n`)
   const headers: Array<Header> = [
     // RFC 9110 §7.8: who sends Upgrade names it in Connection.
-    ["Connection", reason.status === 426 ? "close, Upgrade" : "close"],
+    ["Connection", status === 426 ? "close, Upgrade" : "close"],
     ["Content-Length", String(body.length)],
-    ...headersFor(reason)
+    ...added
   ]
   if (headerValue(headers, "content-type") === undefined) headers.push(["Content-Type", "text/plain; charset=utf-8"])
-  return { status: reason.status, reason: phrase, headers, body }
+  return { status, reason: phrase, headers, body }
 }

@@ -3,6 +3,7 @@ import * as https from "node:https"
 import type { Duplex } from "node:stream"
 import { type ComposedRequest, composeRequest, verifyResponse } from "../../internal/protocol/opening/client.ts"
 import type { OpeningDraft, ValidResponse } from "../../internal/protocol/opening/model.ts"
+import { ws04 } from "../../internal/protocol/opening/policy.ts"
 import { invalidExtension, isReason, type Reason } from "../../internal/protocol/opening/reason.ts"
 import { dropOnError, noDropOnError } from "../../internal/transport/duplex.ts"
 import { readExactly } from "../../internal/transport/readExactly.ts"
@@ -151,7 +152,7 @@ export class Opening {
 
   private verify(response: http.IncomingMessage, socket: Duplex, body: Buffer, rest: Buffer): void {
     const { headers, statusCode = 0 } = response
-    const verdict = verifyResponse(this.request, { status: statusCode, headers, body })
+    const verdict = verifyResponse(ws04, this.request, { status: statusCode, headers, body })
     if (isReason(verdict)) return this.fail(faultOf(verdict, this.request))
     if (verdict.extensions !== undefined) {
       return this.fail(new Error(invalidExtension(verdict.extensions, "it was not offered").message))

@@ -3,11 +3,12 @@ import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { dropOnError, noDropOnError } from "../../internal/transport/duplex.ts"
-import { allDrafts, selectDraft, versionsOf } from "../../internal/protocol/opening/drafts.ts"
+import { selectDraft } from "../../internal/protocol/opening/drafts.ts"
 import { hixie76 as hixie } from "../../internal/protocol/opening/hixie76.ts"
 import { encodeResponse } from "../../internal/protocol/opening/http.ts"
 import type { Header, OpeningDraft, Request, ValidRequest } from "../../internal/protocol/opening/model.ts"
-import { isReason } from "../../internal/protocol/opening/reason.ts"
+import { ws04 } from "../../internal/protocol/opening/policy.ts"
+import { isReason, type Reason } from "../../internal/protocol/opening/reason.ts"
 import { pathOf, validateRequest } from "../../internal/protocol/opening/server.ts"
 import { isFieldValue } from "../../internal/protocol/opening/token.ts"
 import { readExactly } from "../../internal/transport/readExactly.ts"
@@ -76,11 +77,11 @@ export class Upgrade {
     const { path } = gate.options
     if (path !== null && pathOf(incoming.url ?? "") !== path) return this.refuse(404)
     const request = requestOf(incoming, socket)
-    const draft = selectDraft(request, allDrafts)
-    if (isReason(draft)) return this.refuseVersion()
+    const draft = selectDraft(request, ws04.drafts)
+    if (isReason(draft)) return this.refuseInvalid(draft)
     if (draft === hixie && gate.options.disableHixie) return this.refuse(401, "Hixie support disabled")
-    const valid = validateRequest(draft, request, allDrafts)
-    if (isReason(valid)) return this.refuse(400)
+    const valid = validateRequest(ws04, draft, request, ws04.drafts)
+    if (isReason(valid)) return this.refuseInvalid(valid)
     this.verify(draft, valid)
   }
 
@@ -133,8 +134,8 @@ export class Upgrade {
       timer.cancel()
       if (bytes === undefined || this.settled) return
       const request = { ...requestOf(this.incoming, socket), key3: bytes.subarray(0, size) }
-      const valid = validateRequest(hixie, request, allDrafts)
-      if (isReason(valid)) return this.refuse(400)
+      const valid = validateRequest(ws04, hixie, request, ws04.drafts)
+      if (isReason(valid)) return this.refuseInvalid(valid)
       this.open(hixie, valid, valid.protocols, bytes.subarray(size))
     })
   }
@@ -165,9 +166,9 @@ export class Upgrade {
     this.granted({ draft, protocol, rest })
   }
 
-  /** RFC 6455 §4.4: the answer names the versions that are supported. */
-  private refuseVersion(): void {
-    this.refuse(400, undefined, [["Sec-WebSocket-Version", versionsOf(allDrafts).join(", ")]])
+  private refuseInvalid(reason: Reason): void {
+    const { headers, status } = ws04.refusal(reason)
+    this.refuse(status, undefined, headers)
   }
 
   /** Answers, and sees to it that a peer that never goes away is dropped. */

@@ -14,6 +14,7 @@ import {
   textOf,
   type ValidResponse
 } from "./model.ts"
+import type { OpeningPolicy } from "./policy.ts"
 import * as Reason from "./reason.ts"
 import { invalidField } from "./rules.ts"
 import { checkChosenProtocol, checkProtocols } from "./subprotocol.ts"
@@ -56,11 +57,20 @@ const checkDraft = ({ draft, extensions, httpVersion }: RequestSettings): Reason
     : Reason.unsafeHeader("Sec-WebSocket-Extensions", "a name or a value is not a token")
 }
 
+const urlProblems = {
+  control: "control characters are not allowed",
+  syntax: "not an absolute URL",
+  scheme: "the scheme must be ws, wss, http, https or ws+unix",
+  fragment: "a fragment is not allowed",
+  credentials: "user or password is not percent-encoded",
+  socket: "the socket has no usable path"
+} as const
+
 /** Composes the request that asks the server of a URL for a connection. Each call draws a fresh challenge. */
 export const composeRequest = (url: string, settings: RequestSettings): ComposedRequest | Reason.Reason => {
   const { draft, extensions, httpVersion, protocols } = settings
   const read = readUrl(url)
-  if ("_tag" in read) return Reason.invalidUrl(url, read.message)
+  if ("_tag" in read) return Reason.invalidUrl(url, urlProblems[read.problem])
   const given = safeHeaders(settings.headers)
   if (Reason.isReason(given)) return given
   const { auth, authority, ...destination } = read
@@ -94,7 +104,11 @@ export interface VerifiedRequest extends SentRequest {
 }
 
 /** Checks a server's response against the request that it answers; extensions are the caller's to check. */
-export const verifyResponse = (request: VerifiedRequest, response: ServerResponse): ValidResponse | Reason.Reason => {
+export const verifyResponse = (
+  { responseRules }: Pick<OpeningPolicy, "responseRules">,
+  request: VerifiedRequest,
+  response: ServerResponse
+): ValidResponse | Reason.Reason => {
   const { draft, httpVersion } = request
   const { status } = response
   const http2 = isHttp2(httpVersion)
@@ -102,7 +116,7 @@ export const verifyResponse = (request: VerifiedRequest, response: ServerRespons
     return Reason.unexpectedStatus(status, http2 ? 200 : 101, response.headers, response.body)
   }
   const opening = openingOf<DraftOpening>(draft, httpVersion)
-  const invalid = invalidField(opening.responseRules, response) ?? opening.verifyProof(request, response)
+  const invalid = invalidField(responseRules(opening), response) ?? opening.verifyProof(request, response)
   if (invalid !== undefined) {
     return invalid.field === "body" ? Reason.invalidBody(invalid) : Reason.invalidHeader(invalid)
   }

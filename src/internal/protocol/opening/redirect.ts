@@ -1,38 +1,25 @@
 /** Redirects of the opening handshake: which ones a client follows, and which of its headers go with it. */
 import { parseUrl } from "./url.ts"
 
-/** Where one API's client lets a redirect lead. */
-export interface RedirectPolicy {
-  /** Whether a status redirects. */
-  readonly isRedirect: (status: number) => boolean
-  /** Whether a redirect may lead to a Unix socket of the client's own machine. */
-  readonly toUnixSockets: boolean
-}
+/** Whether a status redirects, for one API's client. */
+export type IsRedirect = (status: number) => boolean
 
 /** The Effect API: the statuses of RFC 9110 §15.4 that name another place for the same request. */
-export const strictRedirects: RedirectPolicy = {
-  isRedirect: (status) => status === 301 || status === 302 || status === 303 || status === 307 || status === 308,
-  toUnixSockets: false
-}
+export const strictRedirects: IsRedirect = (status) =>
+  status === 301 || status === 302 || status === 303 || status === 307 || status === 308
 
 /** The `ws` 8 API: as `ws`. */
-export const ws8Redirects: RedirectPolicy = {
-  isRedirect: (status) => status >= 300 && status < 400,
-  toUnixSockets: true
-}
+export const ws8Redirects: IsRedirect = (status) => status >= 300 && status < 400
 
 const isUnix = (url: URL): boolean => url.protocol === "ws+unix:"
 
-/** Returns the URL that a redirect leads to, with `ws` for `http`; `undefined` where the policy lets it lead nowhere. */
-export const redirectTarget = (
-  policy: RedirectPolicy,
-  status: number,
-  location: unknown,
-  from: string | URL
-): URL | undefined => {
-  if (!policy.isRedirect(status) || typeof location !== "string") return undefined
-  const url = parseUrl(location, from)
-  if (url === undefined || (isUnix(url) && !policy.toUnixSockets)) return undefined
+/**
+ * Returns the URL that the `Location` of a redirect leads to, with `ws` for `http`. `undefined` for none, and for a Unix socket: no
+ * server decides which sockets of the client's machine are opened.
+ */
+export const redirectTarget = (location: unknown, from: string | URL): URL | undefined => {
+  const url = typeof location === "string" ? parseUrl(location, from) : undefined
+  if (url === undefined || isUnix(url)) return undefined
   if (url.protocol === "http:") url.protocol = "ws:"
   if (url.protocol === "https:") url.protocol = "wss:"
   return url

@@ -4,6 +4,7 @@ import { originForm } from "./http.ts"
 import { isHttp2, openingOf } from "./http2.ts"
 import type { DraftOpening, OpeningDraft, Request, ValidRequest } from "./model.ts"
 import { isAllowed, type Origins } from "./origin.ts"
+import type { OpeningPolicy } from "./policy.ts"
 import * as Reason from "./reason.ts"
 import { type InvalidField, invalidField } from "./rules.ts"
 
@@ -32,14 +33,15 @@ const explain = (field: InvalidField, request: Request, drafts: ReadonlyArray<Op
   }
 }
 
-/** Validates a request by the rules of its draft; `supported` are the drafts that a refusal names. */
+/** Validates a request by the rules of a policy for its draft; `supported` are the drafts that a refusal names. */
 export const validateRequest = (
+  { requestRules }: Pick<OpeningPolicy, "requestRules">,
   draft: OpeningDraft,
   request: Request,
   supported: ReadonlyArray<OpeningDraft>
 ): ValidRequest | Reason.Reason => {
-  const opening: DraftOpening = openingOf<DraftOpening>(draft, request.httpVersion)
-  const invalid = invalidField(opening.requestRules, request)
+  const opening = openingOf<DraftOpening>(draft, request.httpVersion)
+  const invalid = invalidField(requestRules(opening), request)
   return invalid === undefined ? opening.readRequest(request) : explain(invalid, request, supported)
 }
 

@@ -19,6 +19,10 @@ export const shownUrl = (text: string): string | undefined => {
   return `${url.protocol}//${url.host}/`
 }
 
+/** A text that should be a URL, without what may be a user, a password or a token: what stands before an `@`, and the query. */
+export const withoutSecrets = (text: string): string =>
+  text.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, "$1").replace(/[?#].*$/s, "")
+
 /** Where a client connects to. */
 export interface Destination {
   /** The URL without user and password. */
@@ -41,8 +45,17 @@ export interface Destination {
 /** A URL that no WebSocket can be opened at. */
 export interface InvalidUrl {
   readonly _tag: "InvalidUrl"
-  /** Why, for a message. */
-  readonly message: string
+  readonly problem: "control" | "syntax" | "scheme" | "fragment" | "credentials" | "socket"
+}
+
+/** How one API reads a URL. */
+export interface UrlPolicy {
+  /** Returns the path of the Unix socket and the request's target. An empty path is invalid. */
+  readonly splitUnix: (url: URL) => { readonly socketPath: string; readonly target: string }
+  /** Decodes a user or a password; `undefined` is invalid. */
+  readonly decode: (text: string) => string | undefined
+  /** Whether a `#` with nothing after it is allowed. */
+  readonly emptyFragment: boolean
 }
 
 const schemes = new Map([
@@ -56,7 +69,7 @@ const schemes = new Map([
 // oxlint-disable-next-line no-control-regex
 const control = /[\0-\x1f\x7f]/
 
-const decode = (text: string): string | undefined => {
+const decodeStrictly = (text: string): string | undefined => {
   try {
     return decodeURIComponent(text)
   } catch {
@@ -64,50 +77,56 @@ const decode = (text: string): string | undefined => {
   }
 }
 
-const invalid = (message: string): InvalidUrl => ({ _tag: "InvalidUrl", message })
+/** The Effect API and the `ws` 0.4 API. */
+export const strictUrls: UrlPolicy = {
+  splitUnix: ({ pathname, search }) => {
+    const colon = pathname.indexOf(":")
+    const socketPath = decodeStrictly(colon === -1 ? pathname : pathname.slice(0, colon))
+    const target = colon === -1 ? "" : pathname.slice(colon + 1)
+    return {
+      socketPath: socketPath === undefined || control.test(socketPath) ? "" : socketPath,
+      target: (target.startsWith("/") ? target : `/${target}`) + search
+    }
+  },
+  decode: decodeStrictly,
+  emptyFragment: false
+}
 
-/** Reads a URL, and takes user and password out of it. */
-export const readUrl = (text: string): Destination | InvalidUrl => {
-  // A URL parser drops these, and would continue with what the caller did not write.
-  if (control.test(text)) return invalid("control characters are not allowed")
-  const url = parseUrl(text)
-  if (url === undefined) return invalid("not an absolute URL")
-  const secure = schemes.get(url.protocol)
-  if (secure === undefined) return invalid("the scheme must be ws, wss, http, https or ws+unix")
-  if (url.href.includes("#")) return invalid("a fragment is not allowed")
-  const username = decode(url.username)
-  const password = decode(url.password)
-  if (username === undefined || password === undefined) return invalid("user or password is not percent-encoded")
+const invalid = (problem: InvalidUrl["problem"]): InvalidUrl => ({ _tag: "InvalidUrl", problem })
+
+/** Reads a parsed URL, and takes user and password out of it. */
+export const destinationOf = (parsed: URL, policy: UrlPolicy): Destination | InvalidUrl => {
+  const secure = schemes.get(parsed.protocol)
+  if (secure === undefined) return invalid("scheme")
+  if (policy.emptyFragment ? parsed.hash !== "" : parsed.href.includes("#")) return invalid("fragment")
+  const username = policy.decode(parsed.username)
+  const password = policy.decode(parsed.password)
+  if (username === undefined || password === undefined) return invalid("credentials")
   const auth = username === "" && password === "" ? undefined : `${username}:${password}`
+  const url = new URL(parsed.href)
   url.username = ""
   url.password = ""
-  return url.protocol === "ws+unix:" ? readUnix(url, auth) : readTcp(url, secure, auth)
-}
-
-const readUnix = (url: URL, auth: string | undefined): Destination | InvalidUrl => {
-  const colon = url.pathname.indexOf(":")
-  const socketPath = decode(colon === -1 ? url.pathname : url.pathname.slice(0, colon))
-  const target = colon === -1 ? "" : url.pathname.slice(colon + 1)
-  if (!socketPath || control.test(socketPath)) return invalid("the socket has no usable path")
-  return {
-    url: url.href,
-    secure: false,
-    host: "localhost",
-    port: 80,
-    socketPath,
-    target: (target.startsWith("/") ? target : `/${target}`) + url.search,
-    authority: "localhost",
-    auth
+  if (url.protocol !== "ws+unix:") {
+    return {
+      url: url.href,
+      secure,
+      host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+      port: url.port === "" ? (secure ? 443 : 80) : Number(url.port),
+      socketPath: undefined,
+      target: url.pathname + url.search,
+      authority: url.host,
+      auth
+    }
   }
+  const { socketPath, target } = policy.splitUnix(url)
+  if (socketPath === "") return invalid("socket")
+  return { url: url.href, secure, host: "localhost", port: 80, socketPath, target, authority: "localhost", auth }
 }
 
-const readTcp = (url: URL, secure: boolean, auth: string | undefined): Destination => ({
-  url: url.href,
-  secure,
-  host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
-  port: url.port === "" ? (secure ? 443 : 80) : Number(url.port),
-  socketPath: undefined,
-  target: url.pathname + url.search,
-  authority: url.host,
-  auth
-})
+/** Reads a URL as the caller wrote it. */
+export const readUrl = (text: string): Destination | InvalidUrl => {
+  // A URL parser drops these, and would continue with what the caller did not write.
+  if (control.test(text)) return invalid("control")
+  const url = parseUrl(text)
+  return url === undefined ? invalid("syntax") : destinationOf(url, strictUrls)
+}
