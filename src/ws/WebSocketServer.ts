@@ -2,7 +2,6 @@ import { EventEmitter } from "node:events"
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, Server } from "node:http"
 import type { Duplex } from "node:stream"
 import { isAttached } from "../internal/transport/duplex.ts"
-import { hybi08, rfc6455 } from "../internal/protocol/opening/hybi.ts"
 import type { OpeningDraft, ValidRequest } from "../internal/protocol/opening/model.ts"
 import { type Refusal, ws8 } from "../internal/protocol/opening/policy.ts"
 import { invalidHeader, isReason } from "../internal/protocol/opening/reason.ts"
@@ -307,8 +306,10 @@ export class WebSocketServer<
 }
 
 /** The draft of a request's version, read as `ws` reads it. */
-const draftOf = ({ headers }: IncomingMessage): OpeningDraft =>
-  Number(headers["sec-websocket-version"]) === 8 ? hybi08 : rfc6455
+const draftOf = ({ headers }: IncomingMessage): OpeningDraft => {
+  const wanted = Number(headers["sec-websocket-version"])
+  return ws8.drafts.find(({ version }) => version === wanted) ?? ws8.drafts[0]
+}
 
 /** Shared by all clients, so that none costs a closure. */
 function forget(this: WebSocket): void {

@@ -4,7 +4,7 @@ import { exactlyWebSocket } from "./checks.ts"
 import { type DeflatePolicy, strictDeflate, ws8Deflate } from "./deflateParams.ts"
 import { allDrafts, versionsOf } from "./drafts.ts"
 import { type ExtensionGrammar, strictExtensions, ws8Extensions } from "./extensions.ts"
-import { hybi08, rfc6455 } from "./hybi.ts"
+import { hybi07, hybi08, rfc6455 } from "./hybi.ts"
 import type { DraftOpening, Header, OpeningDraft } from "./model.ts"
 import type { Reason } from "./reason.ts"
 import { type IsRedirect, strictRedirects, ws8Redirects } from "./redirect.ts"
@@ -19,10 +19,13 @@ export interface Refusal {
   readonly headers: ReadonlyArray<Header>
 }
 
+/** At least one draft. */
+type Drafts = readonly [OpeningDraft, ...ReadonlyArray<OpeningDraft>]
+
 /** How one API opens connections, in both roles. */
 export interface OpeningPolicy {
   /** The drafts that its servers support by default, the preferred first. */
-  readonly drafts: ReadonlyArray<OpeningDraft>
+  readonly drafts: Drafts
   /** The rules that a server runs, in this order. */
   readonly requestRules: (opening: DraftOpening) => ReadonlyArray<Rule>
   /** The rules that a client runs, in this order. */
@@ -62,7 +65,7 @@ const headersFor = (reason: Reason): ReadonlyArray<Header> => {
 
 /** The Effect API: every rule of the draft, with the status of each reason. */
 export const strict: OpeningPolicy = {
-  drafts: allDrafts.filter(({ version }) => version !== undefined),
+  drafts: [rfc6455, hybi08, hybi07],
   requestRules: requestRulesOf,
   responseRules: responseRulesOf,
   refusal: (reason) => ({
@@ -79,7 +82,11 @@ export const strict: OpeningPolicy = {
 const pick = (rules: ReadonlyArray<Rule>, ...fields: ReadonlyArray<string>): ReadonlyArray<Rule> =>
   fields.flatMap((field) => rules.filter((rule) => rule.field === field))
 
-const ws8Drafts = [rfc6455, hybi08]
+/** `node:http` reads any version of HTTP that a request names, and the API opens no connection over HTTP/2. */
+const ws8Drafts: Drafts = [
+  { ...rfc6455, http2: undefined },
+  { ...hybi08, http2: undefined }
+]
 
 const ws8Versions = versionsOf(ws8Drafts)
 
