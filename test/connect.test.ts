@@ -35,6 +35,9 @@ describe("the options of a client", () => {
     ["readBufferSize", { readBufferSize: Number.NaN }, /NaN/],
     ["writeBufferSize", { writeBufferSize: -5 }, /-5/],
     ["maxRedirects", { maxRedirects: Number.NaN }, /NaN/],
+    ["protocols", { protocols: [""] }, /\[""\]; allowed: a list of tokens of RFC 9110 §5\.6\.2, all different/],
+    ["protocols", { protocols: ["a", "a"] }, /\["a", "a"\]/],
+    ["protocols", { protocols: ["a b"] }, /\["a b"\]/],
     ["closeTimeout", { closeTimeout: -1 }, /-1; allowed: a duration from 0 to 2147483647 ms, or Infinity/],
     ["closeTimeout", { closeTimeout: Number.NaN }, /NaN/],
     ["openTimeout", { openTimeout: 2_147_483_648 }, /2147483648/],
@@ -80,6 +83,29 @@ describe("the options of a client", () => {
         const error = yield* Effect.flip(socket.ended)
         assert.strictEqual(error.reason._tag, "InvalidOptions")
       }
+    })
+  )
+})
+
+describe("the functions that a client is given", () => {
+  it.live("may throw from onFrame: it is logged, and the connection goes on", () =>
+    Effect.gen(function* () {
+      const logged: Array<unknown> = []
+      const logger = Logger.make(({ message }) => void logged.push(message))
+      const server = yield* Server.make({ port: 0, host: "127.0.0.1" })
+      yield* Effect.forkScoped(server.run((socket) => Stream.runForEach(socket.messages, socket.send)))
+      const onFrame = (): never => {
+        throw new Error("on purpose")
+      }
+      const echoed = yield* Effect.gen(function* () {
+        const socket = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`, { onFrame })
+        yield* socket.send("hello")
+        const first = yield* Stream.runHead(socket.messages)
+        const closed = yield* socket.close()
+        return [first._tag === "Some" && first.value, closed.received?.code]
+      }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+      assert.deepStrictEqual(echoed, ["hello", 1000])
+      assert.include(JSON.stringify(logged), "onFrame failed")
     })
   )
 })

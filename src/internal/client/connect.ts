@@ -27,7 +27,7 @@ import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
 import { type Redirect, redirectOf } from "./redirects.ts"
 import { readRefusedBody } from "./refusedBody.ts"
-import { count, duration, invalidOption, type OptionRules, socketRules } from "../socket/optionRules.ts"
+import { count, duration, invalidOption, type OptionRules, socketRules, subprotocols } from "../socket/optionRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /** How a client connects. */
@@ -51,7 +51,12 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
   readonly maxRedirects?: number | undefined
 }
 
-const connectRules: OptionRules = { ...socketRules, openTimeout: duration, maxRedirects: count }
+const connectRules: OptionRules = {
+  ...socketRules,
+  openTimeout: duration,
+  maxRedirects: count,
+  protocols: subprotocols
+}
 
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
@@ -189,7 +194,7 @@ const socketOf = (
     transport,
     role: "client",
     timers: clockTimers(context),
-    settings: resolve(options),
+    settings: resolve(options, context),
     draft,
     protocol,
     extensions,

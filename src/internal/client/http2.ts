@@ -51,7 +51,7 @@ const connect = ({ release, session }: Lease, request: ClientRequest): Effect.Ef
       stream.on("error", lost)
       stream.once("close", onClose)
       stream.once("response", (headers: IncomingHttpHeaders) => {
-        // Whoever has the transport hears of what comes from now on.
+        // From now on the owner of the transport is notified of errors.
         stream.on("error", ignore)
         stream.off("error", lost)
         stream.off("close", onClose)

@@ -75,7 +75,7 @@ const openSession = (request: ClientRequest, options: DialOptions): Effect.Effec
         createConnection: () => socket,
         settings: { enablePush: false }
       })
-      // Each stream hears of it too.
+      // Each stream emits the error too.
       session.on("error", ignore)
       hold(session)
       yield* whenReady(session)

@@ -3,6 +3,7 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { SocketError } from "../socket/error.ts"
+import { parseUrl } from "../protocol/opening/url.ts"
 import { openFailed } from "../socket/failure.ts"
 import { established } from "./established.ts"
 import { HttpConnectClient } from "./httpConnect.ts"
@@ -18,7 +19,7 @@ const defaultPorts = new Map([
 
 /** Opens a tunnel to the server of a request through a proxy; destroys it when interrupted. */
 export const throughProxy = (proxy: string, request: ClientRequest): Effect.Effect<net.Socket, SocketError> => {
-  const url = URL.canParse(proxy) ? new URL(proxy) : undefined
+  const url = parseUrl(proxy)
   const defaultPort = url === undefined ? undefined : defaultPorts.get(url.protocol)
   if (url === undefined || defaultPort === undefined) {
     return Effect.fail(openFailed("cannot use the proxy", "its URL must begin with http:, https: or socks5:"))

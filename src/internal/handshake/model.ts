@@ -43,7 +43,7 @@ export interface Accepted extends Negotiated {
 
 /** What a server agrees to. */
 export interface AcceptOptions {
-  /** The drafts that are spoken. Default: versions 13, 8 and 7. */
+  /** The drafts that are supported. Default: versions 13, 8 and 7. */
   readonly drafts?: ReadonlyArray<Draft> | undefined
   /** Default `"same"`. */
   readonly origins?: Origins | undefined
@@ -52,7 +52,7 @@ export interface AcceptOptions {
    * the connection has none. Or a function that chooses one of those asked for.
    */
   readonly protocols?: ProtocolChoice<Request> | undefined
-  /** The extensions that are spoken. Default: none. */
+  /** The extensions that are supported. Default: none. */
   readonly extensions?: ReadonlyArray<Extension> | undefined
   /** Header fields to add to the answer. */
   readonly headers?: HeadersInput | undefined

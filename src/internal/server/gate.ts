@@ -10,6 +10,7 @@ import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import * as Handshake from "../../Handshake.ts"
+import { acceptAs } from "../handshake/server.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
 import { dropOnError, noDropOnError } from "../transport/duplex.ts"
@@ -62,7 +63,7 @@ export class Gate<A, R> {
   constructor(options: Options<A, R>, context: Context.Context<R>) {
     this.options = options
     this.accept = { ...options, extensions: [...extensionsOf(options.compression), ...(options.extensions ?? [])] }
-    this.settings = resolve(options)
+    this.settings = resolve(options, context)
     this.handshakeTimeout = Duration.toMillis(options.handshakeTimeout ?? defaults.timeout)
     this.shutdownTimeout = Duration.toMillis(options.shutdownTimeout ?? defaults.timeout)
     this.timers = clockTimers(context)
@@ -133,8 +134,11 @@ export class Gate<A, R> {
     const entered = admission.enter(request.clientAddress)
     if (entered instanceof Handshake.HandshakeError) return refuse(entered)
     ticket = entered
+    const selected = Handshake.selectDraft(request, this.options.drafts)
+    if (Result.isFailure(selected)) return refuse(selected.failure)
+    const draft = selected.success
     const decide = (whole: UpgradeRequest, rest: Buffer): void => {
-      const accepted = Handshake.acceptResult(whole, this.accept)
+      const accepted = acceptAs(draft, whole, this.accept)
       if (Result.isFailure(accepted)) return refuse(accepted.failure)
       this.authorize(whole, duplex, rest, report, (context, head) => {
         if (exchange.isGone) return left()
@@ -143,8 +147,7 @@ export class Gate<A, R> {
         done(Result.succeed(this.open(exchange, whole, head, accepted.success, context.success, entered, report)))
       })
     }
-    const draft = Handshake.selectDraft(request, this.options.drafts)
-    const size = Result.isSuccess(draft) ? draft.success.bodyLength.request : 0
+    const size = draft.bodyLength.request
     if (size === 0) return decide(request, exchange.head)
     this.readBody(duplex, exchange.head, size, (bytes) =>
       bytes === undefined

@@ -82,6 +82,7 @@ export const safeHeaders = (input: HeadersInput): ReadonlyArray<Header> | Reason
   const headers = isPairs(input) ? input : Object.entries(input)
   for (const [name, value] of headers) {
     if (!isToken(name)) return unsafeHeader(name, "its name is not a token")
+    if (typeof value !== "string") return unsafeHeader(name, "its value is not a string")
     if (!isFieldValue(value)) return unsafeHeader(name, "its value has a character that no header may have")
     if (reserved.test(name)) return unsafeHeader(name, "the handshake sets it")
   }

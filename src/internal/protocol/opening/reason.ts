@@ -36,18 +36,18 @@ export interface InvalidTarget extends Base<"InvalidTarget", 400> {}
 export interface UpgradeRequired extends Base<"UpgradeRequired", 426> {
   /** `upgrade` or `connection`. */
   readonly header: string
-  /** The versions that are spoken. */
+  /** The versions that are supported. */
   readonly supported: ReadonlyArray<number>
 }
 
 /**
- * The request is for a version, or a draft without a version, that is not spoken here. Over HTTP/2 the status is 400: 426
+ * The request is for a version, or a draft without a version, that is not supported. Over HTTP/2 the status is 400: 426
  * demands an `Upgrade` field, which HTTP/2 has no place for.
  */
 export interface UnsupportedVersion extends Base<"UnsupportedVersion", 400 | 426> {
   /** What the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
   readonly version: string
-  /** The versions that are spoken. */
+  /** The versions that are supported. */
   readonly supported: ReadonlyArray<number>
 }
 
