@@ -117,7 +117,7 @@ describe("on the wire", () => {
         assert.deepStrictEqual(Object.fromEntries(Object.entries(response)), {
           ":status": 200,
           "sec-websocket-protocol": "chat",
-          "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+          "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover",
           "x-served-by": "one"
         })
         raw.send(Frame.text("hello"))

@@ -214,6 +214,7 @@ export const explain = (error: SocketError, target?: Target): WscatError => {
         ? new WscatError({ kind: "closed", message })
         : (explainClosed(reason.closed, false) ?? new WscatError({ kind: "closed", message }))
     }
+    case "InvalidOptions":
     case "Unsupported":
     case "InvalidSend": {
       return new WscatError({ kind: "usage", message })

@@ -1,7 +1,7 @@
 import type * as http from "node:http"
 import type * as http2 from "node:http2"
 import type { Duplex } from "node:stream"
-import { pathOf } from "../handshake/http.ts"
+import { pathOf } from "../protocol/opening/server.ts"
 
 /** A server of Node's, for whichever version of HTTP. */
 export type HttpServer = http.Server | http2.Http2Server | http2.Http2SecureServer

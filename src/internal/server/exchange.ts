@@ -3,8 +3,8 @@ import type { Socket as NetSocket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
 import { DuplexTransport } from "../transport/duplex.ts"
-import { type HandshakeError, invalidHeader } from "../handshake/error.ts"
-import { encodeResponse } from "../handshake/http.ts"
+import { encodeResponse } from "../protocol/opening/http.ts"
+import { invalidHeader, type Reason } from "../protocol/opening/reason.ts"
 import type { Response } from "../handshake/model.ts"
 import type { Transport } from "../transport/transport.ts"
 import type { Admission, Peer } from "./admission.ts"
@@ -24,7 +24,7 @@ export interface Exchange {
   /** Whether the responses to all earlier requests on the connection are written. */
   readonly isInTurn: boolean
   /** Why the head can't be taken for one request, if so. */
-  readonly invalid: HandshakeError | undefined
+  readonly invalid: Reason | undefined
   readonly request: (admission: Admission) => UpgradeRequest
   /** Writes the response that opens the connection. */
   readonly open: (response: Response) => Transport
@@ -60,7 +60,7 @@ export class Http1Exchange implements Exchange {
   }
 
   /** RFC 9112 §3.2. Node gives the first of several fields alone. */
-  get invalid(): HandshakeError | undefined {
+  get invalid(): Reason | undefined {
     // Absent in requests that a framework made by itself.
     const rawHeaders: ReadonlyArray<string> | undefined = this.incoming.rawHeaders
     const length = rawHeaders?.length ?? 0
@@ -69,7 +69,7 @@ export class Http1Exchange implements Exchange {
       const name = rawHeaders?.[at]
       if (name?.length === 4 && name.toLowerCase() === "host") hosts++
     }
-    return hosts > 1 ? invalidHeader({ field: "host", rule: "a single field", section: "RFC 9112 §3.2" }) : undefined
+    return hosts > 1 ? invalidHeader({ field: "host", reason: "a single field", section: "RFC 9112 §3.2" }) : undefined
   }
 
   request(admission: Admission): UpgradeRequest {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Socket as NetSocket } from "node:net"
-import { encodeFields } from "../handshake/http.ts"
+import { encodeFields } from "../protocol/opening/http.ts"
 import type { Response } from "../handshake/model.ts"
 import { cancelStream, Http2ServerTransport } from "../transport/http2.ts"
 import type { Transport } from "../transport/transport.ts"

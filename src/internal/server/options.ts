@@ -19,7 +19,7 @@ import {
   socketRules,
   subprotocols
 } from "../socket/optionRules.ts"
-import { defaults, type Resolved, resolve } from "../socket/options.ts"
+import { defaults } from "../socket/options.ts"
 import { isAddressOrBlock } from "./address.ts"
 import type { ServerError } from "./error.ts"
 import { invalidOptions } from "./failure.ts"
@@ -28,7 +28,6 @@ import type { Ages } from "./supervision.ts"
 
 /** The values of a server's options. */
 export interface ServerSettings {
-  readonly socket: Resolved
   readonly accept: Handshake.AcceptOptions
   readonly ages: Ages
   /** Milliseconds; `Infinity` for no limit. */
@@ -186,7 +185,6 @@ const check = (
   if (invalid !== undefined) return Result.fail(invalidOptions(invalid))
   return Result.try({
     try: () => ({
-      socket: resolve(options),
       accept: { ...options, extensions: [...extensionsOf(options.compression), ...(options.extensions ?? [])] },
       ages: { idle: millis(options.idleTimeout), lifetime: millis(options.maxLifetime) },
       handshakeTimeout: Duration.toMillis(options.handshakeTimeout ?? defaults.timeout),

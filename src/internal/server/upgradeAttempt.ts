@@ -5,10 +5,13 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Handshake from "../../Handshake.ts"
-import { gather } from "../client/http1.ts"
-import { invalidSubprotocol } from "../handshake/error.ts"
+import { handshakeError } from "../handshake/error.ts"
+import { acceptAs } from "../handshake/server.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
+import { isPairs } from "../protocol/opening/http.ts"
+import { invalidSubprotocol } from "../protocol/opening/reason.ts"
 import { dropOnError } from "../transport/duplex.ts"
+import { readExactly } from "../transport/readExactly.ts"
 import { nothingCounted, type Ticket } from "./admission.ts"
 import { Acceptance } from "./authorization.ts"
 import type { ServerConnection } from "./connection.ts"
@@ -82,7 +85,7 @@ export class UpgradeAttempt<A, R> {
   private checkTarget(head: Buffer): void {
     const { invalid } = this.exchange
     if (invalid === undefined) this.checkLimits(head)
-    else this.refuse(invalid)
+    else this.refuse(handshakeError(invalid))
   }
 
   private checkLimits(head: Buffer): void {
@@ -101,28 +104,31 @@ export class UpgradeAttempt<A, R> {
 
   /** Draft: the request's version says whether bytes belong to it that follow the head, as Hixie-76 has them. */
   private selectDraft(request: UpgradeRequest, head: Buffer): void {
-    const draft = Handshake.selectDraft(request, this.handler.options.drafts)
-    const size = Result.isSuccess(draft) ? draft.success.bodyLength.request : 0
-    if (size === 0) return this.checkRules(request, head)
+    const selected = Handshake.selectDraft(request, this.handler.options.drafts)
+    if (Result.isFailure(selected)) return this.refuse(selected.failure)
+    const draft = selected.success
+    const size = draft.bodyLength.request
+    if (size === 0) return this.checkRules(draft, request, head)
     const { admission, settings, timers } = this.handler
     admission.beginHandshake()
     const end = (bytes: Buffer | undefined): void => {
       timer.cancel()
       admission.endHandshake()
       if (bytes === undefined) this.refuse(Handshake.timeout(settings.handshakeTimeout))
-      else this.checkRules({ ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
+      else this.checkRules(draft, { ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
     }
     const timer = timers.after(settings.handshakeTimeout, () => {
       stop()
       end(undefined)
     })
-    const stop = gather(this.exchange.duplex, head, size, end)
+    const stop = readExactly(this.exchange.duplex, head, size, end)
   }
 
-  private checkRules(request: UpgradeRequest, head: Buffer): void {
+  private checkRules(draft: Handshake.Draft, request: UpgradeRequest, head: Buffer): void {
     const { accept } = this.handler.settings
     const { headers } = this
     const agreed = this.negotiate(
+      draft,
       request,
       headers === undefined ? accept : { ...accept, headers: [...pairsOf(accept.headers), ...pairsOf(headers)] }
     )
@@ -130,9 +136,13 @@ export class UpgradeAttempt<A, R> {
   }
 
   /** Applies the rules of the request's draft; after a refusal there is no result. */
-  private negotiate(request: UpgradeRequest, options: Handshake.AcceptOptions): Handshake.Accepted | undefined {
+  private negotiate(
+    draft: Handshake.Draft,
+    request: UpgradeRequest,
+    options: Handshake.AcceptOptions
+  ): Handshake.Accepted | undefined {
     try {
-      const agreed = Handshake.acceptResult(request, options)
+      const agreed = acceptAs(draft, request, options)
       if (Result.isSuccess(agreed)) return agreed.success
       this.refuse(agreed.failure)
     } catch (cause) {
@@ -187,14 +197,15 @@ export class UpgradeAttempt<A, R> {
   private adapt(request: UpgradeRequest, head: Buffer, before: Handshake.Accepted, acceptance: Acceptance<A>): void {
     const { accept } = this.handler.settings
     const protocol = acceptance.protocol ?? before.protocol
-    const agreed = this.negotiate(request, {
+    const agreed = this.negotiate(before.draft, request, {
       ...accept,
       protocols: () => protocol,
       headers: [...pairsOf(accept.headers), ...pairsOf(this.headers), ...pairsOf(acceptance.headers)]
     })
     if (agreed === undefined) return
     if (agreed.protocol === protocol) return this.answer(request, head, agreed, acceptance.context)
-    this.refuse(invalidSubprotocol(protocol, "the server chose a subprotocol that the client did not offer"))
+    const message = "the server chose a subprotocol that the client did not offer"
+    this.refuse(handshakeError(invalidSubprotocol(protocol, message)))
   }
 
   private answer(request: UpgradeRequest, head: Buffer, agreed: Handshake.Accepted, context: A): void {
@@ -230,5 +241,3 @@ export class UpgradeAttempt<A, R> {
 
 const pairsOf = (headers: Handshake.HeadersInput = []): ReadonlyArray<Handshake.Header> =>
   isPairs(headers) ? headers : Object.entries(headers)
-
-const isPairs = (headers: Handshake.HeadersInput): headers is ReadonlyArray<Handshake.Header> => Array.isArray(headers)

@@ -15,8 +15,7 @@ import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf } from "../socket/compression.ts"
-import type { FrameObserver } from "../socket/model.ts"
-import type { Resolved } from "../socket/options.ts"
+import { type Resolved, resolve } from "../socket/options.ts"
 import { noDropOnError } from "../transport/duplex.ts"
 import { Admission, nothingCounted, type Ticket } from "./admission.ts"
 import { Budget } from "./budget.ts"
@@ -82,8 +81,7 @@ export class UpgradeHandler<A, R> {
     this.timers = clockTimers(context)
     this.admission = new Admission(options, this.timers)
     this.sessions = new Http2Sessions(this.admission, this.timers, settings.handshakeTimeout, this.live)
-    const { onFrame } = settings.socket
-    this.socketSettings = onFrame === undefined ? settings.socket : { ...settings.socket, onFrame: this.safe(onFrame) }
+    this.socketSettings = resolve(options, context)
     this.budget =
       options.maxMemory === undefined
         ? undefined
@@ -295,16 +293,5 @@ export class UpgradeHandler<A, R> {
     const { origins = "same" } = this.options
     const allowed = typeof origins === "string" ? origins : origins.map(String).join(", ")
     this.log(Effect.logDebug(`${message}; allowed: ${allowed}`))
-  }
-
-  /** An observer whose exceptions are logged, since it is called in the middle of reading and writing. */
-  private safe(observe: FrameObserver): FrameObserver {
-    return (frame, socket) => {
-      try {
-        observe(frame, socket)
-      } catch (cause) {
-        this.log(Effect.logError("onFrame threw", cause))
-      }
-    }
   }
 }
