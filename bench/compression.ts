@@ -17,6 +17,7 @@ const rounds = 4
 const modes: Readonly<Record<string, boolean | Extension.DeflateOptions>> = {
   off: false,
   "without takeover": true,
+  "a client that keeps its window": { serverNoContextTakeover: true, clientNoContextTakeover: false },
   "with takeover": { serverNoContextTakeover: false, clientNoContextTakeover: false },
   "with takeover, windows of 2 KiB, memLevel 4": {
     serverNoContextTakeover: false,

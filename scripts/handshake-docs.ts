@@ -1,9 +1,8 @@
-/** Writes docs/handshakes.md from the schemas of the drafts: run it after changing one. */
+/** Writes docs/handshakes.md from the rules of the drafts: run it after changing one. */
 import { Result } from "effect"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Handshake from "../src/Handshake.ts"
-import { type Rule, rulesOf } from "../src/internal/handshake/schema.ts"
 
 const file = new URL("../docs/handshakes.md", import.meta.url)
 
@@ -78,7 +77,7 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
 }
 
 /** What really happens to a request in which one field is broken. */
-const outcome = ({ request }: Way, { field }: Rule): string => {
+const outcome = ({ request }: Way, { field }: Handshake.Rule): string => {
   const broken = isHeader(field)
     ? { ...request, headers: { ...request.headers, [field]: "\u0001" } }
     : { ...request, [field]: "\u0001" }
@@ -91,10 +90,10 @@ const outcome = ({ request }: Way, { field }: Rule): string => {
 const requestTable = (way: Way): string =>
   table(
     ["field", "there", "must be", "stated in", "a broken one is answered with"],
-    rulesOf(way.opening.requestSchema.ast).map((rule) => [
+    way.opening.requestRules.map((rule) => [
       nameOf(rule.field),
       rule.required ? "always" : "perhaps",
-      rule.rule,
+      rule.reason,
       rule.section,
       outcome(way, rule)
     ])
@@ -103,10 +102,10 @@ const requestTable = (way: Way): string =>
 const responseTable = ({ opening }: Way): string =>
   table(
     ["field", "there", "must be", "stated in"],
-    rulesOf(opening.responseSchema.ast).map((rule) => [
+    opening.responseRules.map((rule) => [
       nameOf(rule.field),
       rule.required ? "always" : "perhaps",
-      rule.rule,
+      rule.reason,
       rule.section
     ])
   )
@@ -156,7 +155,7 @@ const overview = table(
     return [
       draft.id,
       draft.version === undefined ? "none" : String(draft.version),
-      ...[Handshake.default.includes(draft), binary, ping, closeCode, fragments, masking, extensions].map((can) =>
+      ...[Handshake.defaults.includes(draft), binary, ping, closeCode, fragments, masking, extensions].map((can) =>
         can ? "yes" : "no"
       )
     ]
@@ -195,13 +194,13 @@ const sections = Handshake.all.flatMap((draft) => {
 
 export const render = (): string => `# Opening handshakes
 
-This page is generated from the schemas in \`src/internal/handshake\` by \`scripts/handshake-docs.ts\`; a test compares the
-two. Fields are checked in the order of the tables, and the first broken one is named by the failure: \`HandshakeError\`
+This page is generated from the rules in \`src/internal/protocol/opening\` by \`scripts/handshake-docs.ts\`; a test compares the
+two. The schemas of a draft, \`requestSchema\` and \`responseSchema\`, are built from the same rules. Fields are checked in the order of the tables, and the first broken one is named by the failure: \`HandshakeError\`
 with a \`reason\`, which knows the HTTP status, the section and a sentence for a person.
 
 A request is for the draft of its \`Sec-WebSocket-Version\`. Without that header it is for Hixie-76 if it has that draft's
-keys, and otherwise for the first draft of the list, whose schema says what is missing. A draft that isn't in the list
-is answered with 426 and the versions that are; over HTTP/2 with 400, since 426 belongs to HTTP/1.1. Beyond the schema a
+keys, and otherwise for the first draft of the list, whose rules say what is missing. A draft that isn't in the list
+is answered with 426 and the versions that are; over HTTP/2 with 400, since 426 belongs to HTTP/1.1. Beyond the rules a
 server checks the path (404) and the origin (403); a client checks the subprotocol and the extensions against those it
 asked for.
 

@@ -22,7 +22,7 @@ import type {
 } from "./internal/handshake/model.ts"
 import * as Server from "./internal/handshake/server.ts"
 
-export { all, defaults as default } from "./internal/handshake/drafts.ts"
+export { all, defaults, defaults as default, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
 export {
   HandshakeError,
   headersTooLarge,
@@ -32,14 +32,12 @@ export {
   tooManyRequests
 } from "./internal/handshake/error.ts"
 export type * from "./internal/handshake/error.ts"
-export { hixie76 } from "./internal/handshake/hixie76.ts"
-export { encodeRequest, encodeResponse } from "./internal/handshake/http.ts"
-export { hybi07, hybi08, rfc6455 } from "./internal/handshake/hybi.ts"
+export { encodeRequest, encodeResponse } from "./internal/protocol/opening/http.ts"
 export type * from "./internal/handshake/model.ts"
 export { refusal, rejected, type Rejection, selectDraft } from "./internal/handshake/server.ts"
 
 /**
- * Server: picks the draft that a request is for, validates the request by the draft's schema, applies the policies, and
+ * Server: picks the draft that a request is for, validates the request by the draft's rules, applies the policies, and
  * composes the answer. Fails with the reason that names what is wrong: RFC 6455 §4.2.
  */
 export const acceptResult: (request: Request, options?: AcceptOptions) => Result.Result<Accepted, HandshakeError> =

@@ -122,13 +122,19 @@ const answer = (header: string, options?: Extension.DeflateOptions) => {
 const takeover = { serverNoContextTakeover: false, clientNoContextTakeover: false }
 
 describe("permessage-deflate, as server", () => {
-  it("has no context takeover unless asked, in either direction", () => {
+  it("has no context takeover unless asked, and where the client doesn't offer to forget its window keeps it", () => {
+    const forgetful = answer("permessage-deflate; client_no_context_takeover")
+    assert.strictEqual(forgetful?.header, "permessage-deflate; server_no_context_takeover; client_no_context_takeover")
+    assert.isFalse(forgetful?.settings.inflate.takeover)
+    const demanded = answer("permessage-deflate", { clientNoContextTakeover: true })
+    assert.strictEqual(demanded?.header, forgetful?.header)
+    assert.isFalse(demanded?.settings.inflate.takeover)
     assert.deepStrictEqual(answer("permessage-deflate"), {
-      header: "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+      header: "permessage-deflate; server_no_context_takeover",
       settings: {
         _tag: "PermessageDeflate",
         deflate: { windowBits: 15, takeover: false },
-        inflate: { windowBits: 15, takeover: false },
+        inflate: { windowBits: 15, takeover: true },
         threshold: 1024,
         level: 3,
         memLevel: 8
@@ -295,7 +301,14 @@ describe("permessage-deflate, as client", () => {
       assert.isTrue(Result.isFailure(confirmed(`permessage-deflate; ${params}`, { ...takeover, ...options })), params)
     }
     assert.isTrue(Result.isFailure(confirmed("permessage-deflate", { ...takeover, serverMaxWindowBits: 10 })))
-    assert.isTrue(Result.isFailure(confirmed("permessage-deflate")), "server_no_context_takeover was asked for")
+  })
+
+  it("keeps the server's window where the server doesn't agree to forget it", () => {
+    for (const options of [undefined, { serverNoContextTakeover: true }]) {
+      const { settings } = Result.getOrThrow(confirmed("permessage-deflate", options))
+      assert.deepStrictEqual(settings.inflate, { windowBits: 15, takeover: true })
+      assert.isFalse(settings.deflate.takeover)
+    }
   })
 
   it("refuses options out of range, at the limit and one past it", () => {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Result } from "effect"
 import * as Extension from "../src/Extension.ts"
 import * as Handshake from "../src/Handshake.ts"
-import { askWith } from "../src/internal/handshake/hixie76.ts"
+import { buildWith } from "../src/internal/protocol/opening/hixie76.ts"
 
 /** The example of draft-hixie-thewebsocketprotocol-76 §1.2. */
 const published = {
@@ -194,7 +194,7 @@ describe("a Hixie-76 client", () => {
       protocols: "sample",
       extensions: undefined
     }
-    const asked = askWith(question, published.key1, published.key2, published.key3)
+    const asked = buildWith(question, published.key1, published.key2, published.key3)
     assert.strictEqual(asked.expected, published.answer)
     assert.deepStrictEqual(fieldsOf(asked.headers), requestWith().headers)
     assert.strictEqual(asked.body, published.key3)

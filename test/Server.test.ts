@@ -445,7 +445,7 @@ describe("Server", () => {
       const server = yield* echoServer()
       const error = yield* Effect.flip(Server.make({ host: "127.0.0.1", port: server.address.port }))
       assert.strictEqual(error._tag, "ServerError")
-      assert.strictEqual(error.reason.code, "EADDRINUSE")
+      assert.strictEqual(error.reason._tag === "ListenFailed" && error.reason.code, "EADDRINUSE")
     })
   )
 
@@ -492,9 +492,8 @@ describe("TLS that can't be used", () => {
         const error = yield* Effect.flip(
           Effect.scoped(Server.make({ port: 0, http2, tls: { key: "no key", cert: "" } }))
         )
-        assert.strictEqual(error.reason._tag, "TlsInvalid")
         assert.include(error.message, "cannot set TLS up")
-        assert.isString(error.reason.code)
+        assert.isString(error.reason._tag === "TlsInvalid" && error.reason.code)
       })
     )
   }

@@ -59,7 +59,7 @@ const layerOf = (file: string): number | undefined => {
 }
 
 /** Modules of Node that compute, and neither wait nor touch anything outside. */
-const pureModules = ["node:buffer", "node:crypto"]
+const pureModules = ["node:buffer", "node:crypto", "node:querystring"]
 
 /** What a pure module doesn't touch: the process, its clock and its queues. */
 const processGlobals =
@@ -150,7 +150,7 @@ describe("the architecture", () => {
 
   it("has no Effect in the engine, nor in the callback API", () => {
     for (const { from, to } of imports) {
-      if (layerOf(from) === undefined && !/^ws\/(?!legacy\/)/.test(from)) continue
+      if (layerOf(from) === undefined && !from.startsWith("ws/")) continue
       assert.notMatch(to, /^(?:effect|@effect)(?:\/|$)/, `${from} imports ${to}`)
     }
   })
@@ -175,6 +175,28 @@ describe("the architecture", () => {
         assert.isAtMost(lines, 400, `${name} in ${file}`)
       }
     }
+  })
+
+  it("keeps the rules of the opening handshake pure: no Effect, no transport, no time", () => {
+    for (const { from, to } of imports) {
+      if (!from.startsWith("internal/protocol/opening/")) continue
+      assert.match(to, /^(?:internal\/protocol\/|node:(?:crypto|querystring)$)/, `${from} imports ${to}`)
+    }
+  })
+
+  it("loads nothing of Effect for the callback APIs", () => {
+    const loaded = new Set<string>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      for (const { from, to, typeOnly } of imports) if (from === file && !typeOnly) load(to)
+    }
+    load("ws/index.ts")
+    load("ws/legacy/index.ts")
+    assert.deepStrictEqual(
+      [...loaded].filter((module) => /^(?:effect|@effect)/.test(module)),
+      []
+    )
   })
 
   it("builds on no WebSocket library", () => {

@@ -1253,7 +1253,7 @@ describe("Connection and inbox", () => {
       ...options
     })
     const closed: Array<Closed> = []
-    inbox.attach(connection, { onPong: () => {}, onClosed: (how) => closed.push(how) })
+    inbox.attach({ connection, onPong: () => {}, onClosed: (how) => closed.push(how) })
     connection.start()
     return { clock, transport, inbox, connection, closed }
   }

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Predicate, Result, Schema } from "effect"
 import * as Handshake from "../src/Handshake.ts"
-import { rulesOf } from "../src/internal/handshake/schema.ts"
 
 /** The parts of a message that are no header fields. */
 const parts = new Set(["method", "httpVersion", "url", "key3", "body"])
@@ -55,12 +54,12 @@ const runs = { arbitrary: { runs: 200 } }
 for (const draft of Handshake.all) {
   describe(`the schemas of ${draft.id}`, () => {
     const options: Handshake.AcceptOptions = { drafts: Handshake.all, origins: "any" }
-    const requestRules = rulesOf(draft.requestSchema.ast)
-    const responseRules = rulesOf(draft.responseSchema.ast)
+    const requestRules = draft.requestRules
+    const responseRules = draft.responseRules
 
     it("state a rule and a section for every field", () => {
       for (const rule of [...requestRules, ...responseRules]) {
-        assert.notInclude([rule.rule, rule.section], "undefined", rule.field)
+        assert.notInclude([rule.reason, rule.section], "undefined", rule.field)
       }
       assert.isAtLeast(requestRules.length, 10)
       assert.isAtLeast(responseRules.length, 5)
@@ -111,10 +110,10 @@ for (const draft of Handshake.all) {
       "describe responses whose proof alone can fail them, when they are to another request",
       [messages(draft.responseSchema)],
       ([other]) => {
-        const result = draft.confirm(asked, { status: 101, ...other })
+        const result = Handshake.verifyResult(asked, { status: 101, ...other })
         assert(Result.isFailure(result))
         const expected = draft.version === undefined ? "sec-websocket-origin" : "sec-websocket-accept"
-        assert.strictEqual(result.failure.field, expected)
+        assert.strictEqual(named(result.failure.reason), expected)
       },
       runs
     )

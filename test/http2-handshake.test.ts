@@ -3,8 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Arbitrary, Predicate, Result, Schema } from "effect"
 import * as Extension from "../src/Extension.ts"
 import * as Handshake from "../src/Handshake.ts"
-import { encodeFields } from "../src/internal/handshake/http.ts"
-import { rulesOf } from "../src/internal/handshake/schema.ts"
+import { encodeFields } from "../src/internal/protocol/opening/http.ts"
 
 /** The request of RFC 8441 §5.1, as `node:http2` gives it. */
 const published: Handshake.Request = {
@@ -65,7 +64,7 @@ describe("a server over HTTP/2", () => {
       ["permessage-deflate"]
     )
     assert.deepStrictEqual(encodeFields(response.headers), {
-      "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover"
     })
   })
 
@@ -235,11 +234,11 @@ describe("the schema of RFC 8441", () => {
     Arbitrary.map((value) => encode(value)),
     Arbitrary.filter(isMessage)
   )
-  const rules = rulesOf(opening.requestSchema.ast)
+  const rules = opening.requestRules
 
   it("states a rule and a section for every field", () => {
-    for (const rule of [...rules, ...rulesOf(opening.responseSchema.ast)]) {
-      assert.notInclude([rule.rule, rule.section], "undefined", rule.field)
+    for (const rule of [...rules, ...opening.responseRules]) {
+      assert.notInclude([rule.reason, rule.section], "undefined", rule.field)
     }
     assert.strictEqual(rules.length, 9)
   })

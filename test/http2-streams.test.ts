@@ -117,7 +117,7 @@ describe("on the wire", () => {
         assert.deepStrictEqual(Object.fromEntries(Object.entries(response)), {
           ":status": 200,
           "sec-websocket-protocol": "chat",
-          "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover; client_no_context_takeover",
+          "sec-websocket-extensions": "permessage-deflate; server_no_context_takeover",
           "x-served-by": "one"
         })
         raw.send(Frame.text("hello"))
@@ -141,6 +141,32 @@ describe("on the wire", () => {
         raw.stream.end()
         assert.strictEqual(await raw.closed, NGHTTP2_NO_ERROR)
       })
+    })
+  )
+
+  it.live("a server closes a stream whose client doesn't end its half, soon after the closing handshake", () =>
+    Effect.gen(function* () {
+      const { connections, session } = yield* serving({ closeTimeout: 60_000 })
+      // As nghttpx does, which passes the frames on and not the end of the stream.
+      const raw = yield* open(session)
+      raw.send(Frame.close(1000))
+      assert.strictEqual(yield* promised(() => raw.closed), NGHTTP2_NO_ERROR)
+      const closed = yield* connections[0]?.closed ?? Effect.never
+      assert.strictEqual(closed.cause._tag, "Handshake")
+    })
+  )
+
+  it.live("a client ends its half of the stream once the closing handshake is complete", () =>
+    Effect.gen(function* () {
+      const { port } = yield* rawServer((stream) => {
+        stream.respond({ ":status": 200 })
+        stream.once("data", () => stream.write(Frame.encode(Frame.close(1000))))
+        // As Apache does, which waits for the client's end before it ends.
+        stream.once("end", () => stream.end())
+      })
+      const socket = yield* Socket.connect(`wss://127.0.0.1:${port}/`, over({ closeTimeout: 60_000 }))
+      const closed = yield* socket.close()
+      assert.deepStrictEqual([closed.cause._tag, closed.received?.code], ["Handshake", 1000])
     })
   )
 

@@ -374,7 +374,7 @@ const effectSender = (name: HandlerName) =>
   Effect.gen(function* () {
     const server = http.createServer()
     const open = new Set<Server.Connection>()
-    const acceptor = yield* Server.attach(server, { keepAlive: false, shutdownTimeout: 0 })
+    const acceptor = yield* Effect.orDie(Server.attach(server, { keepAlive: false, shutdownTimeout: 0 }))
     yield* Effect.forkScoped(
       acceptor.run((socket) => {
         open.add(socket)

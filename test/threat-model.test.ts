@@ -25,7 +25,7 @@ describe("docs/threat-model.md", () => {
     // Constants that their modules keep to themselves.
     assert.match(source("internal/socket/receiveBuffer.ts"), /^const overhead = 64$/m)
     assert.include(row("tiny fragments"), "counts 64 bytes each")
-    assert.match(source("internal/server/gate.ts"), /^const defaultMaxHandshakes = 1024$/m)
+    assert.match(source("internal/server/admission.ts"), /^const defaultMaxHandshakes = 1024$/m)
     assert.include(page, "Handshakes under way are limited to 1 024")
     assert.match(source("internal/server/http2Server.ts"), /^const defaultStreams = 256$/m)
     assert.include(page, "up to 256 sockets")

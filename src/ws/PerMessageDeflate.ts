@@ -1,5 +1,8 @@
 import type { ZlibOptions } from "node:zlib"
 import { Deflate, type Settings, setLimits } from "../internal/deflate/deflate.ts"
+import * as Negotiation from "../internal/protocol/opening/deflateParams.ts"
+import { ws8 } from "../internal/protocol/opening/policy.ts"
+import type { Param, Params } from "../internal/protocol/opening/extensions.ts"
 import * as Violation from "../internal/protocol/protocolError.ts"
 import { nothing } from "./internal/data.ts"
 import { errorOf } from "./internal/errors.ts"
@@ -43,38 +46,55 @@ export interface DeflateParams {
   client_max_window_bits?: number | true
 }
 
-const extensionName = "permessage-deflate"
+/** The parameters of one offer or response, each value by itself. */
+const flatten = (parsed: ParsedParams): Params =>
+  Object.entries(parsed).flatMap(([name, values]) => values.map((value): Param => [name, value]))
 
-const windowBits = (name: string, value: string | true): number => {
-  const bits = value === true ? NaN : Number(value)
-  if (!Number.isInteger(bits) || bits < 8 || bits > 15) {
-    throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
-  }
-  return bits
+const read = (parsed: ParsedParams, isServer: boolean): Negotiation.DeflateParams => {
+  const params = Negotiation.readDeflateParams(flatten(parsed), isServer ? "offer" : "response", ws8.deflate)
+  if (!("_tag" in params)) return params
+  const { name, problem, value } = params
+  if (problem === "twice") throw new Error(`Parameter "${name}" must have only a single value`)
+  if (problem === "unknown") throw new Error(`Unknown parameter "${name}"`)
+  throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
 }
 
-const normalize = (parsed: ParsedParams, isServer: boolean): DeflateParams => {
-  const params: DeflateParams = {}
-  for (const [name, values] of Object.entries(parsed)) {
-    const [value = true] = values
-    if (values.length > 1) throw new Error(`Parameter "${name}" must have only a single value`)
-    switch (name) {
-      case "client_max_window_bits":
-        params[name] = value === true && isServer ? true : windowBits(name, value)
-        break
-      case "server_max_window_bits":
-        params[name] = windowBits(name, value)
-        break
-      case "client_no_context_takeover":
-      case "server_no_context_takeover":
-        if (value !== true) throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
-        params[name] = true
-        break
-      default:
-        throw new Error(`Unknown parameter "${name}"`)
-    }
+/** The parameters as `ws` has them: those that the peer sent first, in its order. */
+const write = (params: Negotiation.DeflateParams, first: ParsedParams): DeflateParams => {
+  const {
+    clientMaxWindowBits: clientBits,
+    clientNoContextTakeover: client,
+    serverMaxWindowBits: serverBits,
+    serverNoContextTakeover: server
+  } = params
+  const written: DeflateParams = {
+    ...(server ? { server_no_context_takeover: true } : undefined),
+    ...(client ? { client_no_context_takeover: true } : undefined),
+    ...(serverBits === undefined ? undefined : { server_max_window_bits: serverBits }),
+    ...(clientBits === undefined ? undefined : { client_max_window_bits: clientBits })
   }
-  return params
+  const names = Object.keys(first).filter((name) => name in written)
+  return { ...Object.fromEntries(names.map((name) => [name, true])), ...written }
+}
+
+const termsOf = (options: PerMessageDeflateOptions, isServer: boolean): Negotiation.DeflateTerms => ({
+  serverNoContextTakeover: takeoverOf(options.serverNoContextTakeover, isServer),
+  clientNoContextTakeover: takeoverOf(options.clientNoContextTakeover, !isServer),
+  serverMaxWindowBits: windowOf(options.serverMaxWindowBits),
+  clientMaxWindowBits: windowOf(options.clientMaxWindowBits)
+})
+
+/** `false` refuses what the peer wants of our own side; of its side we don't care. */
+const takeoverOf = (option: boolean | undefined, isOurs: boolean): boolean | undefined =>
+  option === true || (option === false && isOurs) ? option : undefined
+
+const windowOf = (option: number | boolean | undefined): number | false | undefined =>
+  typeof option === "number" || option === false ? option : undefined
+
+/** The parameters of one offer or response, as the header has them and as values. */
+interface ReadParams {
+  readonly parsed: ParsedParams
+  readonly params: Negotiation.DeflateParams
 }
 
 type Done = (error: Error | null, data?: Buffer) => void
@@ -86,12 +106,13 @@ const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 export class PerMessageDeflate {
   /** The registered name of the extension. */
   static get extensionName(): "permessage-deflate" {
-    return extensionName
+    return Negotiation.deflateName
   }
 
   /** What was agreed on, after `accept`. */
   params: DeflateParams | null = null
   readonly #options: PerMessageDeflateOptions
+  readonly #terms: Negotiation.DeflateTerms
   readonly #isServer: boolean
   readonly #limit: number
   #engine: Deflate | undefined = undefined
@@ -105,26 +126,22 @@ export class PerMessageDeflate {
   ) {
     this.#options = options
     this.#isServer = options.isServer === true
+    this.#terms = termsOf(options, this.#isServer)
     this.#limit = limitOf(options.maxPayload)
     if (options.concurrencyLimit !== undefined) setLimits({ concurrency: Math.max(1, options.concurrencyLimit) })
   }
 
   /** Client: the parameters to offer. */
   offer(): DeflateParams {
-    const { clientMaxWindowBits, clientNoContextTakeover, serverMaxWindowBits, serverNoContextTakeover } = this.#options
-    const params: DeflateParams = {}
-    if (serverNoContextTakeover === true) params.server_no_context_takeover = true
-    if (clientNoContextTakeover === true) params.client_no_context_takeover = true
-    if (typeof serverMaxWindowBits === "number") params.server_max_window_bits = serverMaxWindowBits
-    if (typeof clientMaxWindowBits === "number") params.client_max_window_bits = clientMaxWindowBits
-    else if (clientMaxWindowBits !== false) params.client_max_window_bits = true
-    return params
+    return write(Negotiation.offerDeflate(this.#terms), {})
   }
 
-  /** Server: chooses among the offers. Client: checks the response. Answers what was agreed on, or throws. */
+  /** Server: chooses among the offers. Client: checks the response. Returns what was agreed on, or throws. */
   accept(configurations: ReadonlyArray<ParsedParams>): DeflateParams {
-    const normalized = configurations.map((parsed) => normalize(parsed, this.#isServer))
-    this.params = this.#isServer ? this.#choose(normalized) : this.#check(normalized[0] ?? {})
+    const readParams = configurations.map((parsed) => ({ parsed, params: read(parsed, this.#isServer) }))
+    this.params = this.#isServer
+      ? this.#choose(readParams)
+      : this.#check(readParams[0] ?? { parsed: {}, params: read({}, false) })
     return this.params
   }
 
@@ -199,49 +216,19 @@ export class PerMessageDeflate {
     }
   }
 
-  #choose(offers: ReadonlyArray<DeflateParams>): DeflateParams {
-    const { clientMaxWindowBits, clientNoContextTakeover, serverMaxWindowBits, serverNoContextTakeover } = this.#options
-    const accepted = offers.find((offer) => {
-      const serverBits = offer.server_max_window_bits
-      const clientBits = offer.client_max_window_bits
-      if (serverNoContextTakeover === false && offer.server_no_context_takeover === true) return false
-      if (serverBits !== undefined && serverMaxWindowBits === false) return false
-      if (serverBits !== undefined && typeof serverMaxWindowBits === "number" && serverMaxWindowBits > serverBits) {
-        return false
-      }
-      if (typeof clientMaxWindowBits !== "number") return true
-      return typeof clientBits === "number" ? clientMaxWindowBits <= clientBits : clientBits === true
-    })
-    if (accepted === undefined) throw new Error("None of the extension offers can be accepted")
-    const params: DeflateParams = { ...accepted }
-    if (serverNoContextTakeover === true) params.server_no_context_takeover = true
-    if (clientNoContextTakeover === true) params.client_no_context_takeover = true
-    if (typeof serverMaxWindowBits === "number") params.server_max_window_bits = serverMaxWindowBits
-    if (typeof clientMaxWindowBits === "number") params.client_max_window_bits = clientMaxWindowBits
-    else if (params.client_max_window_bits === true || clientMaxWindowBits === false) {
-      delete params.client_max_window_bits
+  #choose(offers: ReadonlyArray<ReadParams>): DeflateParams {
+    for (const { params, parsed } of offers) {
+      const agreed = Negotiation.acceptDeflate(params, this.#terms, ws8.deflate)
+      if (agreed !== undefined) return write(agreed, parsed)
     }
-    return params
+    throw new Error("None of the extension offers can be accepted")
   }
 
-  #check(response: DeflateParams): DeflateParams {
-    const { clientMaxWindowBits, clientNoContextTakeover } = this.#options
-    if (clientNoContextTakeover === false && response.client_no_context_takeover === true) {
-      throw new Error('Unexpected parameter "client_no_context_takeover"')
-    }
-    const bits = response.client_max_window_bits
-    if (bits === undefined) {
-      return typeof clientMaxWindowBits === "number"
-        ? { ...response, client_max_window_bits: clientMaxWindowBits }
-        : response
-    }
-    if (
-      clientMaxWindowBits === false ||
-      (typeof clientMaxWindowBits === "number" && typeof bits === "number" && bits > clientMaxWindowBits)
-    ) {
-      throw new Error('Unexpected or invalid parameter "client_max_window_bits"')
-    }
-    return response
+  #check({ params, parsed }: ReadParams): DeflateParams {
+    const agreed = Negotiation.confirmDeflate(params, this.#terms, ws8.deflate)
+    if (typeof agreed !== "string") return write(agreed, parsed)
+    const what = agreed === "client_max_window_bits" ? "Unexpected or invalid" : "Unexpected"
+    throw new Error(`${what} parameter "${agreed}"`)
   }
 }
 

@@ -2,8 +2,11 @@ import { EventEmitter } from "node:events"
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, Server } from "node:http"
 import type { Duplex } from "node:stream"
 import { isAttached } from "../internal/transport/duplex.ts"
-import { acceptFor } from "../internal/handshake/acceptKey.ts"
-import { isFieldValue, isToken } from "../internal/handshake/token.ts"
+import type { OpeningDraft, ValidRequest } from "../internal/protocol/opening/model.ts"
+import { type Refusal, ws8 } from "../internal/protocol/opening/policy.ts"
+import { invalidHeader, isReason } from "../internal/protocol/opening/reason.ts"
+import { validateRequest } from "../internal/protocol/opening/server.ts"
+import { isFieldValue, isToken } from "../internal/protocol/opening/token.ts"
 import * as Extension from "./extension.ts"
 import { http } from "./internal/http.ts"
 import { commonDefaults } from "./internal/opening.ts"
@@ -12,9 +15,6 @@ import type { Extensions } from "./Sender.ts"
 import * as Subprotocol from "./subprotocol.ts"
 import type * as Types from "./types.ts"
 import { WebSocket } from "./WebSocket.ts"
-
-/** 16 bytes in base64. */
-const keyPattern = /^[+/0-9A-Za-z]{22}==$/
 
 const deflateName = PerMessageDeflate.extensionName
 
@@ -58,7 +58,7 @@ interface Upgrade<Request> {
   readonly request: Request
   readonly socket: Duplex
   readonly head: Buffer
-  readonly key: string
+  readonly valid: ValidRequest
   readonly protocols: Set<string>
   readonly extensions: Extensions
 }
@@ -170,45 +170,28 @@ export class WebSocketServer<
     callback: (client: InstanceType<T>, request: InstanceType<U>) => void
   ): void {
     socket.on("error", destroySocket)
-    const { headers } = request
-    const key = headers["sec-websocket-key"]
-    const version = Number(headers["sec-websocket-version"])
-    if (request.method !== "GET") return this._reject(request, socket, 405, "Invalid HTTP method")
-    if (headers.upgrade?.toLowerCase() !== "websocket") {
-      return this._reject(request, socket, 400, "Invalid Upgrade header")
-    }
-    if (key === undefined || !keyPattern.test(key)) {
-      return this._reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Key header")
-    }
-    if (version !== 13 && version !== 8) {
-      return this._reject(request, socket, 400, "Missing or invalid Sec-WebSocket-Version header", {
-        "Sec-WebSocket-Version": "13, 8"
-      })
-    }
+    const draft = draftOf(request)
+    const valid = validateRequest(ws8, draft, request, ws8.drafts)
+    if (isReason(valid)) return this._reject(request, socket, ws8.refusal(valid))
     if (!this.shouldHandle(request)) return refuse(socket, 400, undefined, undefined)
-
     let protocols = new Set<string>()
-    const offered = headers["sec-websocket-protocol"]
-    if (offered !== undefined) {
-      try {
-        protocols = Subprotocol.parse(offered)
-      } catch {
-        return this._reject(request, socket, 400, "Invalid Sec-WebSocket-Protocol header")
-      }
-    }
     let extensions: Extensions = {}
+    let field = "sec-websocket-protocol"
     try {
-      extensions = this._agree(headers["sec-websocket-extensions"])
-    } catch {
-      return this._reject(request, socket, 400, "Invalid or unacceptable Sec-WebSocket-Extensions header")
+      if (valid.protocols !== undefined) protocols = Subprotocol.parse(valid.protocols)
+      field = "sec-websocket-extensions"
+      extensions = this._agree(valid.extensions)
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return this._reject(request, socket, ws8.refusal(invalidHeader({ field, reason, section: "RFC 6455 §4.2.1" })))
     }
 
-    const upgrade = { request, socket, head, key, protocols, extensions }
+    const upgrade = { request, socket, head, valid, protocols, extensions }
     const { verifyClient } = this.options
     if (!verifyClient) return this._complete(upgrade, callback)
     const info = {
       // Absent for most that are no browsers, whatever the type says.
-      origin: headers[version === 8 ? "sec-websocket-origin" : "origin"] as string,
+      origin: request.headers[draft.version === 8 ? "sec-websocket-origin" : "origin"] as string,
       secure: isSecure(request.socket),
       req: request
     }
@@ -258,7 +241,7 @@ export class WebSocketServer<
   }
 
   private _complete(
-    { extensions, head, key, protocols, request, socket }: Upgrade<InstanceType<U>>,
+    { extensions, head, protocols, request, socket, valid }: Upgrade<InstanceType<U>>,
     callback: (client: InstanceType<T>, request: InstanceType<U>) => void
   ): void {
     // The client has gone away.
@@ -275,21 +258,18 @@ export class WebSocketServer<
 
     const { handleProtocols, WebSocket: Client = WebSocket } = this.options
     const client = new Client(null, undefined, this.options) as InstanceType<T> & WebSocket
-    const lines = [
-      "HTTP/1.1 101 Switching Protocols",
-      "Upgrade: websocket",
-      "Connection: Upgrade",
-      `Sec-WebSocket-Accept: ${acceptFor(key)}`
-    ]
+    let protocol: string | false | undefined
     if (protocols.size > 0) {
       const [first] = protocols
-      const protocol = handleProtocols ? handleProtocols(protocols, request) : first
-      if (protocol) {
-        if (!isFieldValue(String(protocol))) return refuse(socket, 500, undefined, undefined)
-        lines.push(`Sec-WebSocket-Protocol: ${protocol}`)
-        client._protocol = protocol
-      }
+      protocol = handleProtocols ? handleProtocols(protocols, request) : first
+      if (protocol && !isFieldValue(String(protocol))) return refuse(socket, 500, undefined, undefined)
+      if (protocol) client._protocol = protocol
     }
+    const response = valid.respond(protocol || undefined)
+    const lines = [
+      `HTTP/1.1 ${response.status} ${response.reason}`,
+      ...response.headers.map(([name, value]) => `${name}: ${value}`)
+    ]
     const params = extensions[deflateName]?.params
     if (params) {
       lines.push(`Sec-WebSocket-Extensions: ${Extension.format({ [deflateName]: { ...params } })}`)
@@ -308,16 +288,10 @@ export class WebSocketServer<
     callback(client, request)
   }
 
-  /** Answers a broken request, unless a `wsClientError` listener does. */
-  private _reject(
-    request: InstanceType<U>,
-    socket: Duplex,
-    status: number,
-    message: string,
-    headers?: OutgoingHttpHeaders
-  ): void {
-    if (this.listenerCount("wsClientError") > 0) this.emit("wsClientError", new Error(message), socket, request)
-    else refuse(socket, status, message, headers)
+  /** Answers a request that breaks a rule, unless a `wsClientError` listener does. */
+  private _reject(request: InstanceType<U>, socket: Duplex, { headers, status, text }: Refusal): void {
+    if (this.listenerCount("wsClientError") > 0) this.emit("wsClientError", new Error(text), socket, request)
+    else refuse(socket, status, text, Object.fromEntries(headers))
   }
 
   _forget(client: WebSocket): void {
@@ -329,6 +303,12 @@ export class WebSocketServer<
     this._state = "closed"
     this.emit("close")
   }
+}
+
+/** The draft of a request's version, read as `ws` reads it. */
+const draftOf = ({ headers }: IncomingMessage): OpeningDraft => {
+  const wanted = Number(headers["sec-websocket-version"])
+  return ws8.drafts.find(({ version }) => version === wanted) ?? ws8.drafts[0]
 }
 
 /** Shared by all clients, so that none costs a closure. */

@@ -1,5 +1,6 @@
 /** The header `Sec-WebSocket-Extensions` (RFC 6455 §9.1): `parse` reads it, `format` writes it. */
-import { isToken, isTokenCode } from "../internal/handshake/token.ts"
+import { formatExtensions, type Param, type Params, parseExtensions } from "../internal/protocol/opening/extensions.ts"
+import { ws8 } from "../internal/protocol/opening/policy.ts"
 import type { ParsedParams } from "./PerMessageDeflate.ts"
 
 /** Extensions by name, with the parameters of each time that they stand in the header. */
@@ -20,85 +21,44 @@ const push = <T>(into: { [name: string]: Array<T> }, name: string, value: T): vo
   else values.push(value)
 }
 
-const unexpected = (at: number): SyntaxError => new SyntaxError(`Unexpected character at index ${at}`)
-
-/** Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` that tells where it breaks the grammar. */
+/** Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` with the place where it breaks the grammar. */
 export const parse = (header: string): ParsedExtensions => {
+  const offers = parseExtensions(header, ws8.extensions)
+  if ("_tag" in offers) {
+    const { position } = offers
+    throw new SyntaxError(
+      position >= header.length ? "Unexpected end of input" : `Unexpected character at index ${position}`
+    )
+  }
   const extensions: ParsedExtensions = Object.create(null)
-  const end = header.length
-  let at = 0
-  const skipSpace = (): void => {
-    while (at < end && (header[at] === " " || header[at] === "\t")) at++
+  for (const { name, params } of offers) {
+    const parsed: ParsedParams = Object.create(null)
+    for (const [param, value] of params) push(parsed, param, value)
+    push(extensions, name, parsed)
   }
-  const fail = (): SyntaxError => (at >= end ? new SyntaxError("Unexpected end of input") : unexpected(at))
-  const token = (): string => {
-    const start = at
-    while (at < end && isTokenCode(header.charCodeAt(at))) at++
-    if (at === start) throw fail()
-    return header.slice(start, at)
-  }
-  const quoted = (): string => {
-    let value = ""
-    for (at++; at < end && header[at] !== '"'; at++) {
-      if (header[at] === "\\") at++
-      if (at < end && !isToken(header.charAt(at))) throw fail()
-      value += header.charAt(at)
-    }
-    if (at >= end || value === "") throw fail()
-    at++
-    return value
-  }
-  while (true) {
-    // The header's first character belongs to a name.
-    if (at > 0) skipSpace()
-    const name = token()
-    const params: ParsedParams = Object.create(null)
-    const closeName = at
-    skipSpace()
-    while (header[at] === ";") {
-      at++
-      skipSpace()
-      const param = token()
-      if (header[at] === "=") {
-        at++
-        push<string | true>(params, param, header[at] === '"' ? quoted() : token())
-      } else {
-        push<string | true>(params, param, true)
-      }
-      skipSpace()
-    }
-    push(extensions, name, params)
-    if (at >= end) {
-      if (at > closeName && (header[at - 1] === " " || header[at - 1] === "\t")) throw fail()
-      return extensions
-    }
-    if (header[at] !== ",") throw fail()
-    at++
-  }
+  return extensions
 }
 
 const isList = (values: Values): values is ReadonlyArray<string | number | true> => Array.isArray(values)
 
-const formatParams = (name: string, params: FormatParams): string =>
-  [
-    name,
-    ...Object.entries(params).flatMap(([param, values]) =>
-      values === undefined
-        ? []
-        : (isList(values) ? values : [values]).map((value) => (value === true ? param : `${param}=${value}`))
-    )
-  ].join("; ")
+const paramsOf = (params: FormatParams): Params =>
+  Object.entries(params).flatMap(([name, values]) =>
+    values === undefined
+      ? []
+      : (isList(values) ? values : [values]).map((value): Param => [name, value === true ? true : String(value)])
+  )
 
 /** Writes a `Sec-WebSocket-Extensions` header. */
 export const format = (extensions: {
   readonly [name: string]: FormatParams | ReadonlyArray<FormatParams> | undefined
 }): string =>
-  Object.entries(extensions)
-    .flatMap(([name, configurations]) =>
+  formatExtensions(
+    Object.entries(extensions).flatMap(([name, configurations]) =>
       configurations === undefined
         ? []
-        : (Array.isArray(configurations) ? configurations : [configurations]).map((params: FormatParams) =>
-            formatParams(name, params)
-          )
+        : (Array.isArray(configurations) ? configurations : [configurations]).map((params: FormatParams) => ({
+            name,
+            params: paramsOf(params)
+          }))
     )
-    .join(", ")
+  )

@@ -1,5 +1,5 @@
 /** The header `Sec-WebSocket-Protocol` (RFC 6455 §11.3.4): `parse` reads it. */
-import { isTokenCode } from "../internal/handshake/token.ts"
+import { isTokenCode } from "../internal/protocol/opening/token.ts"
 
 /**
  * Reads a `Sec-WebSocket-Protocol` header into the set of its subprotocols, RFC 6455 §11.3.4. Throws a `SyntaxError` for

@@ -74,7 +74,7 @@ describe("Chromium", () => {
           socket.onerror = () => reject(new Error("failed"))
         })))`
       )
-      const extensions = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+      const extensions = "permessage-deflate; server_no_context_takeover"
       assert.deepStrictEqual(
         echoes,
         Array.from({ length: 40 }, (_, index) => {

@@ -1,7 +1,7 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Frame, Handshake, Server } from "effect-ws"
-import { acceptFor } from "../../src/internal/handshake/acceptKey.ts"
+import { acceptFor } from "../../src/internal/protocol/opening/key.ts"
 import { makeCertificate } from "../support/certificate.ts"
 import { folder } from "./support/files.ts"
 import { program, start, wscat } from "./support/program.ts"

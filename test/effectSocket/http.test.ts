@@ -99,6 +99,53 @@ describe("EffectSocket.layerHttpServer", () => {
     })
   )
 
+  it.live("has the limits of a server for all routes together", () =>
+    Effect.gen(function* () {
+      const other = HttpRouter.add("GET", "/other", (request) => echoed(request))
+      const limited = (websocket: EffectSocket.WebSocketOptions, first = "/echo", second = "/other") =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const port = yield* serve(Layer.mergeAll(echoRoute, other), { websocket })
+            yield* Socket.connect(`ws://127.0.0.1:${port}${first}`)
+            return yield* statusOf(Socket.connect(`ws://127.0.0.1:${port}${second}`))
+          })
+        )
+      assert.strictEqual(yield* limited({ maxConnectionsPerAddress: 1 }), 429)
+      assert.strictEqual(yield* limited({ maxRatePerAddress: { connections: 1, per: "1 hour" } }), 429)
+      assert.strictEqual(yield* limited({ maxRate: { connections: 1, per: "1 hour" } }), 503)
+      assert.strictEqual(yield* limited({ maxConnections: 1 }), 503)
+    })
+  )
+
+  it.live("counts a connection until it has closed", () =>
+    Effect.gen(function* () {
+      const port = yield* serve(echoRoute, { websocket: { maxConnectionsPerAddress: 1 } })
+      for (let round = 0; round < 3; round++) {
+        const socket = yield* Effect.retry(Socket.connect(`ws://127.0.0.1:${port}/echo`), { times: 100 })
+        yield* socket.close()
+      }
+    })
+  )
+
+  it.live("closes the connections that hold most when maxMemory is exceeded", () =>
+    Effect.gen(function* () {
+      const idle = HttpRouter.add("GET", "/idle", (request) =>
+        Effect.scoped(
+          Effect.gen(function* () {
+            const socket = yield* request.upgrade
+            yield* socket.reader
+            return yield* Effect.never
+          })
+        ).pipe(Effect.catchTag("SocketError", () => Effect.succeed(HttpServerResponse.empty())))
+      )
+      const websocket = { maxMemory: 100_000, readBufferSize: 1_000_000 }
+      const port = yield* serve(idle, { websocket })
+      const socket = yield* Socket.connect(`ws://127.0.0.1:${port}/idle`)
+      yield* socket.send(new Uint8Array(200_000))
+      assert.strictEqual((yield* socket.closed).received?.code, 1013)
+    })
+  )
+
   it.live("answers an upgrade request with what the route says instead", () =>
     Effect.gen(function* () {
       const closed = HttpRouter.add("GET", "/closed", HttpServerResponse.text("no", { status: 401 }))

@@ -101,7 +101,8 @@ describe("EffectSocket.layerSocketServer", () => {
       const layer = EffectSocket.layerSocketServer({ host: "127.0.0.1", port })
       const { reason } = yield* Effect.flip(Layer.build(layer))
       assert.strictEqual(reason._tag, "SocketServerOpenError")
-      assert.strictEqual(reason.cause instanceof Server.ServerError && reason.cause.reason.code, "EADDRINUSE")
+      const listening = reason.cause instanceof Server.ServerError ? reason.cause.reason : undefined
+      assert.strictEqual(listening?._tag === "ListenFailed" && listening.code, "EADDRINUSE")
     })
   )
 })

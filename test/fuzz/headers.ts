@@ -210,19 +210,21 @@ const behindProxies = (["x-forwarded-for", "forwarded"] as const).map((header) =
   admission: new Admission({ trustedProxies: { addresses: ["10.0.0.0/8", "192.0.2.1", "::1"], header } }, systemTimers)
 }))
 
+const proxy = { address: "10.1.2.3", isLocal: false }
+
 /** What a proxy's header says is an address or nothing, and a client can't add to what a proxy wrote behind its words. */
 const addressProperty = fc.property(
   fc.array(mutatedText(addressSeeds), { maxLength: 4 }),
   fc.constantFrom("203.0.113.9", "2001:db8:7::1"),
   (hops, client) => {
     for (const { admission, header } of behindProxies) {
-      const told = admission.clientAddress("10.1.2.3", { [header]: hops.join(", ") })
+      const told = admission.client(proxy, { [header]: hops.join(", ") }).address
       expect(told !== undefined && isIP(told) !== 0, () => `no address: ${told}`)
       const key = countingKey(told ?? "")
       expect(/^(?:[0-9.]+|(?:[0-9a-f]{1,4}:){4}:\/64)$/.test(key), () => `counted as ${key}`)
       const element = header === "forwarded" ? `for="[${client}]"` : client
       const written = client.includes(":") ? element : element.replace(/[[\]]/g, "")
-      const noted = admission.clientAddress("10.1.2.3", { [header]: [...hops, written].join(", ") })
+      const noted = admission.client(proxy, { [header]: [...hops, written].join(", ") }).address
       expectSame(noted, client, `the client's own words count in ${header}`)
     }
   }

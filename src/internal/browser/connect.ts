@@ -1,10 +1,13 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { invalidUrl } from "../handshake/error.ts"
-import { checkProtocols } from "../handshake/subprotocol.ts"
+import { handshakeError } from "../handshake/error.ts"
+import { invalidUrl } from "../protocol/opening/reason.ts"
+import { checkProtocols } from "../protocol/opening/subprotocol.ts"
+import { printable } from "../protocol/printable.ts"
 import { SocketError } from "../socket/error.ts"
-import { handshakeFailed } from "../socket/failure.ts"
+import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
+import { duration, invalidOption, type OptionRules, size } from "../socket/optionRules.ts"
 import { dropUnlessOpen, holding } from "../socket/opened.ts"
 import { openTimeout } from "../client/openTimeout.ts"
 import type { ConnectOptions, Socket } from "./model.ts"
@@ -21,9 +24,21 @@ export const connect = (
   url: string | URL,
   options: ConnectOptions = {}
 ): Effect.Effect<Socket, SocketError, Scope.Scope> =>
-  Effect.acquireRelease(dropUnlessOpen(openTimeout(open(String(url), options), options.openTimeout)), (socket, exit) =>
-    socket.end(exit)
-  )
+  Effect.suspend(() => {
+    const invalid = invalidOption(rules, options)
+    if (invalid !== undefined) return Effect.fail(invalidOptions(invalid))
+    return Effect.acquireRelease(
+      dropUnlessOpen(openTimeout(open(String(url), options), options.openTimeout)),
+      (socket, exit) => socket.end(exit)
+    )
+  })
+
+const rules: OptionRules = {
+  closeTimeout: duration,
+  openTimeout: duration,
+  writeBufferSize: size,
+  maxReadBufferSize: size
+}
 
 const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) {
   const context = yield* Effect.context<never>()
@@ -39,7 +54,7 @@ const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) 
         const detail = error instanceof Error ? error.message : message
         resume(Effect.fail(openFailed(detail || "the platform doesn't say why", error)))
       },
-      close: ({ code, reason }) => resume(Effect.fail(openFailed(`${code} ${reason}`.trimEnd(), undefined)))
+      close: ({ code, reason }) => resume(Effect.fail(openFailed(printable(`${code} ${reason}`.trimEnd()), undefined)))
     })
   })
 })
@@ -47,16 +62,18 @@ const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) 
 const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketError => {
   const { protocols = [] } = options
   const broken = checkProtocols(protocols)
-  if (broken !== undefined) return handshakeFailed(broken)
+  if (broken !== undefined) return handshakeFailed(handshakeError(broken))
   const Platform: PlatformConstructor | undefined = options.WebSocket ?? globalThis.WebSocket
   if (Platform === undefined) return openFailed("the platform has no WebSocket", undefined)
   try {
     return new Platform(url, [...protocols])
   } catch (cause) {
-    const { message, name } = cause instanceof Error ? cause : new Error(String(cause))
+    const { message: detail, name } = cause instanceof Error ? cause : new Error(String(cause))
+    // Chrome repeats the URL, which may hold a password.
+    const message = detail.replaceAll(url, "…")
     // Others say that this page may not, for example, leave TLS.
     if (name !== "SyntaxError") return openFailed(message, cause)
-    return handshakeFailed(invalidUrl(url.replace(/\/\/[^/?#]*@/, "//"), message))
+    return handshakeFailed(handshakeError(invalidUrl(url, message)))
   }
 }
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Handshake from "../../Handshake.ts"
 import type { ServeOptions } from "../../Server.ts"
-import { isToken } from "../handshake/token.ts"
+import { isToken } from "../protocol/opening/token.ts"
 import type { ConnectOptions } from "../../Socket.ts"
 import { cookiesFor } from "./cookies.ts"
 import { misuse, type WscatError } from "./failure.ts"

@@ -1,6 +1,6 @@
 /** What went wrong, in plain words, and what can be done about it. */
 import type { HandshakeError, Reason } from "../../Handshake.ts"
-import type { ServerError } from "../../Server.ts"
+import type { ServerError, ServerErrorReason } from "../../Server.ts"
 import type { Closed, SocketError } from "../../Socket.ts"
 import type { Violation } from "../protocol/protocolError.ts"
 import { STATUS_CODES } from "node:http"
@@ -214,6 +214,7 @@ export const explain = (error: SocketError, target?: Target): WscatError => {
         ? new WscatError({ kind: "closed", message })
         : (explainClosed(reason.closed, false) ?? new WscatError({ kind: "closed", message }))
     }
+    case "InvalidOptions":
     case "Unsupported":
     case "InvalidSend": {
       return new WscatError({ kind: "usage", message })
@@ -282,15 +283,20 @@ export const endOf = ({ received }: Closed): { readonly code: number; readonly r
 export const explainListening = ({ reason }: ServerError, socketPath: string | undefined): WscatError =>
   new WscatError({
     kind: "listen",
-    message: beginning(reason.message, reason.cause) + plain(reason.cause),
-    hint:
-      reason.code === "EADDRINUSE"
-        ? socketPath === undefined
-          ? "something listens there already; port 0 picks a free one"
-          : "remove the file, if nothing listens there any more"
-        : reason.code === "EACCES"
-          ? "you may not; ports below 1024 are for the system"
-          : reason.code === "EADDRNOTAVAIL"
-            ? "this machine has no such address"
-            : undefined
+    message:
+      reason._tag === "InvalidOptions" ? reason.message : beginning(reason.message, reason.cause) + plain(reason.cause),
+    hint: hintFor(reason, socketPath)
   })
+
+const hintFor = (reason: ServerErrorReason, socketPath: string | undefined): string | undefined =>
+  reason._tag === "InvalidOptions"
+    ? undefined
+    : reason.code === "EADDRINUSE"
+      ? socketPath === undefined
+        ? "something listens there already; port 0 picks a free one"
+        : "remove the file, if nothing listens there any more"
+      : reason.code === "EACCES"
+        ? "you may not; ports below 1024 are for the system"
+        : reason.code === "EADDRNOTAVAIL"
+          ? "this machine has no such address"
+          : undefined

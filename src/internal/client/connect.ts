@@ -6,7 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { ClientHttp2Session } from "node:http2"
+import type { Readable } from "node:stream"
 import * as Handshake from "../../Handshake.ts"
+import { withBody } from "../handshake/error.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
 import type { Meter } from "../observability/meter.ts"
 import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
@@ -17,12 +19,15 @@ import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { dial, type DialOptions } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"
 import { exchange } from "./http1.ts"
-import { handshakeFailed } from "../socket/failure.ts"
+import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
 import { exchangeHttp2 } from "./http2.ts"
 import { LiveSocket } from "../socket/webSocketConnection.ts"
 import type { Scoped, Socket, SocketOptions } from "../socket/model.ts"
 import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
+import { type Redirect, redirectOf } from "./redirects.ts"
+import { readRefusedBody } from "./refusedBody.ts"
+import { count, duration, invalidOption, type OptionRules, socketRules, subprotocols } from "../socket/optionRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /** How a client connects. */
@@ -34,15 +39,30 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
    * server doesn't speak it; there is no way back to HTTP/1.1. Default `false`.
    */
   readonly http2?: boolean | ClientHttp2Session | undefined
-  /** How long opening may take: name, transport, TLS and handshake, redirects included. Default 10 seconds. */
+  /**
+   * How long opening may take: name, transport, TLS and handshake, redirects included. From 0 to 2 147 483 647 ms, or
+   * `Infinity`. Default 10 seconds.
+   */
   readonly openTimeout?: Duration.Input | undefined
-  /** How many redirects are followed. Default 0: a redirect is a failed handshake. */
+  /**
+   * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay with their host
+   * and never leave TLS. Default 0: a redirect is a failed handshake.
+   */
   readonly maxRedirects?: number | undefined
+}
+
+const connectRules: OptionRules = {
+  ...socketRules,
+  openTimeout: duration,
+  maxRedirects: count,
+  protocols: subprotocols
 }
 
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
+    const invalid = invalidOption(connectRules, options)
+    if (invalid !== undefined) return Effect.fail(invalidOptions(invalid))
     const reporter = reporterOf("client", options, context)
     const opening = openTimeout(
       open(String(url), options, options.maxRedirects ?? 0, context, reporter),
@@ -74,8 +94,8 @@ const counted =
       else if (failure.value.reason._tag === "OpenTimeout") meter.handshake("OpenTimeout")
     })
 
-/** What became of an attempt: a connection, or another place to look for one. */
-type Attempted = LiveSocket<undefined> | { readonly url: string; readonly options: ConnectOptions }
+/** A connection, or the redirect to follow for one. */
+type Attempted = LiveSocket<undefined> | Redirect<ConnectOptions>
 
 const open = (
   url: string,
@@ -135,14 +155,14 @@ const attempt = (
             return exchange(socket, request)
           })
         : exchangeHttp2(request, http2, options)
-    return Effect.flatMap(answered, ({ response, transport }): Effect.Effect<Attempted, SocketError> => {
+    return Effect.flatMap(answered, ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
       const negotiated = Handshake.verifyResult(request, response)
       if (Result.isFailure(negotiated)) {
+        const { failure } = negotiated
+        const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined
+        if (next === undefined) return refused(failure, transport, body)
         transport.destroy()
-        const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
-        const error = handshakeFailed(negotiated.failure)
-        if (next === undefined) return Effect.fail(error)
-        report?.failed(Exit.fail(negotiated.failure), failureOf(error))
+        report?.failed(Exit.fail(failure), failureOf(failure))
         return Effect.succeed(next)
       }
       const live = socketOf(transport, request, negotiated.success, options, context, report?.tally)
@@ -150,6 +170,16 @@ const attempt = (
       live.connection.start()
       return Effect.succeed(live)
     })
+  })
+
+const refused = (
+  failure: Handshake.HandshakeError,
+  transport: Transport,
+  body: Readable | undefined
+): Effect.Effect<never, SocketError> =>
+  Effect.flatMap(body === undefined ? Effect.undefined : readRefusedBody(body), (bytes) => {
+    transport.destroy()
+    return Effect.fail(handshakeFailed(bytes === undefined ? failure : withBody(failure, bytes)))
   })
 
 const socketOf = (
@@ -164,7 +194,7 @@ const socketOf = (
     transport,
     role: "client",
     timers: clockTimers(context),
-    settings: resolve(options),
+    settings: resolve(options, context),
     draft,
     protocol,
     extensions,
@@ -173,37 +203,3 @@ const socketOf = (
     request,
     context: undefined
   })
-
-/** Where a refusal redirects to, with what may be told there: credentials stay with their host, and never leave TLS. */
-const redirectOf = (
-  url: string,
-  request: Handshake.ClientRequest,
-  options: ConnectOptions,
-  { reason }: Handshake.HandshakeError
-): { readonly url: string; readonly options: ConnectOptions } | undefined => {
-  if (reason._tag !== "UnexpectedStatus" || reason.status < 301 || reason.status > 308) return undefined
-  const { location } = reason.headers
-  if (typeof location !== "string" || !URL.canParse(location, url)) return undefined
-  const next = new URL(location, url)
-  // No server decides which sockets of our own machine are opened.
-  if (next.protocol === "ws+unix:" && request.socketPath === undefined) return undefined
-  if (next.protocol === "http:") next.protocol = "ws:"
-  if (next.protocol === "https:") next.protocol = "wss:"
-  const sameHost = next.host === new URL(request.url).host && request.socketPath === undefined
-  if (sameHost && (next.protocol === "wss:" || !request.secure)) return { url: next.href, options }
-  const headers = Object.entries(
-    Array.isArray(options.headers) ? Object.fromEntries(options.headers) : (options.headers ?? {})
-  )
-  const kept = headers.filter(([name]) => !["authorization", "cookie", "host"].includes(name.toLowerCase()))
-  return {
-    url: next.href,
-    options: {
-      ...options,
-      // A session of the caller's leads to its own server alone.
-      http2: options.http2 !== undefined && options.http2 !== false,
-      auth: undefined,
-      host: undefined,
-      headers: kept.map(([name, value]) => [name, String(value)] as const)
-    }
-  }
-}

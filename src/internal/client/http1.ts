@@ -1,9 +1,10 @@
 import * as Effect from "effect/Effect"
 import * as http from "node:http"
 import type * as net from "node:net"
-import type { Duplex } from "node:stream"
+import type { Readable } from "node:stream"
 import { DuplexTransport } from "../transport/duplex.ts"
 import type { ClientRequest, ServerResponse } from "../handshake/model.ts"
+import { readExactly } from "../transport/readExactly.ts"
 import type { Transport } from "../transport/transport.ts"
 import type { SocketError } from "../socket/error.ts"
 import { openFailed } from "../socket/failure.ts"
@@ -12,6 +13,8 @@ import { openFailed } from "../socket/failure.ts"
 export interface Answer {
   readonly response: ServerResponse
   readonly transport: Transport
+  /** The body of a response that opens no connection. Nothing of it was read. */
+  readonly body: Readable | undefined
 }
 
 const lost = (cause: unknown): SocketError => openFailed("the connection was lost during the handshake", cause)
@@ -26,68 +29,29 @@ export const exchange = (socket: net.Socket, request: ClientRequest): Effect.Eff
       headers: request.headers.flat(),
       setHost: false
     })
-    const answer = (incoming: http.IncomingMessage, body?: Buffer): void => {
-      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers, body }
-      resume(Effect.succeed({ response, transport: new DuplexTransport(socket) }))
-    }
     const open = (incoming: http.IncomingMessage, head: Buffer, body?: Buffer): void => {
       socket.setNoDelay(true)
       socket.setTimeout(0)
       // What came behind the handshake is read like the rest, once the caller had its chance to read it.
       if (head.length > 0) socket.unshift(head)
-      answer(incoming, body)
+      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers, body }
+      resume(Effect.succeed({ response, transport: new DuplexTransport(socket), body: undefined }))
     }
     outgoing.once("upgrade", (incoming: http.IncomingMessage, _, head: Buffer) => {
       const size = request.draft.bodyLength.response
       if (size === 0) return open(incoming, head)
-      gather(socket, head, size, (bytes) =>
+      readExactly(socket, head, size, (bytes) =>
         bytes === undefined
           ? resume(Effect.fail(lost("it ended")))
           : open(incoming, bytes.subarray(size), bytes.subarray(0, size))
       )
     })
     outgoing.once("response", (incoming: http.IncomingMessage) => {
-      socket.destroy()
-      answer(incoming)
+      const response = { status: incoming.statusCode ?? 0, headers: incoming.headers }
+      resume(Effect.succeed({ response, transport: new DuplexTransport(socket), body: incoming }))
     })
     outgoing.on("error", (cause) => resume(Effect.fail(lost(cause))))
     if (request.body !== undefined) outgoing.once("finish", () => socket.write(request.body ?? ""))
     outgoing.end()
     return Effect.sync(() => socket.destroy())
   })
-
-/**
- * Reads until there are `size` bytes, and leaves the socket paused; `undefined` when it ends before. Answers how to give
- * up: `done` is then not called any more.
- */
-export const gather = (
-  socket: Duplex,
-  head: Buffer,
-  size: number,
-  done: (bytes: Buffer | undefined) => void
-): (() => void) => {
-  let bytes = head
-  const stop = (): void => {
-    socket.off("data", onData)
-    socket.off("close", onClose)
-  }
-  const onData = (chunk: Buffer): void => {
-    bytes = Buffer.concat([bytes, chunk])
-    if (bytes.length < size) return
-    socket.pause()
-    stop()
-    done(bytes)
-  }
-  const onClose = (): void => {
-    stop()
-    done(undefined)
-  }
-  if (head.length >= size) {
-    done(head)
-    return stop
-  }
-  socket.on("data", onData)
-  socket.on("close", onClose)
-  socket.resume()
-  return stop
-}

@@ -51,13 +51,15 @@ const connect = ({ release, session }: Lease, request: ClientRequest): Effect.Ef
       stream.on("error", lost)
       stream.once("close", onClose)
       stream.once("response", (headers: IncomingHttpHeaders) => {
-        // Whoever has the transport hears of what comes from now on.
+        // From now on the owner of the transport is notified of errors.
         stream.on("error", ignore)
         stream.off("error", lost)
         stream.off("close", onClose)
         const transport = new Http2Transport(stream)
         hold(transport)
-        resume(Effect.succeed({ response: { status: Number(headers[":status"]), headers }, transport }))
+        const status = Number(headers[":status"])
+        const body = status >= 200 && status <= 299 ? undefined : stream
+        resume(Effect.succeed({ response: { status, headers }, transport, body }))
       })
       return Effect.sync(() => {
         stream.on("error", ignore)

@@ -4,7 +4,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { ClientHttp2Session } from "node:http2"
 import type { TLSSocket } from "node:tls"
-import { noHttp2 } from "../handshake/error.ts"
+import { handshakeError } from "../handshake/error.ts"
+import { noHttp2 } from "../protocol/opening/reason.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import { dial, type DialOptions } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"
@@ -31,7 +32,7 @@ export const whenReady = (session: ClientHttp2Session): Effect.Effect<void, Sock
       if (session.remoteSettings.enableConnectProtocol === true) return settle(Effect.void)
       // The server's own settings come before its word that it has ours.
       if (session.connecting || session.pendingSettingsAck) return
-      settle(Effect.fail(handshakeFailed(noHttp2("SETTINGS_ENABLE_CONNECT_PROTOCOL", "RFC 8441 §3"))))
+      settle(Effect.fail(handshakeFailed(handshakeError(noHttp2("SETTINGS_ENABLE_CONNECT_PROTOCOL", "RFC 8441 §3")))))
     }
     const lost = (cause: unknown = "it was closed"): void =>
       settle(Effect.fail(openFailed("the HTTP/2 session was lost", cause)))
@@ -56,7 +57,7 @@ const isAlpnAlert = (error: SocketError): boolean =>
   "code" in error.reason.cause &&
   error.reason.cause.code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL"
 
-const noAlpn = handshakeFailed(noHttp2("HTTP/2", "RFC 9113 §3.2"))
+const noAlpn = handshakeFailed(handshakeError(noHttp2("HTTP/2", "RFC 9113 §3.2")))
 
 /** Opens a session to the server that a request names, and waits until a WebSocket may open on it. */
 const openSession = (request: ClientRequest, options: DialOptions): Effect.Effect<ClientHttp2Session, SocketError> =>
@@ -74,7 +75,7 @@ const openSession = (request: ClientRequest, options: DialOptions): Effect.Effec
         createConnection: () => socket,
         settings: { enablePush: false }
       })
-      // Each stream hears of it too.
+      // Each stream emits the error too.
       session.on("error", ignore)
       hold(session)
       yield* whenReady(session)

@@ -14,6 +14,8 @@ import * as Stream from "effect/Stream"
 import { Identity } from "../identity.ts"
 import type { CommonSocket } from "../socket/common.ts"
 import { SocketError } from "../socket/error.ts"
+import { invalidOptions } from "../socket/failure.ts"
+import { duration, invalidOption } from "../socket/optionRules.ts"
 
 /** How a connection is kept up, whatever the platform; `S` is its sockets. */
 export interface KeepUpOptions<S, R = never> {
@@ -255,6 +257,8 @@ const lives = <Sent, S extends CommonSocket<Sent>, R>(
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const { onDisconnect, retry = isTransient, schedule = defaultSchedule } = options
+    const invalid = invalidOption({ stableAfter: duration }, options)
+    if (invalid !== undefined) return link.end(Exit.fail(invalidOptions(invalid)))
     const stableAfter = Duration.toMillis(options.stableAfter ?? "10 seconds")
     let step = yield* Schedule.toStep(schedule)
     while (true) {

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net"
+import { type ProxyClient, type ProxyStep, refused, wait } from "./proxyClient.ts"
 
 /** What a proxy is asked to connect to, and as whom. */
 export interface Socks5Request {
@@ -8,17 +9,6 @@ export interface Socks5Request {
   /** User and password; `undefined` asks without. */
   readonly credentials: { readonly user: string; readonly password: string } | undefined
 }
-
-/** What the proxy's bytes call for. */
-export type Socks5Step =
-  /** More of them. */
-  | { readonly _tag: "Wait" }
-  /** To send these. */
-  | { readonly _tag: "Send"; readonly bytes: Uint8Array }
-  /** The way is open; `rest` is from beyond the proxy. */
-  | { readonly _tag: "Open"; readonly rest: Buffer }
-  /** There is no way. */
-  | { readonly _tag: "Refused"; readonly message: string }
 
 const version = 5
 const methods = { none: 0, password: 2, unacceptable: 0xff } as const
@@ -39,10 +29,6 @@ const replies = [
 
 /** Longest name, user or password, in bytes: their length stands in one byte. */
 const maxField = 255
-
-const wait: Socks5Step = { _tag: "Wait" }
-
-const refused = (message: string): Socks5Step => ({ _tag: "Refused", message })
 
 const field = (text: string): Buffer => {
   const bytes = Buffer.from(text)
@@ -71,7 +57,7 @@ const addressBytes = (host: string): Buffer => {
  * A client's part of SOCKS 5 (RFC 1928), with user and password where they are given (RFC 1929): send `greeting`, then
  * do what each `receive` says, until the way is open or refused.
  */
-export class Socks5Client {
+export class Socks5Client implements ProxyClient {
   /** The first bytes to send. */
   readonly greeting: Uint8Array
   /** Why the request can't be said: a name, user or password is too long, or empty. Then nothing may be sent. */
@@ -88,7 +74,7 @@ export class Socks5Client {
   }
 
   /** Takes the proxy's next bytes. */
-  receive(bytes: Buffer): Socks5Step {
+  receive(bytes: Buffer): ProxyStep {
     this.received = Buffer.concat([this.received, bytes])
     if (this.state === "method") return this.readMethod()
     return this.state === "password" ? this.readStatus() : this.readReply()
@@ -100,7 +86,7 @@ export class Socks5Client {
     return taken
   }
 
-  private readMethod(): Socks5Step {
+  private readMethod(): ProxyStep {
     if (this.received.length < 2) return wait
     const [spoken, method] = this.take(2)
     if (spoken !== version) return refused("it does not speak SOCKS 5")
@@ -118,13 +104,13 @@ export class Socks5Client {
   }
 
   /** RFC 1929 §2. */
-  private readStatus(): Socks5Step {
+  private readStatus(): ProxyStep {
     if (this.received.length < 2) return wait
     const [, status] = this.take(2)
     return status === 0 ? this.connect() : refused("it does not accept the user and the password")
   }
 
-  private connect(): Socks5Step {
+  private connect(): ProxyStep {
     this.state = "reply"
     const { host, port } = this.request
     const address = addressBytes(host)
@@ -134,7 +120,7 @@ export class Socks5Client {
     }
   }
 
-  private readReply(): Socks5Step {
+  private readReply(): ProxyStep {
     const { received } = this
     if (received.length < 2) return wait
     if (received[0] !== version) return refused("its answer is not one of SOCKS 5")

@@ -107,7 +107,10 @@ export const settingsOf = (options: ConnectionOptions): Settings => {
     maxFragments: options.maxFragments ?? Infinity,
     writeHighWaterMark: Math.max(1, options.writeHighWaterMark),
     closeTimeout: options.closeTimeout,
-    closeRules: rulesOf(role === "server" || options.clientEnds === true, codec.capabilities.closeCode),
+    closeRules: rulesOf(
+      role === "server" || options.clientEnds === true || options.transport.endsAtOnce === true,
+      codec.capabilities.closeCode
+    ),
     autoPong: options.autoPong !== false,
     echoReason: options.echoReason === true,
     tally

@@ -1,5 +1,4 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
@@ -13,21 +12,23 @@ import * as http from "node:http"
 import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import type * as Handshake from "../../Handshake.ts"
-import * as Server from "../../Server.ts"
-import { dropOnError } from "../transport/duplex.ts"
+import type * as Server from "../../Server.ts"
+import { dropOnError, noDropOnError } from "../transport/duplex.ts"
 import { safeHeaders } from "../handshake/http.ts"
-import { type Waiting, whenLeft } from "../server/departure.ts"
-import { clockTimers } from "../socket/clockTimers.ts"
+import { drain } from "../server/acceptor.ts"
+import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
+import { Http1Exchange } from "../server/exchange.ts"
+import { settingsOf } from "../server/options.ts"
+import { makeUpgradeHandler } from "../server/start.ts"
+import type { UpgradeHandler } from "../server/upgradeHandler.ts"
 import { SocketError } from "../socket/error.ts"
-import { defaults } from "../socket/options.ts"
-import type { Timers } from "../connection/timers.ts"
 import { ofConnect } from "./adapter.ts"
 
-/** What connections agree to, and their limits. Who may connect, and where, is the routes' to say. */
-export interface WebSocketOptions extends Omit<
-  Server.Options,
-  "authorize" | "headers" | "maxConnections" | "maxHandshakes" | "path" | "shutdownTimeout"
-> {}
+/**
+ * Options of the connections, and the limits of the server, which count the connections of all routes together. The routes
+ * decide who may connect, and where.
+ */
+export interface WebSocketOptions extends Omit<Server.Options, "authorize" | "headers" | "path"> {}
 
 /** Where the server listens, how it shuts down, and how it speaks WebSocket. */
 export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websocket"> {
@@ -56,6 +57,10 @@ export const makeHttpServer = (
   { websocket = {}, ...options }: HttpServerOptions
 ): Effect.Effect<HttpServer.HttpServer["Service"], HttpServerError.ServeError, Scope.Scope> =>
   Effect.gen(function* () {
+    yield* Effect.mapError(
+      Effect.fromResult(settingsOf(websocket)),
+      (cause) => new HttpServerError.ServeError({ cause })
+    )
     const server = evaluate()
     const inner = yield* NodeHttpServer.make(() => server, options)
     return HttpServer.make({
@@ -65,12 +70,12 @@ export const makeHttpServer = (
           const earlier = new Set(server.listeners("upgrade"))
           yield* middleware === undefined ? inner.serve(app) : inner.serve(app, middleware)
           const theirs = server.listeners("upgrade").filter((listener) => !earlier.has(listener))
-          const upgrades = new Upgrades(websocket, clockTimers(yield* Effect.context<never>()))
+          const upgrades = new Upgrades(yield* Effect.orDie(makeUpgradeHandler<undefined, never>(websocket)))
           const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
           const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
           const listener = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
             if (request.headers.upgrade?.toLowerCase() === "websocket") {
-              handle(request, upgrades.add(request, socket, head))
+              upgrades.whenInTurn(socket, head, (whole) => handle(request, upgrades.add(request, socket, whole)))
             } else {
               for (const other of theirs) Reflect.apply(other, server, [request, socket, head])
             }
@@ -87,20 +92,29 @@ export const makeHttpServer = (
 
 /** The upgrade requests of one application, and the connections that came of them. */
 class Upgrades {
-  private readonly options: WebSocketOptions
-  private readonly timers: Timers
-  /** Milliseconds that a peer has to end its side when it got another answer. */
-  private readonly goodbye: number
+  private readonly handler: UpgradeHandler<undefined, never>
   private readonly pending = new WeakMap<object, Pending>()
-  private readonly live = new Set<Server.Connection>()
 
-  constructor(options: WebSocketOptions, timers: Timers) {
-    this.options = options
-    this.timers = timers
-    this.goodbye = Duration.toMillis(options.handshakeTimeout ?? defaults.timeout)
+  constructor(handler: UpgradeHandler<undefined, never>) {
+    this.handler = handler
   }
 
-  /** Takes an upgrade request; answers the response that says something else to it. */
+  /** Calls `next` when the responses to earlier requests on the connection are written; a peer that leaves is dropped. */
+  whenInTurn(socket: Duplex, head: Buffer, next: (head: Buffer) => void): void {
+    const { settings, timers } = this.handler
+    if (earlierResponseOn(socket) === undefined) return next(head)
+    dropOnError(socket)
+    whenInTurn(
+      { socket, timers, limit: settings.handshakeTimeout },
+      (bytes) => {
+        noDropOnError(socket)
+        next(Buffer.concat([head, bytes]))
+      },
+      () => socket.destroy()
+    )
+  }
+
+  /** Takes an upgrade request; returns the response for any other answer than the handshake. */
   add(request: http.IncomingMessage, socket: Duplex, head: Buffer): http.ServerResponse {
     const response = new http.ServerResponse(request)
     response.shouldKeepAlive = false
@@ -111,7 +125,7 @@ class Upgrades {
     const waiting = whenLeft(socket, () => socket.destroy())
     response.once("finish", () => {
       waiting.stop()
-      this.sayGoodbye(socket)
+      this.endAfterResponse(socket)
     })
     this.pending.set(request, { request, response, socket, head, waiting, taken: false })
     return response
@@ -130,24 +144,16 @@ class Upgrades {
 
   /** Closes every connection with 1001, and waits. */
   get close(): Effect.Effect<void> {
-    return Effect.suspend(() =>
-      Effect.forEach(this.live, (connection) => Effect.ignore(this.closeOne(connection)), {
-        concurrency: "unbounded",
-        discard: true
-      })
-    )
+    return drain(this.handler, this.handler.settings.drainGrace)
   }
 
-  /** Ends the socket behind a response, and drops a peer that doesn't end its side. */
-  private sayGoodbye(socket: Duplex): void {
-    const timer = this.timers.after(this.goodbye, () => socket.destroy())
+  /** Ends the socket after a response, and drops a peer that doesn't end its side. */
+  private endAfterResponse(socket: Duplex): void {
+    const { settings, timers } = this.handler
+    const timer = timers.after(settings.handshakeTimeout, () => socket.destroy())
     socket.once("close", () => timer.cancel())
     socket.end()
     socket.resume()
-  }
-
-  private closeOne(connection: Server.Connection): Effect.Effect<unknown, SocketError> {
-    return connection.draft.capabilities.closeCode ? connection.close(1001) : connection.close()
   }
 
   private upgradable(request: HttpServerRequest, pending: Pending): HttpServerRequest {
@@ -184,13 +190,7 @@ class Upgrades {
       response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
       // Says to whoever would answer the request that it has its answer.
       response.end()
-      return Effect.tap(
-        Effect.mapError(Server.upgrade(request, socket, head, { ...this.options, headers }), handshakeFailed),
-        (connection) => {
-          this.live.add(connection)
-          return Effect.addFinalizer(() => Effect.sync(() => this.live.delete(connection)))
-        }
-      )
+      return Effect.mapError(this.handler.open(new Http1Exchange(request, socket, head), headers), handshakeFailed)
     })
   }
 }

@@ -1,9 +1,36 @@
-import { hixie76 } from "./hixie76.ts"
-import { hybi07, hybi08, rfc6455 } from "./hybi.ts"
-import type { Draft } from "./model.ts"
+/** The drafts with the schemas that their rules amount to. */
+import { hixie76 as hixieOpening } from "../protocol/opening/hixie76.ts"
+import { hybi07 as hybi07Opening, hybi08 as hybi08Opening, rfc6455 as rfcOpening } from "../protocol/opening/hybi.ts"
+import type { DraftOpening, OpeningDraft } from "../protocol/opening/model.ts"
+import { strict } from "../protocol/opening/policy.ts"
+import type { Draft, Opening } from "./model.ts"
+import { schemaOf } from "./schema.ts"
+
+const withSchemas = <A extends DraftOpening>(opening: A): A & Opening => ({
+  ...opening,
+  requestSchema: schemaOf(opening.requestRules),
+  responseSchema: schemaOf(opening.responseRules)
+})
+
+const draft = (opening: OpeningDraft): Draft => ({
+  ...withSchemas(opening),
+  http2: opening.http2 === undefined ? undefined : withSchemas(opening.http2)
+})
+
+/** RFC 6455, version 13: the standard, and what HyBi-13 to HyBi-17 were. */
+export const rfc6455: Draft = draft(rfcOpening)
+
+/** HyBi-08 to HyBi-12: version 8. */
+export const hybi08: Draft = draft(hybi08Opening)
+
+/** HyBi-07: version 7. */
+export const hybi07: Draft = draft(hybi07Opening)
+
+/** Hixie-76, the protocol of the browsers of 2010. */
+export const hixie76: Draft = draft(hixieOpening)
 
 /** Every draft, the newest first. */
 export const all: ReadonlyArray<Draft> = [rfc6455, hybi08, hybi07, hixie76]
 
-/** The drafts that a server speaks unless it is told otherwise: versions 13, 8 and 7. */
-export const defaults: ReadonlyArray<Draft> = [rfc6455, hybi08, hybi07]
+/** The drafts that a server supports by default: versions 13, 8 and 7. */
+export const defaults: ReadonlyArray<Draft> = all.filter(({ id }) => strict.drafts.some((draft) => draft.id === id))

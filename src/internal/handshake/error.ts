@@ -1,340 +1,41 @@
-/**
- * Why an opening handshake fails, as plain values: each knows the HTTP status that answers it, the section of the
- * standard, and a sentence for a person that never goes on the wire.
- */
 import * as Data from "effect/Data"
-import type { Header, HeaderFields } from "./model.ts"
+import * as Result from "effect/Result"
+import * as Reasons from "../protocol/opening/reason.ts"
 
-/** A field that breaks its rule. */
-export interface Fault {
-  /** A header's name, lower-case, or another part of the message: `method`, `httpVersion`, `url`, `key3`, `body`. */
-  readonly field: string
-  /** Completes "the field must be …". */
-  readonly rule: string
-  readonly section: string
-}
-
-interface Base<Tag extends string, Status extends number = number> {
-  readonly _tag: Tag
-  /** The HTTP status with which a server answers. */
-  readonly status: Status
-  /** The section of the standard, such as `RFC 6455 §4.2.1`. */
-  readonly section: string
-  /** What happened, for a person. Never sent on the wire. */
-  readonly message: string
-}
-
-/** The request's method is not GET, or over HTTP/2 not CONNECT. */
-export interface MethodNotAllowed extends Base<"MethodNotAllowed", 405> {
-  readonly method: string
-  /** The method that would do. */
-  readonly allowed: "GET" | "CONNECT"
-}
-
-/** The request's HTTP version is none over which a WebSocket opens. */
-export interface UnsupportedHttpVersion extends Base<"UnsupportedHttpVersion", 400> {
-  readonly httpVersion: string
-}
-
-/** The request's target is neither a path nor an absolute URL. */
-export interface InvalidTarget extends Base<"InvalidTarget", 400> {}
-
-/** The request does not ask for an upgrade to WebSocket: `Upgrade` or `Connection` is missing or says something else. */
-export interface UpgradeRequired extends Base<"UpgradeRequired", 426> {
-  /** `upgrade` or `connection`. */
-  readonly header: string
-  /** The versions that are spoken. */
-  readonly supported: ReadonlyArray<number>
-}
-
-/**
- * The request is for a version, or a draft without a version, that is not spoken here. Over HTTP/2 the status is 400: 426
- * demands an `Upgrade` field, which HTTP/2 has no place for.
- */
-export interface UnsupportedVersion extends Base<"UnsupportedVersion", 400 | 426> {
-  /** What the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
-  readonly version: string
-  /** The versions that are spoken. */
-  readonly supported: ReadonlyArray<number>
-}
-
-/** A header field of the peer is missing, or its value breaks a rule. */
-export interface InvalidHeader extends Base<"InvalidHeader", 400> {
-  /** The field's name, lower-case. */
-  readonly header: string
-}
-
-/** The bytes after the head are missing or wrong: Hixie-76's third key, or the answer to the challenge. */
-export interface InvalidBody extends Base<"InvalidBody", 400> {}
-
-/** The origin policy refuses the client's origin. */
-export interface OriginRefused extends Base<"OriginRefused", 403> {
-  readonly origin: string
-}
-
-/** Nothing is served at this path. */
-export interface PathNotFound extends Base<"PathNotFound", 404> {
-  readonly path: string
-}
-
-/** The caller's own authorization refused the request; the caller chose the answer. */
-export interface Rejected extends Base<"Rejected"> {
-  readonly headers: ReadonlyArray<Header>
-  /** The body of the answer, as text. */
-  readonly body: string | undefined
-}
-
-/** The peer did not finish its part of the handshake in time. */
-export interface Timeout extends Base<"Timeout", 408> {
-  /** The limit in milliseconds. */
-  readonly limit: number
-}
-
-/** The client opened too many connections, or opens them too fast. */
-export interface TooManyRequests extends Base<"TooManyRequests", 429> {
-  /** When to try again, in seconds. */
-  readonly retryAfter: number | undefined
-}
-
-/** The head is larger than the limit, or has too many fields. */
-export interface HeadersTooLarge extends Base<"HeadersTooLarge", 431> {
-  /** The limit in bytes. */
-  readonly limit: number
-}
-
-/** The server holds as many connections, or handshakes under way, as it may. */
-export interface TooManyConnections extends Base<"TooManyConnections", 503> {
-  readonly limit: number
-  /** When to try again, in seconds. */
-  readonly retryAfter: number | undefined
-}
-
-/** The server is shutting down. */
-export interface ShuttingDown extends Base<"ShuttingDown", 503> {}
-
-/** The server's answer is not 101, or over HTTP/2 none of 200 to 299. */
-export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
-  readonly headers: HeaderFields
-}
-
-/** The subprotocol is no token, is asked for twice, was not asked for, or is missing where it is required. */
-export interface InvalidSubprotocol extends Base<"InvalidSubprotocol", 500> {
-  readonly protocol: string | undefined
-}
-
-/** The server agreed to an extension that was not offered, or in a way that the client cannot follow. */
-export interface InvalidExtension extends Base<"InvalidExtension", 400> {
-  readonly extension: string
-}
-
-/** The URL to connect to is not one for a WebSocket. */
-export interface InvalidUrl extends Base<"InvalidUrl", 500> {
-  /** The URL, without user and password. */
-  readonly url: string
-}
-
-/** A header field of our own could change the meaning of the message: a bad character, or a name that the handshake sets. */
-export interface UnsafeHeader extends Base<"UnsafeHeader", 500> {
-  readonly header: string
-}
-
-/** What was asked for is not something that the draft, or the other side, can do. */
-export interface Unsupported extends Base<"Unsupported", 501> {
-  readonly feature: string
-}
-
-/** Why an opening handshake failed. */
-export type Reason =
-  | MethodNotAllowed
-  | UnsupportedHttpVersion
-  | InvalidTarget
-  | UpgradeRequired
-  | UnsupportedVersion
-  | InvalidHeader
-  | InvalidBody
-  | OriginRefused
-  | PathNotFound
-  | Rejected
-  | Timeout
-  | TooManyRequests
-  | HeadersTooLarge
-  | TooManyConnections
-  | ShuttingDown
-  | UnexpectedStatus
-  | InvalidSubprotocol
-  | InvalidExtension
-  | InvalidUrl
-  | UnsafeHeader
-  | Unsupported
+export type * from "../protocol/opening/reason.ts"
+export type { InvalidField } from "../protocol/opening/rules.ts"
 
 /** The opening handshake failed. Catch it once, then look at `reason._tag`. */
-export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonly reason: Reason }> {
+export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonly reason: Reasons.Reason }> {
   override get message(): string {
     return `${this.reason.message} (${this.reason.section})`
   }
 }
 
-const fail = (reason: Reason): HandshakeError => new HandshakeError({ reason })
+/** The error for a reason. */
+export const handshakeError = (reason: Reasons.Reason): HandshakeError => new HandshakeError({ reason })
 
-export const invalidHeader = ({ field, rule, section }: Fault): HandshakeError =>
-  fail({ _tag: "InvalidHeader", status: 400, section, message: `${field} must be ${rule}`, header: field })
-
-export const invalidBody = ({ rule, section }: Fault): HandshakeError =>
-  fail({ _tag: "InvalidBody", status: 400, section, message: `the bytes after the head must be ${rule}` })
-
-export const methodNotAllowed = (method: string, allowed: "GET" | "CONNECT", section: string): HandshakeError =>
-  fail({
-    _tag: "MethodNotAllowed",
-    status: 405,
-    section,
-    message: `the method is ${method}, not ${allowed}`,
-    method,
-    allowed
-  })
-
-export const unsupportedHttpVersion = (httpVersion: string, section: string): HandshakeError =>
-  fail({
-    _tag: "UnsupportedHttpVersion",
-    status: 400,
-    section,
-    message: `HTTP ${httpVersion} has no way to open a WebSocket`,
-    httpVersion
-  })
-
-export const invalidTarget = ({ rule, section }: Fault): HandshakeError =>
-  fail({ _tag: "InvalidTarget", status: 400, section, message: `the request target must be ${rule}` })
-
-export const upgradeRequired = ({ field, rule, section }: Fault, supported: ReadonlyArray<number>): HandshakeError =>
-  fail({
-    _tag: "UpgradeRequired",
-    status: 426,
-    section,
-    message: `this is no request for a WebSocket: ${field} must be ${rule}`,
-    header: field,
-    supported
-  })
-
-export const unsupportedVersion = (
-  version: string,
-  supported: ReadonlyArray<number>,
-  status: UnsupportedVersion["status"]
-): HandshakeError =>
-  fail({
-    _tag: "UnsupportedVersion",
-    status,
-    section: "RFC 6455 §4.4",
-    message: `version ${version} is not spoken here`,
-    version,
-    supported
-  })
-
-export const originRefused = (origin: string): HandshakeError =>
-  fail({
-    _tag: "OriginRefused",
-    status: 403,
-    section: "RFC 6455 §10.2",
-    message: `connections from ${origin} are not allowed`,
-    origin
-  })
-
-export const pathNotFound = (path: string): HandshakeError =>
-  fail({ _tag: "PathNotFound", status: 404, section: "RFC 6455 §4.2.2", message: `nothing is served at ${path}`, path })
-
-export const rejected = (status: number, headers: ReadonlyArray<Header>, body: string | undefined): HandshakeError =>
-  fail({
-    _tag: "Rejected",
-    status,
-    section: "RFC 6455 §4.2.2",
-    message: `the request was rejected with status ${status}`,
-    headers,
-    body
-  })
+/** A value, or the failure for the reason why there is none. */
+export const resultOf = <A extends object>(result: A | Reasons.Reason): Result.Result<A, HandshakeError> =>
+  Reasons.isReason(result) ? Result.fail(handshakeError(result)) : Result.succeed(result)
 
 /** The peer did not finish its part of the handshake within so many milliseconds. */
-export const timeout = (limit: number): HandshakeError =>
-  fail({
-    _tag: "Timeout",
-    status: 408,
-    section: "RFC 9110 §15.5.9",
-    message: `the handshake took longer than ${limit} ms`,
-    limit
-  })
+export const timeout = (limit: number): HandshakeError => handshakeError(Reasons.timeout(limit))
 
 /** The client opens connections too fast; it may try again in so many seconds. */
 export const tooManyRequests = (retryAfter?: number): HandshakeError =>
-  fail({
-    _tag: "TooManyRequests",
-    status: 429,
-    section: "RFC 6585 §4",
-    message: "the client opens too many connections",
-    retryAfter
-  })
+  handshakeError(Reasons.tooManyRequests(retryAfter))
 
 /** The head of the peer's message is larger than so many bytes. */
-export const headersTooLarge = (limit: number): HandshakeError =>
-  fail({
-    _tag: "HeadersTooLarge",
-    status: 431,
-    section: "RFC 6585 §5",
-    message: `the head is larger than ${limit} bytes`,
-    limit
-  })
+export const headersTooLarge = (limit: number): HandshakeError => handshakeError(Reasons.headersTooLarge(limit))
 
 /** The server has so many connections, or handshakes under way, and takes no more; it may have room in so many seconds. */
 export const tooManyConnections = (limit: number, retryAfter?: number): HandshakeError =>
-  fail({
-    _tag: "TooManyConnections",
-    status: 503,
-    section: "RFC 9110 §15.6.4",
-    message: `the limit of ${limit} connections is reached`,
-    limit,
-    retryAfter
-  })
+  handshakeError(Reasons.tooManyConnections(limit, retryAfter))
 
-/** The server takes no more connections. */
-export const shuttingDown = (): HandshakeError =>
-  fail({ _tag: "ShuttingDown", status: 503, section: "RFC 9110 §15.6.4", message: "the server is shutting down" })
+/** The server takes no more connections; another one may in so many seconds. */
+export const shuttingDown = (retryAfter?: number): HandshakeError => handshakeError(Reasons.shuttingDown(retryAfter))
 
-export const unexpectedStatus = (status: number, expected: number, headers: HeaderFields): HandshakeError =>
-  fail({
-    _tag: "UnexpectedStatus",
-    status,
-    section: expected === 101 ? "RFC 6455 §4.1" : "RFC 8441 §5",
-    message: `the server answered ${status} where ${expected} opens the connection`,
-    headers
-  })
-
-export const invalidSubprotocol = (protocol: string | undefined, message: string): HandshakeError =>
-  fail({ _tag: "InvalidSubprotocol", status: 500, section: "RFC 6455 §4.1", message, protocol })
-
-export const invalidExtension = (extension: string, message: string): HandshakeError =>
-  fail({
-    _tag: "InvalidExtension",
-    status: 400,
-    section: "RFC 6455 §9.1",
-    message: `extension ${extension}: ${message}`,
-    extension
-  })
-
-export const invalidUrl = (url: string, message: string): HandshakeError =>
-  fail({ _tag: "InvalidUrl", status: 500, section: "RFC 6455 §3", message: `${url}: ${message}`, url })
-
-export const unsafeHeader = (header: string, message: string): HandshakeError =>
-  fail({ _tag: "UnsafeHeader", status: 500, section: "RFC 9110 §5.5", message: `header ${header}: ${message}`, header })
-
-/** The request is an extended CONNECT for another protocol than WebSocket. */
-export const otherProtocol = (protocol: string): HandshakeError =>
-  fail({
-    _tag: "Unsupported",
-    status: 501,
-    section: "RFC 8441 §4",
-    message: `the request is for the protocol ${protocol}, not for websocket`,
-    feature: protocol
-  })
-
-/** The server doesn't let a WebSocket open over HTTP/2. */
-export const noHttp2 = (feature: string, section: string): HandshakeError =>
-  fail({ _tag: "Unsupported", status: 501, section, message: `the server has no ${feature}`, feature })
-
-export const unsupported = (feature: string, draft: string): HandshakeError =>
-  fail({ _tag: "Unsupported", status: 501, section: draft, message: `${draft} has no ${feature}`, feature })
+/** Adds the body of the response to an error for its status. */
+export const withBody = ({ reason }: HandshakeError, body: Uint8Array): HandshakeError =>
+  handshakeError(reason._tag === "UnexpectedStatus" ? { ...reason, body: new TextDecoder().decode(body) } : reason)

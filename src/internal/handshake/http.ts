@@ -1,108 +1,11 @@
-/** The little of HTTP that a handshake writes. */
-import * as Result from "effect/Result"
-import * as Extension from "../../Extension.ts"
-import { type HandshakeError, unsafeHeader } from "./error.ts"
-import type { Header, HeadersInput, Response } from "./model.ts"
-import { isFieldValue, isToken } from "./token.ts"
+/** What servers need of the handshake's HTTP, with failures as values of Effect. */
+import type * as Result from "effect/Result"
+import * as Http from "../protocol/opening/http.ts"
+import type { Header, HeadersInput } from "../protocol/opening/model.ts"
+import { type HandshakeError, resultOf } from "./error.ts"
 
-const reasonPhrases = new Map([
-  [400, "Bad Request"],
-  [401, "Unauthorized"],
-  [403, "Forbidden"],
-  [404, "Not Found"],
-  [405, "Method Not Allowed"],
-  [408, "Request Timeout"],
-  [426, "Upgrade Required"],
-  [429, "Too Many Requests"],
-  [431, "Request Header Fields Too Large"],
-  [500, "Internal Server Error"],
-  [501, "Not Implemented"],
-  [503, "Service Unavailable"]
-])
-
-/** RFC 9112 §4 lets the phrase be empty. */
-export const reasonPhrase = (status: number): string => reasonPhrases.get(status) ?? ""
-
-const encodeHead = (firstLine: string, headers: ReadonlyArray<Header>, body: Uint8Array | undefined): Uint8Array => {
-  let head = `${firstLine}\r\n`
-  for (const [name, value] of headers) head += `${name}: ${value}\r\n`
-  head += "\r\n"
-  const bytes = Buffer.from(head, "latin1")
-  return body === undefined ? bytes : Buffer.concat([bytes, body])
-}
-
-/**
- * A response as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
- * is checked or added.
- */
-export const encodeResponse = (response: Response): Uint8Array =>
-  encodeHead(`HTTP/1.1 ${response.status} ${response.reason}`, response.headers, response.body)
-
-/**
- * A request as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
- * is checked or added.
- */
-export const encodeRequest = (request: {
-  readonly method: string
-  readonly target: string
-  readonly headers: ReadonlyArray<Header>
-  readonly body: Uint8Array | undefined
-}): Uint8Array => encodeHead(`${request.method} ${request.target} HTTP/1.1`, request.headers, request.body)
-
-/** What speaks of one connection of HTTP/1.1, and must not stand in a message of HTTP/2: RFC 9113 §8.2.2. */
-const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|http2-settings)$/
-
-/**
- * Header fields as `node:http2` takes them: with lower-case names, none of those that speak of the connection, and what
- * stands several times joined, but for `set-cookie` (RFC 9110 §5.3).
- */
-export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
-  const fields: Record<string, string | Array<string>> = {}
-  for (const [written, value] of headers) {
-    const name = written.toLowerCase()
-    const before = fields[name]
-    if (ofConnection.test(name)) continue
-    if (before === undefined) fields[name] = name === "set-cookie" ? [value] : value
-    else if (typeof before !== "string") before.push(value)
-    else fields[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`
-  }
-  return fields
-}
-
-/** The value of the first field with a lower-case name. */
-export const headerValue = (headers: ReadonlyArray<Header>, name: string): string | undefined =>
-  headers.find(([field]) => field.toLowerCase() === name)?.[1]
-
-/** The names that frame the message or belong to the handshake: a second field of that name would change what is said. */
-const reserved = /^(?:connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
+export { encodeFields, encodeResponse } from "../protocol/opening/http.ts"
 
 /** Takes a caller's header fields if they can be written without changing the meaning of the message. */
-export const safeHeaders = (input: HeadersInput): Result.Result<ReadonlyArray<Header>, HandshakeError> => {
-  const headers: ReadonlyArray<Header> = isPairs(input) ? input : Object.entries(input)
-  for (const [name, value] of headers) {
-    if (!isToken(name)) return Result.fail(unsafeHeader(name, "its name is not a token"))
-    if (!isFieldValue(value))
-      return Result.fail(unsafeHeader(name, "its value has a character that no header may have"))
-    if (reserved.test(name)) return Result.fail(unsafeHeader(name, "the handshake sets it"))
-  }
-  return Result.succeed(headers)
-}
-
-const isPairs = (input: HeadersInput): input is ReadonlyArray<Header> => Array.isArray(input)
-
-/** The value of `Sec-WebSocket-Extensions`, once it is sure that an extension put nothing but tokens into it. */
-export const extensionsValue = (offers: ReadonlyArray<Extension.Offer>): Result.Result<string, HandshakeError> =>
-  offers.every(({ name, params }) => isToken(name) && params.every((param) => param.every(isTokenOrTrue)))
-    ? Result.succeed(Extension.format(offers))
-    : Result.fail(unsafeHeader("Sec-WebSocket-Extensions", "a name or a value is not a token"))
-
-const isTokenOrTrue = (value: string | true): boolean => value === true || isToken(value)
-
-/** The path and query of a request target: RFC 9112 §3.2.2 has servers accept an absolute URL too. */
-export const originForm = (target: string): string => {
-  if (target.startsWith("/")) return target
-  const rest = target.slice(target.indexOf("//") + 2)
-  const start = rest.search(/[/?]/)
-  if (start === -1) return "/"
-  return rest.charAt(start) === "/" ? rest.slice(start) : `/${rest.slice(start)}`
-}
+export const safeHeaders = (input: HeadersInput): Result.Result<ReadonlyArray<Header>, HandshakeError> =>
+  resultOf(Http.safeHeaders(input))

@@ -3,21 +3,25 @@ import * as Handshake from "../../Handshake.ts"
 import type { HeaderFields } from "../handshake/model.ts"
 import type { Timers } from "../connection/timers.ts"
 import { addressList, countingKey, readAddress } from "./address.ts"
-import type { AdmissionOptions, ConnectionRate, TrustedProxies } from "./model.ts"
+import { forwardedFor, forwardedTarget } from "./forwarded.ts"
+import { IdleSessions } from "./idleSessions.ts"
+import type { AdmissionOptions, ConnectionRate, Options, TrustedProxies } from "./model.ts"
 
 const defaultRetryAfter = 10_000
 
-/** One that was let in; `leave` once it has gone, or was refused after all. */
+const defaultMaxHandshakes = 1024
+
+/** One counted connection; `leave` uncounts it, once, when it is closed or was refused after all. */
 export interface Ticket {
   readonly leave: () => void
 }
 
-/** For those of whom nothing has to be remembered. */
+/** The ticket of connections that need no count of their own. */
 export const nothingCounted: Ticket = { leave: () => {} }
 
 /**
- * How often something may happen: `connections` at once, and after that one more each `per / connections`. Keeps for each
- * key when its allowance is whole again, and forgets keys whose allowance is.
+ * A rate limit: `connections` at once, and after that one more each `per / connections`. For each key it keeps when the
+ * allowance is complete again, and forgets keys whose allowance is complete.
  */
 class Rate {
   private readonly interval: number
@@ -53,28 +57,52 @@ class Rate {
 
 const seconds = (millis: number): number => Math.max(1, Math.ceil(millis / 1000))
 
-/** Who may come in, by where they come from and how many came before. */
+/** The peer of a transport, as the system knows it. */
+export interface Peer {
+  /** Absent for the peer of a Unix socket, and for one that has left. */
+  readonly address: string | undefined
+  /** Whether the transport is a Unix socket. The file system decides who may connect to it, so its peers are trusted. */
+  readonly isLocal: boolean
+}
+
+/** Where a request came from, and what the client asked for, as far as trusted proxies tell. */
+export interface Client {
+  readonly address: string | undefined
+  /** The authority of the client's request, when a trusted proxy noted it. */
+  readonly authority: string | undefined
+  /** Whether the client's request came over TLS, when a trusted proxy noted it. */
+  readonly secure: boolean | undefined
+}
+
+/** The limits of one server on what connects to it. Every way into the server asks here. */
 export class Admission {
-  /** When refused peers are told to try again, in seconds. */
+  /** The value of `Retry-After` in refusals, in seconds. */
   readonly retryAfter: number
+  /** The HTTP/2 sessions without an open WebSocket. */
+  readonly sessions = new IdleSessions()
+  private readonly maxConnections: number
+  private readonly maxHandshakes: number
   private readonly perAddress: number
   private readonly rate: Rate | undefined
   private readonly addressRate: Rate | undefined
+  /** The connections that the common rate allows at once. */
+  private readonly burst: number
   private readonly proxies: TrustedProxies | undefined
   private readonly isProxy: (address: string) => boolean
   private readonly timers: Timers
-  /** Whether everybody comes in. */
-  private readonly unlimited: boolean
-  /** How many connections the common rate allows at once. */
-  private readonly most: number
+  /** Whether clients are limited by address or rate. */
+  private readonly limitsClients: boolean
   private readonly counts = new Map<string, number>()
+  private handshakes = 0
 
-  constructor(options: AdmissionOptions, timers: Timers) {
+  constructor(options: AdmissionOptions & Pick<Options, "maxConnections" | "maxHandshakes">, timers: Timers) {
+    this.maxConnections = options.maxConnections ?? Infinity
+    this.maxHandshakes = options.maxHandshakes ?? defaultMaxHandshakes
     this.perAddress = options.maxConnectionsPerAddress ?? Infinity
-    this.most = options.maxRate?.connections ?? Infinity
+    this.burst = options.maxRate?.connections ?? Infinity
     this.rate = options.maxRate === undefined ? undefined : new Rate(options.maxRate)
     this.addressRate = options.maxRatePerAddress === undefined ? undefined : new Rate(options.maxRatePerAddress)
-    this.unlimited = this.perAddress === Infinity && this.rate === undefined && this.addressRate === undefined
+    this.limitsClients = this.perAddress !== Infinity || this.rate !== undefined || this.addressRate !== undefined
     this.proxies = options.trustedProxies
     this.isProxy = options.trustedProxies === undefined ? () => false : addressList(options.trustedProxies.addresses)
     this.retryAfter = seconds(Duration.toMillis(options.retryAfter ?? defaultRetryAfter))
@@ -82,34 +110,74 @@ export class Admission {
   }
 
   /**
-   * The address of the client: the transport's, unless that is a trusted proxy's; then the last one in the proxy's header
-   * that is none. What stands before it is anybody's to write.
+   * Returns where a request came from: the transport's peer, unless that is a trusted proxy; then the last address in the
+   * proxy's header that is no trusted proxy's. Whatever stands before it may be the client's own writing.
    */
-  clientAddress(transport: string | undefined, headers: HeaderFields): string | undefined {
-    let address = transport === undefined ? undefined : (readAddress(transport) ?? transport)
+  client(peer: Peer, headers: HeaderFields): Client {
+    let address = peer.address === undefined ? undefined : (readAddress(peer.address) ?? peer.address)
     const { proxies } = this
-    if (proxies === undefined) return address
-    for (const hop of forwarded(proxies.header ?? "x-forwarded-for", headers).toReversed()) {
-      // A Unix socket has no address: who may connect to it is the file system's to say.
+    if (proxies === undefined || !this.isTrusted(peer)) return { address, authority: undefined, secure: undefined }
+    const header = proxies.header ?? "x-forwarded-for"
+    let hops = 0
+    for (const hop of forwardedFor(header, headers).toReversed()) {
       if (address !== undefined && !this.isProxy(address)) break
       const next = readAddress(hop)
       if (next === undefined) break
       address = next
+      hops++
     }
-    return address
+    const { host, scheme } = forwardedTarget(header, headers, hops)
+    return {
+      address,
+      authority: host === undefined || host === "" ? undefined : host,
+      secure: scheme === undefined || scheme === "" ? undefined : /^(?:https|wss)$/i.test(scheme)
+    }
   }
 
-  /** Counts one more of an address, or says why not. */
-  enter(address: string | undefined): Ticket | Handshake.HandshakeError {
-    if (this.unlimited) return nothingCounted
+  /** Whether the headers of a peer are believed. An unknown address is not trusted. */
+  isTrusted({ address, isLocal }: Peer): boolean {
+    if (this.proxies === undefined) return false
+    return address === undefined ? isLocal : this.isProxy(readAddress(address) ?? address)
+  }
+
+  beginHandshake(): void {
+    this.handshakes++
+  }
+
+  endHandshake(): void {
+    this.handshakes--
+  }
+
+  /** Whether one more handshake would exceed `maxHandshakes`, with so many connections that wait for a handler. */
+  handshakesFull(waiting: number): boolean {
+    return this.handshakes + waiting >= this.maxHandshakes
+  }
+
+  /**
+   * Returns why there is no place for one more connection, if there is none; `session` is the HTTP/2 session that the
+   * request came on.
+   */
+  findPlace(connections: number, waiting: number, session: object | undefined): Handshake.HandshakeError | undefined {
+    const { maxConnections, maxHandshakes, retryAfter } = this
+    if (connections + this.handshakes + this.sessions.count(session) >= maxConnections) {
+      return Handshake.tooManyConnections(maxConnections, retryAfter)
+    }
+    return this.handshakesFull(waiting) ? Handshake.tooManyConnections(maxHandshakes, retryAfter) : undefined
+  }
+
+  /** Counts one more connection of an address, or returns why it is refused. */
+  enter(address: string | undefined, session?: object): Ticket | Handshake.HandshakeError {
+    if (!this.limitsClients) return nothingCounted
     const key = address === undefined ? undefined : countingKey(address)
     const count = key === undefined ? 0 : (this.counts.get(key) ?? 0)
-    if (count >= this.perAddress) return Handshake.tooManyRequests(this.retryAfter)
+    if (key !== undefined && count + this.sessions.countOf(key, session) >= this.perAddress) {
+      return Handshake.tooManyRequests(this.retryAfter)
+    }
     const now = this.timers.now()
     const wait = key === undefined ? 0 : (this.addressRate?.take(key, now) ?? 0)
     if (wait > 0) return Handshake.tooManyRequests(seconds(wait))
     const late = this.rate?.take("", now) ?? 0
-    if (late > 0) return Handshake.tooManyConnections(this.most, seconds(late))
+    if (late > 0) return Handshake.tooManyConnections(this.burst, seconds(late))
     if (key === undefined || this.perAddress === Infinity) return nothingCounted
     this.counts.set(key, count + 1)
     let left = false
@@ -123,14 +191,16 @@ export class Admission {
       }
     }
   }
-}
 
-/** The addresses that proxies noted, the nearest last. */
-const forwarded = (header: "x-forwarded-for" | "forwarded", headers: HeaderFields): Array<string> => {
-  const value = headers[header]
-  if (value === undefined) return []
-  const elements = (typeof value === "string" ? value : value.join(",")).split(",")
-  if (header === "x-forwarded-for") return elements
-  // RFC 7239 §4: pairs with semicolons between; one that names no address ends what can be believed.
-  return elements.map((element) => /(?:^|;)\s*for\s*=\s*("[^"]*"|[^;\s]*)/i.exec(element)?.[1] ?? "")
+  /**
+   * Counts an HTTP/2 session that has no WebSocket yet, and returns whether it is within the limits. The sessions of a
+   * trusted proxy are not counted by address, since they carry the connections of many clients.
+   */
+  enterSession(session: object, peer: Peer, connections: number): boolean {
+    const key = peer.address === undefined || this.isTrusted(peer) ? undefined : countingKey(peer.address)
+    const taken = connections + this.handshakes + this.sessions.count(undefined)
+    const ofAddress = key === undefined ? 0 : (this.counts.get(key) ?? 0) + this.sessions.countOf(key, undefined)
+    this.sessions.add(session, key)
+    return taken < this.maxConnections && ofAddress < this.perAddress
+  }
 }

@@ -1,97 +1,133 @@
 import type * as http from "node:http"
 import type * as http2 from "node:http2"
-import type { Server as NetServer } from "node:net"
 import type { Duplex } from "node:stream"
+import { pathOf } from "../protocol/opening/server.ts"
 
-/** A server of Node's, for whichever HTTP. */
+/** A server of Node's, for whichever version of HTTP. */
 export type HttpServer = http.Server | http2.Http2Server | http2.Http2SecureServer
 
-/** Who takes a server's requests for a WebSocket. */
-export interface Taker {
+/** Handles a server's requests for a WebSocket. */
+export interface AttachedHandler {
   /** An upgrade of HTTP/1.1. */
   readonly upgrade: (request: http.IncomingMessage, socket: Duplex, head: Buffer) => void
-  /** An extended CONNECT of HTTP/2. Absent for those who don't speak it. */
+  /**
+   * Whether the server's other listeners are called with its requests, too, and requests for other upgrades come to it: as a
+   * listener of Node has it. Default `false`.
+   */
+  readonly isShared?: boolean
+  /** An extended CONNECT of HTTP/2. Absent for a handler that doesn't support it. */
   readonly connect?: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void
 }
 
-/** Those who take the requests of one HTTP server, by path; under `undefined` the one for every other path. */
-type Takers = Map<string | undefined, Taker>
+/** The handlers of one HTTP server, by path; under `undefined` the one for every other path. */
+type Handlers = Map<string | undefined, AttachedHandler>
 
-interface Attached {
-  readonly takers: Takers
-  readonly stops: Array<() => void>
-  /** Whether it is told of streams of HTTP/2. */
-  http2: boolean
+interface Attachment {
+  readonly handlers: Handlers
+  readonly detach: () => void
 }
 
-const attached = new WeakMap<HttpServer, Attached>()
+const attachments = new WeakMap<HttpServer, Attachment>()
 
-/** Lets somebody have a server's requests for a WebSocket; answers how to let go of them. Throws when the path is taken. */
-export const attachGate = (server: HttpServer, path: string | undefined, taker: Taker): (() => void) => {
-  const entry = attached.get(server) ?? begin(server)
-  const { stops, takers } = entry
-  if (takers.has(path)) throw new Error(`something is attached already at ${path ?? "every path"}`)
-  takers.set(path, taker)
-  if (taker.connect !== undefined && "updateSettings" in server && !entry.http2) {
-    entry.http2 = true
-    // RFC 8441 §3: no client sends an extended CONNECT before it was told that it may.
+/** Whether a handler can be attached at a path: none is attached there yet. */
+export const isFree = (server: HttpServer, path: string | undefined): boolean =>
+  attachments.get(server)?.handlers.has(path) !== true
+
+/** Lets a handler have a server's requests for a WebSocket. Returns how to detach it. Throws when the path is taken. */
+export const attachHandler = (server: HttpServer, path: string | undefined, handler: AttachedHandler): (() => void) => {
+  if (!isFree(server, path)) {
+    throw new Error(`a WebSocket server ${path === undefined ? "without a path" : `at ${path}`} is already attached`)
+  }
+  const attachment = attachments.get(server) ?? intercept(server)
+  const { detach, handlers } = attachment
+  attachments.set(server, attachment)
+  handlers.set(path, handler)
+  // RFC 8441 §3: no client sends an extended CONNECT before the server has said that it may.
+  if (handler.connect !== undefined && "updateSettings" in server)
     server.updateSettings({ enableConnectProtocol: true })
-    stops.push(listen(server, "stream", streamsTo(server, takers)), listen(server, "connect", connectsOf(server)))
-  }
   return () => {
-    takers.delete(path)
-    if (takers.size > 0) return
-    for (const stop of stops) stop()
-    attached.delete(server)
+    handlers.delete(path)
+    if (handlers.size > 0) return
+    attachments.delete(server)
+    detach()
   }
 }
 
-const begin = (server: HttpServer): Attached => {
-  const takers: Takers = new Map()
-  const entry = { takers, stops: [listen(server, "upgrade", upgradesTo(server, takers))], http2: false }
-  attached.set(server, entry)
-  return entry
-}
-
-const listen = <Args extends ReadonlyArray<never>>(
-  server: NetServer,
-  event: string,
-  listener: (...args: Args) => void
-): (() => void) => {
-  const any = listener as (...args: ReadonlyArray<unknown>) => void
-  server.on(event, any)
-  return () => server.off(event, any)
-}
-
-/** Who has a path. One for another path answers that there is nothing here, unless somebody else may have it. */
-const takerOf = (takers: Takers, url: string | undefined, alone: boolean): Taker | undefined => {
-  const [any] = takers.values()
-  return takers.get(url?.split("?", 1)[0]) ?? takers.get(undefined) ?? (alone ? any : undefined)
-}
-
-const upgradesTo =
-  (server: HttpServer, takers: Takers): Taker["upgrade"] =>
-  (request, socket, head) =>
-    takerOf(takers, request.url, server.listenerCount("upgrade") === 1)?.upgrade(request, socket, head)
-
-const streamsTo =
-  (server: HttpServer, takers: Takers): Required<Taker>["connect"] =>
-  (stream, headers) => {
-    const protocol = headers[":protocol"]
-    if (headers[":method"] !== "CONNECT" || protocol === undefined) return
-    const alone = server.listenerCount("connect") === 1
-    const able = new Map([...takers].filter(([, { connect }]) => connect !== undefined))
-    if (protocol === "websocket" || alone) takerOf(able, headers[":path"], alone)?.connect?.(stream, headers)
-  }
+/** Whether a request asks for an upgrade to a WebSocket: RFC 6455 §4.2.1, and Hixie-76 alike. */
+const asksForWebSocket = ({ headers }: http.IncomingMessage): boolean =>
+  /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i.test(headers.upgrade ?? "")
 
 /**
- * Node has an event for CONNECT too, and itself refuses what nobody listens for. Since `attach` has to listen, to have
- * the others left alone, that falls to it.
+ * Looks at the events of a server before its listeners do. A listener can't keep an event from the others, and Effect's HTTP
+ * server, among others, answers every upgrade that it is called with. Seen first, a request goes either to the handler of
+ * its path or to the other listeners, in whichever order they were added.
  */
-const connectsOf =
-  (server: HttpServer) =>
-  (request: { readonly headers: http2.IncomingHttpHeaders }, answer: http2.Http2ServerResponse | Duplex): void => {
-    if (server.listenerCount("connect") > 1 || request.headers[":protocol"] !== undefined) return
-    if ("writeHead" in answer) answer.writeHead(405).end()
-    else answer.destroy()
+const intercept = (server: HttpServer): Attachment => {
+  const handlers: Handlers = new Map()
+  const handlerOf = (target: string | undefined): AttachedHandler | undefined =>
+    handlers.get(pathOf(target ?? "")) ?? handlers.get(undefined)
+
+  /** Node emits upgrades only when there is a listener. Alone, it has any handler answer what none takes. */
+  const listener: AttachedHandler["upgrade"] = (request, socket, head) => {
+    const [any] = server.listenerCount("upgrade") === 1 ? handlers.values() : []
+    const found = handlerOf(request.url) ?? any
+    found?.upgrade(request, socket, head)
   }
+
+  const connectHandler = (headers: http2.IncomingHttpHeaders): AttachedHandler | undefined => {
+    const protocol = headers[":protocol"]
+    if (headers[":method"] !== "CONNECT" || protocol === undefined) return undefined
+    const found = protocol === "websocket" ? handlerOf(headers[":path"]) : undefined
+    if (found?.connect !== undefined) return found
+    // Alone, any handler answers what none takes.
+    const others = server.listenerCount("connect") > 0
+    return others ? undefined : [...handlers.values()].find(({ connect }) => connect !== undefined)
+  }
+
+  const emit = server.emit
+  const intercepted = function (this: HttpServer, event: string | symbol, ...args: ReadonlyArray<unknown>): boolean {
+    if (event === "upgrade") {
+      const [request, socket, head] = args as Parameters<AttachedHandler["upgrade"]>
+      const found = handlerOf(request.url)
+      if (found === undefined || found.isShared === true) return Reflect.apply(emit, this, [event, ...args]) as boolean
+      found.upgrade(request, socket, head)
+      return true
+    }
+    if (event === "stream") {
+      const [stream, headers] = args as Parameters<Required<AttachedHandler>["connect"]>
+      const found = connectHandler(headers)
+      if (found?.connect === undefined) return Reflect.apply(emit, this, [event, ...args]) as boolean
+      found.connect(stream, headers)
+      return true
+    }
+    return Reflect.apply(emit, this, [event, ...args]) as boolean
+  }
+  server.emit = intercepted as typeof emit
+  server.on("upgrade", listener)
+
+  const restore = interceptUpgradeChoice(server, handlers)
+  return {
+    handlers,
+    detach: () => {
+      server.off("upgrade", listener)
+      // Somebody else may have replaced it meanwhile; without handlers ours changes nothing.
+      if (server.emit === (intercepted as typeof emit)) server.emit = emit
+      restore()
+    }
+  }
+}
+
+/** A request for another upgrade goes to the HTTP handler, where Node asks; without us it would go there too. */
+const interceptUpgradeChoice = (server: HttpServer, handlers: Handlers): (() => void) => {
+  if (!("shouldUpgradeCallback" in server)) return () => {}
+  const asked = server as { shouldUpgradeCallback: (request: http.IncomingMessage) => boolean }
+  const before = asked.shouldUpgradeCallback
+  const choose = (request: http.IncomingMessage): boolean =>
+    asksForWebSocket(request) ||
+    ((server.listenerCount("upgrade") > 1 || [...handlers.values()].some(({ isShared }) => isShared === true)) &&
+      (Reflect.apply(before, server, [request]) as boolean))
+  asked.shouldUpgradeCallback = choose
+  return () => {
+    if (asked.shouldUpgradeCallback === choose) asked.shouldUpgradeCallback = before
+  }
+}

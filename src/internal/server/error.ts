@@ -4,12 +4,12 @@ import * as Data from "effect/Data"
 export interface ListenFailed {
   readonly _tag: "ListenFailed"
   readonly message: string
-  /** The system's name for it, such as `EADDRINUSE`. */
+  /** The system's name of the error, such as `EADDRINUSE`. */
   readonly code: string | undefined
   readonly cause: unknown
 }
 
-/** What was given for TLS can't be used: a key that is no key, or not the certificate's. */
+/** The options for TLS can't be used: a key that is no key, or not the certificate's. */
 export interface TlsInvalid {
   readonly _tag: "TlsInvalid"
   readonly message: string
@@ -18,8 +18,19 @@ export interface TlsInvalid {
   readonly cause: unknown
 }
 
+/** An option has a value that the server can't work with. Found when the server is made. */
+export interface InvalidOptions {
+  readonly _tag: "InvalidOptions"
+  /** Names the option, its value and the values that are allowed. */
+  readonly message: string
+  /** The option, such as `maxMessageSize` or `maxRate.connections`. */
+  readonly option: string
+  /** The values that are allowed, in words. */
+  readonly allowed: string
+}
+
 /** Why a server can't do its work. */
-export type ServerErrorReason = ListenFailed | TlsInvalid
+export type ServerErrorReason = ListenFailed | TlsInvalid | InvalidOptions
 
 /** A server can't do its work. */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {

@@ -1,4 +1,5 @@
 import { messageOf } from "../messageOf.ts"
+import type { InvalidOption } from "../socket/optionRules.ts"
 import { ServerError } from "./error.ts"
 
 /** The error for a key, a certificate or other setting of TLS that can't be used, from what Node threw. */
@@ -25,3 +26,7 @@ export const listenFailed = (place: string, cause: unknown): ServerError =>
 
 const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause ? String(cause.code) : undefined
+
+/** The error for an option with a value that isn't allowed. */
+export const invalidOptions = ({ allowed, message, option }: InvalidOption): ServerError =>
+  new ServerError({ reason: { _tag: "InvalidOptions", message, option, allowed } })

@@ -8,30 +8,33 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { spanOf } from "../observability/reporter.ts"
 import { SocketError } from "../socket/error.ts"
-import type { Accepted } from "./gate.ts"
+import type { ServerConnection } from "./connection.ts"
 import type { Connection } from "./model.ts"
 
 /**
- * The handlers of a server's connections, each in a fiber and a scope of its own. As with `Effect.scoped`, what a handler
- * forked lives until its scope is closed. The end of the connection is told to the fiber's observer, and not left to the
- * fiber: a connection that waits keeps nothing for it.
+ * The handlers of a server's connections, each in a fiber of its own and in its connection's scope. As with `Effect.scoped`,
+ * the fibers that a handler forked live until the scope is closed. The fiber's observer, and not the fiber, closes the
+ * connection: a connection that waits keeps nothing for it.
  */
 export class Handlers<A, X, E, R> {
   private readonly handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
   private readonly context: Context.Context<Exclude<R, Scope.Scope>>
+  private readonly server: { readonly isDraining: boolean }
   private readonly fibers = new Set<Fiber.Fiber<X, E>>()
 
   constructor(
     handler: (socket: Connection<A>) => Effect.Effect<X, E, R>,
-    context: Context.Context<Exclude<R, Scope.Scope>>
+    context: Context.Context<Exclude<R, Scope.Scope>>,
+    server: { readonly isDraining: boolean }
   ) {
     this.handler = handler
     this.context = context
+    this.server = server
   }
 
-  /** Has a connection handled. It is closed when its handler has ended and its scope is closed. */
-  readonly handle = (socket: Accepted<A>): void => {
-    const scope = Scope.makeUnsafe()
+  /** Runs the handler for a connection, which is closed when the handler has ended and the scope is closed. */
+  readonly handle = (socket: ServerConnection<A>): void => {
+    const scope = socket.takeScope() ?? Scope.makeUnsafe()
     // Together with the scope the context has all that the handler requires.
     const context = Context.add(this.context, Scope.Scope, scope) as Context.Context<unknown> as Context.Context<R>
     const handling = new Handling(this.handler, socket)
@@ -51,8 +54,9 @@ export class Handlers<A, X, E, R> {
   /** Interrupts all of them, and waits. */
   readonly interrupt: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll(this.fibers))
 
-  private end(socket: Accepted<A>, exit: Exit.Exit<X, E>): void {
-    socket.beginEnd(exit)
+  private end(socket: ServerConnection<A>, exit: Exit.Exit<X, E>): void {
+    if (Exit.isSuccess(exit) && this.server.isDraining) socket.beginClose(1001, "")
+    else socket.beginEnd(exit)
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
     // A peer that goes away, or breaks the protocol, is no failure of the handler's.
     const ofPeer = exit.cause.reasons.every((reason) => reason._tag === "Fail" && reason.error instanceof SocketError)

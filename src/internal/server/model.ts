@@ -6,12 +6,15 @@ import type * as http from "node:http"
 import type * as http2 from "node:http2"
 import type * as https from "node:https"
 import type { AcceptOptions, HandshakeError, Request } from "../../Handshake.ts"
+import type { Acceptance } from "./authorization.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
 
 /** The request that opened a connection, and where it came from. */
 export interface UpgradeRequest extends Request {
   readonly method: string
   readonly url: string
+  /** Whether the client's request came over TLS: to this server, or to the trusted proxy that says so. */
+  readonly secure: boolean
   /** The peer's address, as the transport knows it; absent on a Unix socket. */
   readonly remoteAddress: string | undefined
   readonly remotePort: number | undefined
@@ -21,33 +24,46 @@ export interface UpgradeRequest extends Request {
 
 /** How often connections may be opened: so many at once, and as many again spread over `per`. */
 export interface ConnectionRate {
+  /** An integer of at least 1. */
   readonly connections: number
-  /** Default 1 second. */
+  /** Above 0, and finite. Default 1 second. */
   readonly per?: Duration.Input | undefined
 }
 
-/** The proxies before the server, and where they note the address of a client. */
+/**
+ * The proxies in front of the server, and the header in which they note where a request came from.
+ *
+ * From a trusted proxy the server takes the client's address, and the host and the scheme of the client's request, with
+ * which the origin policy `"same"` compares. A field that can't be read is not believed in any part.
+ */
 export interface TrustedProxies {
-  /** IP addresses, and blocks of them such as `10.0.0.0/8`. Peers of a Unix socket count as trusted. */
+  /**
+   * IP addresses, and blocks of them such as `10.0.0.0/8`. The peers of a Unix socket are trusted too. A peer whose address
+   * is unknown, because it has left, is not.
+   */
   readonly addresses: ReadonlyArray<string>
   /**
-   * The header that they set. Name the one that yours sets: the other is the client's to write. Default
-   * `x-forwarded-for`; `forwarded` is RFC 7239.
+   * The header that the proxies set. Name the one that yours sets: a client can write the other. `x-forwarded-for`, the
+   * default, goes with `X-Forwarded-Host`, `X-Forwarded-Port` and `X-Forwarded-Proto`; `forwarded` (RFC 7239) has `host`
+   * and `proto` itself.
    */
   readonly header?: "x-forwarded-for" | "forwarded" | undefined
 }
 
-/** Who may connect, how often and for how long; what is over a limit is refused before anything else is looked at. */
+/** Admission limits and memory limits. A request over a limit is refused before the server looks at anything else. */
 export interface AdmissionOptions {
-  /** Most connections of one client at once, handshakes included; more are refused with 429. IPv6 counts by /64. Default: no limit. */
+  /**
+   * Connections of one client at once, handshakes and HTTP/2 sessions without a WebSocket included; more are refused with
+   * 429. IPv6 counts by /64. Default: no limit.
+   */
   readonly maxConnectionsPerAddress?: number | undefined
   /** How often one client may connect; more often is refused with 429. Default: no limit. */
   readonly maxRatePerAddress?: ConnectionRate | undefined
   /** How often all clients together may connect; more often is refused with 503. Default: no limit. */
   readonly maxRate?: ConnectionRate | undefined
-  /** Whose word counts for the address of a client. Default: nobody's, the client is who opened the transport. */
+  /** Proxies whose forwarding header is trusted. Default: none, the client is the peer of the transport. */
   readonly trustedProxies?: TrustedProxies | undefined
-  /** What `Retry-After` says where nothing better is known, in whole seconds. Default 10 seconds. */
+  /** The value of `Retry-After` in a refusal, in whole seconds, unless a rate limit knows better. Default 10 seconds. */
   readonly retryAfter?: Duration.Input | undefined
   /**
    * How long a peer may send no message, whatever its pongs; then the connection is closed with 1001. It is noticed within
@@ -61,21 +77,40 @@ export interface AdmissionOptions {
 /** A connection that a server accepted. */
 export interface Connection<out Context = undefined> extends Socket<Context> {
   readonly request: UpgradeRequest
+  /**
+   * Completes when the server begins to drain: `server.drain` was called, or the server's scope ends. From then on the
+   * handler has `grace` to finish; its connection is closed with 1001 when it has.
+   */
+  readonly draining: Effect.Effect<void>
 }
 
 /** What a server agrees to, and its limits. */
 export interface Options<A = undefined, R = never> extends AcceptOptions, SocketOptions, AdmissionOptions {
   /**
-   * Decides whether a valid request may connect; its result is the connection's `context`. Fail with a
-   * `Server.reject(status)` to refuse it. Runs once for each request, before the answer is written, and counts against
-   * the handshake timeout.
+   * Decides whether a valid request may connect; its result is the connection's `context`, or a `Server.accept` with the
+   * context, header fields and the subprotocol. Fail with a `Server.reject(status)` to refuse the request. Runs once for
+   * each request, before the answer is written, and counts against the handshake timeout.
+   *
+   * It runs in the connection's scope: what it acquires is released when the connection has ended, after the handler, and
+   * at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
+   * the cause is logged.
    */
-  readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A, HandshakeError, R>) | undefined
-  /** How long a client may take for its part of the handshake, and `authorize` for its own. Default 10 seconds. */
+  readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined
+  /**
+   * How long a client may take for its part of the handshake, and `authorize` for its own; then the request is answered
+   * with 408. A request that waits behind another one's answer is dropped after this time, and so is an HTTP/2 session
+   * without an open WebSocket. Above 0; `Infinity` for no limit. Default 10 seconds.
+   */
   readonly handshakeTimeout?: Duration.Input | undefined
-  /** Most connections at once; more are refused with 503. Default: no limit but the system's. */
+  /**
+   * Connections at once, HTTP/2 sessions without a WebSocket included; more are refused with 503. Default: no limit but
+   * the system's.
+   */
   readonly maxConnections?: number | undefined
-  /** Most handshakes under way at once; more are refused with 503. Default 1024. */
+  /**
+   * Handshakes under way at once, together with the connections that wait to be taken from `connections`; more are refused
+   * with 503. Default 1024.
+   */
   readonly maxHandshakes?: number | undefined
   /**
    * Bytes that all connections together may make the server keep: what waits to be read or written, and messages whose end
@@ -85,6 +120,11 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
   readonly maxMemory?: number | undefined
   /** How long connections may take to end when the server shuts down; what is left then is dropped. Default 10 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
+  /**
+   * How long handlers may go on when the server's scope ends, or `run` or `serve` is interrupted, before their connections
+   * are closed: the `grace` of a `drain` at that moment. Default 0.
+   */
+  readonly drainGrace?: Duration.Input | undefined
 }
 
 /** Where a server of its own listens. */
@@ -93,10 +133,28 @@ export interface ListenOptions {
   readonly port?: number | undefined
   /** The address to bind. Default: all. */
   readonly host?: string | undefined
-  /** A Unix socket to listen on, in place of host and port. */
+  /**
+   * A Unix socket to listen on, in place of host and port. The file of a process that no longer listens is replaced; a
+   * socket on which a process listens, and any other file, is left alone and fails with `ListenFailed`.
+   */
   readonly socketPath?: string | undefined
-  /** Most connections that wait to be accepted by the process. Default: the system's, 511. */
+  /** The permissions of the Unix socket's file, such as `0o660`; to connect takes the permission to write. Default: by the umask. */
+  readonly socketMode?: number | undefined
+  /** Connections that may wait to be accepted by the process. Default: the system's, 511. */
   readonly backlog?: number | undefined
+  /**
+   * Lets several processes listen on one port, between which the system distributes connections (`SO_REUSEPORT`). A server
+   * that drains then stops listening at once, so that the others get the new connections. Not on every system. Default
+   * `false`.
+   */
+  readonly reusePort?: boolean | undefined
+  /**
+   * Reads the header of the PROXY protocol, versions 1 and 2, with which a proxy for TCP names the client: `remoteAddress` is
+   * then the client's. `true` expects it from every trusted proxy (`trustedProxies`), an object from other `addresses`; peers
+   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped. From
+   * any other peer a header is a malformed request, answered with 400. Default `false`.
+   */
+  readonly proxyProtocol?: boolean | { readonly addresses: ReadonlyArray<string> } | undefined
   /** Serves `wss:`: the certificate, its key, and what else `node:https` takes. */
   readonly tls?: https.ServerOptions | undefined
   /**
@@ -123,20 +181,39 @@ export interface Address {
 /** Accepts connections until its scope ends. */
 export interface Acceptor<A> {
   /**
-   * The connections as they come. Each is open until the peer, its user or the end of the server's scope closes it. What
-   * comes while nobody asks for connections waits.
+   * The connections in the order in which they open. Each is open until the peer, its user or the end of the server's scope
+   * closes it. A connection waits until the stream is read, as long as it is open; how many may wait, `maxHandshakes`
+   * says. Several readers share the connections.
    */
   readonly connections: Stream.Stream<Connection<A>>
   /**
    * Handles each connection in a fiber and a scope of its own, for ever. A connection closes when its handler ends:
    * with 1000, with 1011 when the handler failed, which is logged and harms no other. When it is interrupted, new
-   * requests are answered with 503, every connection is closed with 1001, and what hasn't ended after
+   * requests are answered with 503, every connection is closed with 1001 after `drainGrace`, and what hasn't ended after
    * `shutdownTimeout` is dropped. Handlers go on meanwhile: what was sent before leaves before, and what the peer sent
    * before its answer is read, at the handler's pace, unless it reads nothing for half of the time that is left.
    */
   readonly run: <X, E, R>(
     handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
   ) => Effect.Effect<never, never, Exclude<R, Scope.Scope>>
+  /**
+   * Stops accepting connections and lets those that are open finish. Completes when all have ended.
+   *
+   * **Details**
+   *
+   * New requests are answered with 503 and `Retry-After`. Each connection's `draining` completes, and handlers go on for up
+   * to `grace`: messages of the peers are read and answered as before. A connection whose handler ends is closed with 1001.
+   * After `grace` the others are closed with 1001, each as soon as its handler waits for the next message and its answers
+   * are written, at the latest one second later; what hasn't ended after another `shutdownTimeout` is dropped. The server
+   * doesn't accept connections again.
+   */
+  readonly drain: (options?: DrainOptions) => Effect.Effect<void>
+}
+
+/** How a server drains. */
+export interface DrainOptions {
+  /** How long handlers may go on. Default: the server's `drainGrace`. */
+  readonly grace?: Duration.Input | undefined
 }
 
 /** A server that listens. */

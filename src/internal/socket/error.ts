@@ -3,6 +3,16 @@ import type { Violation } from "../protocol/protocolError.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { HandshakeError } from "../handshake/error.ts"
 
+/** An option has a value that is not allowed. Nothing was sent. */
+export interface InvalidOptions {
+  readonly _tag: "InvalidOptions"
+  readonly message: string
+  /** The option's name, such as `maxMessageSize` or `keepAlive.interval`. */
+  readonly option: string
+  /** The values that are allowed, in words. */
+  readonly allowed: string
+}
+
 /** The transport could not be opened: name not found, refused, TLS failed, or the proxy would not. */
 export interface OpenFailed {
   readonly _tag: "OpenFailed"
@@ -81,6 +91,7 @@ export interface ReadBufferFull {
 
 /** Why a connection failed, or what was asked of it. */
 export type SocketErrorReason =
+  | InvalidOptions
   | OpenFailed
   | OpenTimeout
   | HandshakeFailed

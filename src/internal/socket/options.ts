@@ -1,4 +1,6 @@
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type { KeepAliveOptions } from "../connection/keepAlive.ts"
 import type { FrameObserver, SocketOptions } from "./model.ts"
 
@@ -19,7 +21,22 @@ export const defaults = {
   keepAlive: 20_000
 } as const
 
-export const resolve = (options: SocketOptions | undefined): Resolved => {
+/** An observer whose exceptions are logged and have no other effect. */
+const guarded =
+  (onFrame: FrameObserver, context: Context.Context<never>): FrameObserver =>
+  (frame, socket) => {
+    try {
+      onFrame(frame, socket)
+    } catch (cause) {
+      Effect.runForkWith(context)(Effect.logError("onFrame failed", cause))
+    }
+  }
+
+/** Fills defaults in; `context` has the logger for an `onFrame` that throws. */
+export const resolve = (
+  options: SocketOptions | undefined,
+  context: Context.Context<never> = Context.empty()
+): Resolved => {
   const keepAlive = options?.keepAlive ?? true
   const times = typeof keepAlive === "object" ? keepAlive : {}
   return {
@@ -34,6 +51,6 @@ export const resolve = (options: SocketOptions | undefined): Resolved => {
             interval: Duration.toMillis(times.interval ?? defaults.keepAlive),
             timeout: Duration.toMillis(times.timeout ?? defaults.keepAlive)
           },
-    onFrame: options?.onFrame
+    onFrame: options?.onFrame && guarded(options.onFrame, context)
   }
 }

@@ -49,8 +49,9 @@ export interface Waiter {
   wake(): void
 }
 
-/** What is notified of pongs and of the end, whether anything is read or not. */
-export interface Listener {
+/** The socket of a receive buffer. It is notified of pongs and of the end, whether anything is read or not. */
+export interface Owner {
+  readonly connection: Connection
   onPong(payload: Buffer): void
   onClosed(closed: Closed): void
 }
@@ -86,11 +87,12 @@ const sizeOf = (item: Frame | Message): number =>
 export class Inbox implements ConnectionHandler {
   private readonly limit: number
   private readonly tally: Tally | undefined
-  private connection: Connection | undefined = undefined
-  private listener: Listener | undefined = undefined
+  private owner: Owner | undefined = undefined
   private state: State = open
   /** Woken, once, when there is something to take or nothing more will come. */
   private waiter: Waiter | undefined = undefined
+  /** Run, once, when the reader waits. */
+  private idleTask: (() => void) | undefined = undefined
   /** The reader that claimed last, unless it has left; this buffer, where it isn't known whether it has. */
   private reader: object | undefined = undefined
   private view: View = "unclaimed"
@@ -107,9 +109,8 @@ export class Inbox implements ConnectionHandler {
     this.tally = tally
   }
 
-  attach(connection: Connection, listener: Listener): void {
-    this.connection = connection
-    this.listener = listener
+  attach(owner: Owner): void {
+    this.owner = owner
   }
 
   /** Whether nothing more will come. */
@@ -166,7 +167,20 @@ export class Inbox implements ConnectionHandler {
   await(waiter: Waiter): boolean {
     if (this.waiter !== undefined) return false
     this.waiter = waiter
+    const { idleTask } = this
+    this.idleTask = undefined
+    idleTask?.()
     return true
+  }
+
+  /** Whether everything that came was taken and handled: the reader waits, or there is none. */
+  get isIdle(): boolean {
+    return this.isEmpty && (this.waiter !== undefined || this.reader === undefined)
+  }
+
+  /** Runs `task` once, the next time that the reader begins to wait. */
+  whenIdle(task: () => void): void {
+    this.idleTask = task
   }
 
   /** Takes back what was given to `await`. */
@@ -268,7 +282,7 @@ export class Inbox implements ConnectionHandler {
   }
 
   control(opcode: number, bytes: Buffer, start: number, end: number): void {
-    if (opcode === Opcode.pong) this.listener?.onPong(bytes.subarray(start, end))
+    if (opcode === Opcode.pong) this.owner?.onPong(bytes.subarray(start, end))
     if (this.view === "messages") return
     if (this.view === "unclaimed" && opcode !== Opcode.close && !this.recordsControl(end - start)) return
     const payload = bytes.subarray(start, end)
@@ -306,7 +320,11 @@ export class Inbox implements ConnectionHandler {
   }
 
   closed(closed: Closed): void {
-    this.listener?.onClosed(closed)
+    this.owner?.onClosed(closed)
+  }
+
+  private get connection(): Connection | undefined {
+    return this.owner?.connection
   }
 
   /** Whether what exceeds the limit waits at the peer. */

@@ -94,7 +94,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
       compression: options.compression,
       tally: options.tally
     })
-    this.inbox.attach(this.connection, this)
+    this.inbox.attach(this)
   }
 
   // Reading
@@ -250,7 +250,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     if (leaving !== undefined) for (const task of leaving) task()
   }
 
-  // Listener
+  // Owner of the receive buffer
 
   onPong(payload: Buffer): void {
     this.pings?.answered(payload, this.connection)

@@ -60,6 +60,7 @@ function onClose(this: Attached): void {
 export class DuplexTransport implements Transport {
   /** Who hears of it, once attached. */
   receiver: Receiver | undefined = undefined
+  readonly endsAtOnce: boolean = false
   /** What the stream failed with. */
   error: Error | undefined = undefined
   private readonly duplex: Attached

@@ -24,9 +24,13 @@ const widen = (session: Http2Session | undefined): void => {
   if (session !== undefined && size !== undefined && size < sessionWindow) session.setLocalWindowSize(sessionWindow)
 }
 
+/** Milliseconds that a client has to end its half of a stream, once a server has ended its stream. */
+const lingerTime = 100
+
 /** A stream of an HTTP/2 connection as a transport. */
 export class Http2Transport extends DuplexTransport {
-  private readonly stream: Http2Stream
+  override readonly endsAtOnce = true
+  protected readonly stream: Http2Stream
 
   constructor(stream: Http2Stream) {
     super(stream)
@@ -40,6 +44,23 @@ export class Http2Transport extends DuplexTransport {
 
   override destroy(): void {
     cancelStream(this.stream)
+  }
+}
+
+/**
+ * A server's stream. Some proxies don't pass on that a stream has ended, and their half would stay open; RFC 9113 §8.1 lets a
+ * server that needs no more from its peer close the stream with NO_ERROR.
+ */
+export class Http2ServerTransport extends Http2Transport {
+  override end(): void {
+    const { stream } = this
+    if (stream.writableEnded) return
+    super.end()
+    stream.once("finish", () => {
+      const late = setTimeout(() => stream.close(), lingerTime)
+      late.unref()
+      stream.once("close", () => clearTimeout(late))
+    })
   }
 }
 

@@ -27,6 +27,11 @@ export interface OutputTransport extends Sink {
 
 /** The byte stream below a connection: a TCP or TLS socket, an HTTP/2 stream, a pipe in memory. */
 export interface Transport extends OutputTransport {
+  /**
+   * Whether a client ends its direction as soon as the closing handshake is complete. Elsewhere it waits for the server to
+   * (RFC 6455 §7.1.1), since the first to end a TCP connection holds its port for minutes; a stream of HTTP/2 has none.
+   */
+  readonly endsAtOnce?: boolean
   /** Starts to deliver. */
   attach(receiver: Receiver): void
   pause(): void

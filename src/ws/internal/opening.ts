@@ -3,19 +3,26 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHea
 import type { RequestOptions } from "node:https"
 import * as net from "node:net"
 import type { Duplex } from "node:stream"
-import { unescape as unescapeQuery } from "node:querystring"
 import * as tls from "node:tls"
-import { acceptFor, makeKey } from "../../internal/handshake/acceptKey.ts"
-import { isToken } from "../../internal/handshake/token.ts"
+import { verifyResponse } from "../../internal/protocol/opening/client.ts"
+import type { BuiltRequest, OpeningDraft, SentRequest } from "../../internal/protocol/opening/model.ts"
+import { ws8 } from "../../internal/protocol/opening/policy.ts"
+import { isReason, type Reason } from "../../internal/protocol/opening/reason.ts"
+import { droppedHeaders } from "../../internal/protocol/opening/redirect.ts"
+import { checkProtocols } from "../../internal/protocol/opening/subprotocol.ts"
+import {
+  type Destination,
+  destinationOf,
+  type InvalidUrl,
+  parseUrl,
+  withoutSecrets
+} from "../../internal/protocol/opening/url.ts"
 import * as Extension from "../extension.ts"
 import { PerMessageDeflate } from "../PerMessageDeflate.ts"
 import type { Extensions } from "../Sender.ts"
 import type * as Types from "../types.ts"
 import type { SocketSettings, WebSocket } from "../WebSocket.ts"
 import { http, https } from "./http.ts"
-
-/** The versions that can be spoken. */
-const versions = [8, 13]
 
 /** Defaults of what servers and clients have in common. */
 export const commonDefaults = {
@@ -52,18 +59,8 @@ export interface Opener extends EventEmitter {
   _leaving(): void
 }
 
-/** Where the first request went, to tell whether a redirect leaves that place. */
-interface Origin {
-  readonly secure: boolean
-  readonly ipc: boolean
-  /** The host with its port, or the path of the socket. */
-  readonly place: string
-}
-
 /** What a request asked for, to hold the response against. */
-interface Asked {
-  readonly key: string
-  readonly protocols: ReadonlyArray<string>
+interface Asked extends SentRequest {
   readonly deflate: PerMessageDeflate | undefined
 }
 
@@ -83,7 +80,9 @@ export class Opening {
   /** The headers of the caller. From the first redirect on, with lower-case names, and with the credentials of the URL. */
   private headers: OutgoingHttpHeaders
   private redirects = 0
-  private origin: Origin | undefined = undefined
+  /** Where the first request went. */
+  private first: URL | undefined = undefined
+  private readonly draft: OpeningDraft | undefined
   private aborted = false
   private request: ClientRequest | undefined = undefined
 
@@ -95,21 +94,21 @@ export class Opening {
     this.protocols = inPlace || protocols === undefined ? listOf(given.protocols) : listOf(protocols)
     this.options = { ...clientDefaults, ...given }
     this.headers = { ...(given.headers as OutgoingHttpHeaders | undefined) }
+    this.draft = ws8.drafts.find(({ version }) => version === this.options.protocolVersion)
   }
 
   /** Sends the first request. Throws for an address, a version or a subprotocol that can't be. */
   start(address: string | URL): void {
-    const { protocolVersion } = this.options
-    if (!versions.some((version) => version === protocolVersion)) {
+    const { draft } = this
+    if (draft === undefined) {
+      const versions = ws8.drafts.map(({ version }) => version).toReversed()
       throw new RangeError(
-        `Unsupported protocol version: ${protocolVersion} (supported versions: ${versions.join(", ")})`
+        `Unsupported protocol version: ${this.options.protocolVersion} (supported versions: ${versions.join(", ")})`
       )
     }
-    const url = parseUrl(address, undefined)
-    const fault = this.setUrl(url)
-    if (fault !== undefined) throw fault
+    const { destination, url } = this.setUrl(address, undefined)
     this.checkProtocols()
-    this.ask(url)
+    this.ask(draft, url, destination)
   }
 
   /** Gives up, with an error that is emitted later. */
@@ -127,35 +126,29 @@ export class Opening {
 
   private checkProtocols(): void {
     const { protocols } = this
-    const fine = protocols.every(
-      (protocol, index) => typeof protocol === "string" && isToken(protocol) && protocols.indexOf(protocol) === index
-    )
-    if (!fine) throw new SyntaxError("An invalid or duplicated subprotocol was specified")
+    if (protocols.some((protocol) => typeof protocol !== "string") || checkProtocols(protocols) !== undefined) {
+      throw new SyntaxError("An invalid or duplicated subprotocol was specified")
+    }
   }
 
-  /** Takes the URL as the client's, and answers what is wrong with it. */
-  private setUrl(url: URL): SyntaxError | undefined {
+  /** Takes the URL as the client's. Throws a `SyntaxError` for one that no WebSocket can be opened at. */
+  private setUrl(
+    address: string | URL,
+    base: URL | undefined
+  ): { readonly url: URL; readonly destination: Destination } {
+    const url = parseUrl(String(address), base)
+    if (url === undefined) throw new SyntaxError(`Invalid URL: ${withoutSecrets(String(address))}`)
     if (url.protocol === "http:") url.protocol = "ws:"
     else if (url.protocol === "https:") url.protocol = "wss:"
     this.opener._url = url.href
-    if (!["ws:", "wss:", "ws+unix:"].includes(url.protocol)) {
-      return new SyntaxError(`The URL's protocol must be one of "ws:", "wss:", "http:", "https:", or "ws+unix:"`)
-    }
-    if (url.protocol === "ws+unix:" && url.pathname === "") return new SyntaxError("The URL's pathname is empty")
-    return url.hash === "" ? undefined : new SyntaxError("The URL contains a fragment identifier")
+    const destination = destinationOf(url, ws8.urls)
+    if ("_tag" in destination) throw new SyntaxError(urlErrors[destination.problem])
+    return { url, destination }
   }
 
-  private ask(url: URL): void {
+  private ask(draft: OpeningDraft, url: URL, destination: Destination): void {
     const { given, opener, options } = this
-    const secure = url.protocol === "wss:"
-    const ipc = url.protocol === "ws+unix:"
-    const target = url.pathname + url.search
-    const split = ipc ? target.indexOf(":") : -1
-    const socketPath = !ipc ? undefined : split === -1 ? target : target.slice(0, split)
-    const path = !ipc ? target : split === -1 ? "" : target.slice(split + 1)
-    const place = socketPath ?? url.host
-    const defaultPort = secure ? 443 : 80
-
+    const { host, port, secure, socketPath, target } = destination
     const deflate = options.perMessageDeflate
       ? new PerMessageDeflate({
           ...(options.perMessageDeflate === true ? undefined : options.perMessageDeflate),
@@ -163,20 +156,30 @@ export class Opening {
           maxPayload: options.maxPayload
         })
       : undefined
-    const asked: Asked = { key: makeKey(), protocols: this.protocols, deflate }
-    let auth = credentialsOf(url) ?? options.auth ?? undefined
-    let headers = this.headersFor(asked)
+    const built = draft.buildRequest({
+      secure,
+      host: destination.authority,
+      target,
+      origin: options.origin || undefined,
+      protocols: this.protocols.length === 0 ? undefined : this.protocols.join(","),
+      extensions:
+        deflate === undefined
+          ? undefined
+          : Extension.format({ [PerMessageDeflate.extensionName]: { ...deflate.offer() } })
+    })
+    let auth = destination.auth ?? options.auth ?? undefined
+    let headers = { ...this.headers, ...headersOf(built) }
 
     if (options.followRedirects) {
       if (this.redirects === 0) {
-        this.origin = { secure, ipc, place }
+        this.first = url
         this.headers = Object.fromEntries(
           Object.entries(this.headers).map(([name, value]) => [name.toLowerCase(), value])
         )
-      } else if (this.origin !== undefined && opener.listenerCount("redirect") === 0) {
-        const samePlace = this.origin.ipc === ipc && this.origin.place === place
-        if (!samePlace || (this.origin.secure && !secure)) {
-          headers = without(headers, samePlace ? ["authorization", "cookie"] : ["authorization", "cookie", "host"])
+      } else if (this.first !== undefined && opener.listenerCount("redirect") === 0) {
+        const dropped = droppedHeaders(this.first, url)
+        if (dropped.length > 0) {
+          headers = without(headers, dropped)
           auth = undefined
         }
       }
@@ -189,13 +192,13 @@ export class Opening {
     const request = (secure ? https : http).request({
       ...given,
       createConnection: options.createConnection ?? (secure ? connectTls : connectNet),
-      defaultPort: options.defaultPort || defaultPort,
+      defaultPort: options.defaultPort || (secure ? 443 : 80),
       headers,
-      host: url.hostname.startsWith("[") ? url.hostname.slice(1, -1) : url.hostname,
+      host,
       hostname: undefined,
       method: "GET",
-      path,
-      port: url.port || defaultPort,
+      path: target,
+      port,
       protocol: undefined,
       socketPath,
       timeout: options.handshakeTimeout,
@@ -203,30 +206,18 @@ export class Opening {
     } as RequestOptions)
     this.request = opener._req = request
     if (this.redirects > 0) opener.emit("redirect", opener._url, request)
-    this.listen(request, url, asked)
+    this.listen(draft, request, url, {
+      ...built,
+      secure,
+      target,
+      protocols: this.protocols,
+      deflate
+    })
     if (options.finishRequest) options.finishRequest(request, opener)
     else request.end()
   }
 
-  private headersFor({ deflate, key, protocols }: Asked): OutgoingHttpHeaders {
-    const { origin, protocolVersion = 0 } = this.options
-    return {
-      ...this.headers,
-      "Sec-WebSocket-Version": protocolVersion,
-      "Sec-WebSocket-Key": key,
-      Connection: "Upgrade",
-      Upgrade: "websocket",
-      ...(deflate === undefined
-        ? undefined
-        : {
-            "Sec-WebSocket-Extensions": Extension.format({ [PerMessageDeflate.extensionName]: { ...deflate.offer() } })
-          }),
-      ...(protocols.length === 0 ? undefined : { "Sec-WebSocket-Protocol": protocols.join(",") }),
-      ...(origin ? { [protocolVersion < 13 ? "Sec-WebSocket-Origin" : "Origin"]: origin } : undefined)
-    }
-  }
-
-  private listen(request: ClientRequest, url: URL, asked: Asked): void {
+  private listen(draft: OpeningDraft, request: ClientRequest, url: URL, asked: Asked): void {
     const { opener, options } = this
     if (options.handshakeTimeout) request.on("timeout", () => this.abort("Opening handshake has timed out"))
     request.on("error", (error) => {
@@ -237,8 +228,8 @@ export class Opening {
     request.on("response", (response) => {
       const { location } = response.headers
       const { statusCode = 0 } = response
-      if (location && options.followRedirects && statusCode >= 300 && statusCode < 400) {
-        this.redirect(request, location, url)
+      if (location && options.followRedirects && ws8.isRedirect(statusCode)) {
+        this.redirect(draft, request, location, url)
       } else if (!opener.emit("unexpected-response", request, response)) {
         this.abort(`Unexpected server response: ${statusCode}`)
       }
@@ -248,13 +239,13 @@ export class Opening {
       // A listener may have given up.
       if (opener.readyState !== 0) return
       this.release()
-      const fault = this.settle(response, asked)
+      const fault = this.settle(draft, response, asked)
       if (fault !== undefined) refuse(opener, socket, fault)
       else opener.setSocket(socket, head, options)
     })
   }
 
-  private redirect(request: ClientRequest, location: string, from: URL): void {
+  private redirect(draft: OpeningDraft, request: ClientRequest, location: string, from: URL): void {
     const { opener, options } = this
     if (++this.redirects > (options.maxRedirects ?? 0)) {
       this.abort("Maximum redirects exceeded")
@@ -262,34 +253,29 @@ export class Opening {
     }
     this.request = undefined
     request.destroy()
-    let fault: SyntaxError | undefined
+    let invalid: SyntaxError
     try {
-      const url = parseUrl(location, from)
-      fault = this.setUrl(url)
-      if (fault === undefined) this.ask(url)
+      const { destination, url } = this.setUrl(location, from)
+      this.ask(draft, url, destination)
+      return
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error
-      fault = error
+      invalid = error
     }
-    if (fault !== undefined) opener._openingFailed(fault)
+    opener._openingFailed(invalid)
   }
 
-  /** Checks the response, takes over what it agrees to, and answers what is wrong with it. */
-  private settle({ headers }: IncomingMessage, asked: Asked): string | undefined {
+  /** Checks the response, takes over what it agrees to, and returns what is wrong with it. */
+  private settle(draft: OpeningDraft, response: IncomingMessage, asked: Asked): string | undefined {
     const { opener } = this
-    if (headers.upgrade?.toLowerCase() !== "websocket") return "Invalid Upgrade header"
-    if (headers["sec-websocket-accept"] !== acceptFor(asked.key)) return "Invalid Sec-WebSocket-Accept header"
-
-    const protocol = headers["sec-websocket-protocol"]
-    if (protocol === undefined) {
-      if (asked.protocols.length > 0) return "Server sent no subprotocol"
-    } else {
-      if (asked.protocols.length === 0) return "Server sent a subprotocol but none was requested"
-      if (!asked.protocols.includes(protocol)) return "Server sent an invalid subprotocol"
-      opener._protocol = protocol
-    }
-
-    const extensions = headers["sec-websocket-extensions"]
+    const verdict = verifyResponse(
+      ws8,
+      { ...asked, draft, httpVersion: "1.1", requireProtocol: true },
+      { status: response.statusCode ?? 0, headers: response.headers }
+    )
+    if (isReason(verdict)) return textOf(verdict, asked)
+    opener._protocol = verdict.protocol ?? ""
+    const { extensions } = verdict
     if (extensions === undefined) return undefined
     if (asked.deflate === undefined) {
       return "Server sent a Sec-WebSocket-Extensions header but no extension was requested"
@@ -324,14 +310,43 @@ const refuse = (opener: Opener, socket: Duplex, message: string): void => {
   socket.once("close", () => opener.emitClose())
 }
 
-const parseUrl = (address: string | URL, base: URL | undefined): URL => {
-  const url = URL.parse(String(address), base?.href)
-  if (url === null) throw new SyntaxError(`Invalid URL: ${String(address)}`)
-  return url
+const urlErrors: { readonly [Problem in InvalidUrl["problem"]]: string } = {
+  control: "The URL contains control characters",
+  syntax: "The URL is invalid",
+  scheme: `The URL's protocol must be one of "ws:", "wss:", "http:", "https:", or "ws+unix:"`,
+  fragment: "The URL contains a fragment identifier",
+  credentials: "The URL's user or password is invalid",
+  socket: "The URL's pathname is empty"
 }
 
-const credentialsOf = ({ password, username }: URL): string | undefined =>
-  username === "" && password === "" ? undefined : `${unescapeQuery(username)}:${unescapeQuery(password)}`
+/** What is wrong with a response, in the words of `ws`. */
+const textOf = (reason: Reason, { protocols }: Asked): string => {
+  if (reason._tag === "InvalidHeader") {
+    return reason.header === "upgrade" ? "Invalid Upgrade header" : "Invalid Sec-WebSocket-Accept header"
+  }
+  if (reason._tag !== "InvalidSubprotocol") return reason.message
+  if (reason.protocol === undefined) return "Server sent no subprotocol"
+  return protocols.length === 0
+    ? "Server sent a subprotocol but none was requested"
+    : "Server sent an invalid subprotocol"
+}
+
+/** The headers that a draft wrote, in the order of `ws`; `Host` is Node's to write. */
+const headersOf = ({ headers }: BuiltRequest): OutgoingHttpHeaders => {
+  const built = Object.fromEntries(headers)
+  return Object.fromEntries(headerOrder.flatMap((name) => (built[name] === undefined ? [] : [[name, built[name]]])))
+}
+
+const headerOrder = [
+  "Sec-WebSocket-Version",
+  "Sec-WebSocket-Key",
+  "Connection",
+  "Upgrade",
+  "Sec-WebSocket-Extensions",
+  "Sec-WebSocket-Protocol",
+  "Sec-WebSocket-Origin",
+  "Origin"
+]
 
 const without = (headers: OutgoingHttpHeaders, names: ReadonlyArray<string>): OutgoingHttpHeaders =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))

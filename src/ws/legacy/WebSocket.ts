@@ -1,7 +1,7 @@
 import type { ClientRequest, IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { type Duplex, Readable } from "node:stream"
-import type { Draft } from "../../internal/handshake/model.ts"
+import type { OpeningDraft as Draft } from "../../internal/protocol/opening/model.ts"
 import { encodeClose } from "../../internal/protocol/closeFrame.ts"
 import { Opcode } from "../../internal/protocol/opcode.ts"
 import { closeFault } from "./closing.ts"
@@ -368,9 +368,9 @@ const connect = (self: WebSocket, address: string | URL, options: ClientOptions)
   self.url = String(address)
   const opening = new Opening(
     {
-      opened: (socket, head, { draft, protocol }) => {
+      opened: (socket, head, { protocol }) => {
         self.protocol = protocol
-        establish(self, socket, head, "client", draft, options.maxPayload)
+        establish(self, socket, head, "client", opening.draft, options.maxPayload)
       },
       unexpected: (request, response) => {
         if (!self.emit("unexpected-response", request, response)) return false

@@ -1,6 +1,6 @@
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
-import { attachGate } from "../../internal/server/attachment.ts"
+import { attachHandler } from "../../internal/server/attachment.ts"
 import { versionOf } from "./drafts.ts"
 import { emitterOf } from "./emitter.ts"
 import { defaultMaxPayload } from "./link.ts"
@@ -161,7 +161,8 @@ const attach = (self: WebSocketServer, server: http.Server): (() => void) => {
 
 const takePath = (self: WebSocketServer, server: http.Server): (() => void) => {
   try {
-    return attachGate(server, self.path ?? undefined, {
+    return attachHandler(server, self.path ?? undefined, {
+      isShared: true,
       upgrade: (request, socket, head) =>
         self.handleUpgrade(request, socket, head, (client) => {
           self.emit(`connection${request.url}`, client)

@@ -1,17 +1,19 @@
-import * as Result from "effect/Result"
 import * as http from "node:http"
 import * as https from "node:https"
 import type { Duplex } from "node:stream"
-import * as Handshake from "../../Handshake.ts"
+import { type ComposedRequest, composeRequest, verifyResponse } from "../../internal/protocol/opening/client.ts"
+import type { OpeningDraft, ValidResponse } from "../../internal/protocol/opening/model.ts"
+import { ws04 } from "../../internal/protocol/opening/policy.ts"
+import { invalidExtension, isReason, type Reason } from "../../internal/protocol/opening/reason.ts"
 import { dropOnError, noDropOnError } from "../../internal/transport/duplex.ts"
-import { gather } from "../../internal/client/http1.ts"
+import { readExactly } from "../../internal/transport/readExactly.ts"
 import { systemTimers, type Timer } from "../../internal/connection/timers.ts"
 import { draftOf } from "./drafts.ts"
 import type { ClientOptions } from "./types.ts"
 
 /** Who hears how the opening handshake went; one of them, once, and none after `abort`. */
 export interface Opener {
-  opened(socket: Duplex, head: Buffer, negotiated: Handshake.Negotiated): void
+  opened(socket: Duplex, head: Buffer, response: ValidResponse): void
   /** The server refuses. Answers whether somebody deals with its response. */
   unexpected(request: http.ClientRequest, response: http.IncomingMessage): boolean
   /** It failed; what breaks the handshake is told as a string. */
@@ -21,23 +23,35 @@ export interface Opener {
 const listOf = (protocol: string | null | undefined): ReadonlyArray<string> =>
   protocol ? protocol.split(",").map((one) => one.trim()) : []
 
+/** A request of the draft that it is for. */
+interface Asked extends ComposedRequest {
+  readonly draft: OpeningDraft
+  readonly requireProtocol: true
+}
+
 /** Composes the request by the rules of the draft. Throws for what can't be asked. */
-const compose = (url: string, options: ClientOptions): Handshake.ClientRequest => {
-  const request = Handshake.requestResult(url.replace(/#.*$/s, ""), {
-    draft: draftOf(options.protocolVersion),
+const compose = (url: string, options: ClientOptions): Asked => {
+  const draft = draftOf(options.protocolVersion)
+  const request = composeRequest(url.replace(/#.*$/s, ""), {
+    draft,
+    httpVersion: "1.1",
     protocols: listOf(options.protocol),
-    requireProtocol: true,
+    headers: [],
     origin: options.origin || undefined,
-    host: options.host || undefined
+    host: options.host || undefined,
+    auth: undefined,
+    extensions: []
   })
-  if (Result.isSuccess(request)) return request.success
-  const { failure } = request
-  throw failure.reason._tag === "InvalidUrl" ? new Error("invalid url", { cause: failure }) : new Error(failure.message)
+  if (!isReason(request)) return { ...request, draft, requireProtocol: true }
+  const { _tag, message, section } = request
+  const cause = new Error(`${message} (${section})`)
+  throw _tag === "InvalidUrl" ? new Error("invalid url", { cause }) : cause
 }
 
 /** The headers to write: ours, and those of the caller in the place of ours. */
-const headersOf = (request: Handshake.ClientRequest, given: ClientOptions["headers"]): http.OutgoingHttpHeaders => {
-  const headers: http.OutgoingHttpHeaders = Object.fromEntries(request.headers)
+const headersOf = (request: Asked, given: ClientOptions["headers"]): http.OutgoingHttpHeaders => {
+  // Without a prototype: `__proto__` is a name like any other.
+  const headers: http.OutgoingHttpHeaders = Object.assign(Object.create(null), Object.fromEntries(request.headers))
   // Without an origin of the caller's, `ws` 0.4 named the host.
   if (headers["Origin"] === undefined && request.socketPath === undefined) headers["Origin"] = new URL(request.url).host
   for (const [name, value] of Object.entries(given ?? {})) {
@@ -53,11 +67,8 @@ const tlsNames = ["pfx", "key", "passphrase", "cert", "ca", "ciphers", "rejectUn
 const tlsOf = (options: ClientOptions): https.RequestOptions =>
   Object.fromEntries(tlsNames.flatMap((name) => (options[name] == null ? [] : [[name, options[name]]])))
 
-/** Length of the answer to a Hixie-76 challenge in bytes, draft-hixie-thewebsocketprotocol-76 §5.2. */
-const bodySize = (request: Handshake.ClientRequest): number => request.draft.bodyLength.response
-
 /** The error that a response amounts to which doesn't answer the request. */
-const faultOf = ({ reason }: Handshake.HandshakeError, request: Handshake.ClientRequest): string | Error => {
+const faultOf = (reason: Reason, request: Asked): string | Error => {
   if (reason._tag === "InvalidHeader" && reason.header === "sec-websocket-accept") return "invalid server key"
   if (reason._tag === "InvalidBody") return "invalid server key"
   if (reason._tag === "InvalidHeader" && reason.header === "sec-websocket-protocol") {
@@ -74,7 +85,7 @@ const faultOf = ({ reason }: Handshake.HandshakeError, request: Handshake.Client
 export class Opening {
   readonly readyState = 0
   private readonly opener: Opener
-  private readonly request: Handshake.ClientRequest
+  private readonly request: Asked
   private readonly outgoing: http.ClientRequest
   private readonly timer: Timer | undefined
   private socket: Duplex | undefined = undefined
@@ -104,7 +115,7 @@ export class Opening {
     this.outgoing.end()
   }
 
-  get draft(): Handshake.Draft {
+  get draft(): OpeningDraft {
     return this.request.draft
   }
 
@@ -132,8 +143,8 @@ export class Opening {
   private upgraded(response: http.IncomingMessage, socket: Duplex, head: Buffer): void {
     this.socket = socket
     dropOnError(socket)
-    const size = bodySize(this.request)
-    gather(socket, head, size, (bytes) => {
+    const size = this.request.draft.bodyLength.response
+    readExactly(socket, head, size, (bytes) => {
       if (bytes === undefined) this.fail(new Error("socket hang up"))
       else this.verify(response, socket, bytes.subarray(0, size), bytes.subarray(size))
     })
@@ -141,11 +152,14 @@ export class Opening {
 
   private verify(response: http.IncomingMessage, socket: Duplex, body: Buffer, rest: Buffer): void {
     const { headers, statusCode = 0 } = response
-    const verdict = Handshake.verifyResult(this.request, { status: statusCode, headers, body })
-    if (Result.isFailure(verdict)) return this.fail(faultOf(verdict.failure, this.request))
+    const verdict = verifyResponse(ws04, this.request, { status: statusCode, headers, body })
+    if (isReason(verdict)) return this.fail(faultOf(verdict, this.request))
+    if (verdict.extensions !== undefined) {
+      return this.fail(new Error(invalidExtension(verdict.extensions, "it was not offered").message))
+    }
     if (!this.settle()) return
     noDropOnError(socket)
-    this.opener.opened(socket, rest, verdict.success)
+    this.opener.opened(socket, rest, verdict)
   }
 
   private fail(error: Error | string): void {

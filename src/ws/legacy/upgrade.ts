@@ -1,14 +1,17 @@
-import * as Result from "effect/Result"
 import { type IncomingMessage, STATUS_CODES } from "node:http"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import type { TLSSocket } from "node:tls"
-import * as Handshake from "../../Handshake.ts"
 import { dropOnError, noDropOnError } from "../../internal/transport/duplex.ts"
-import { originForm } from "../../internal/handshake/http.ts"
-import type { ValidRequest } from "../../internal/handshake/model.ts"
-import { isFieldValue } from "../../internal/handshake/token.ts"
-import { gather } from "../../internal/client/http1.ts"
+import { selectDraft } from "../../internal/protocol/opening/drafts.ts"
+import { hixie76 as hixie } from "../../internal/protocol/opening/hixie76.ts"
+import { encodeResponse } from "../../internal/protocol/opening/http.ts"
+import type { Header, OpeningDraft, Request, ValidRequest } from "../../internal/protocol/opening/model.ts"
+import { ws04 } from "../../internal/protocol/opening/policy.ts"
+import { isReason, type Reason } from "../../internal/protocol/opening/reason.ts"
+import { pathOf, validateRequest } from "../../internal/protocol/opening/server.ts"
+import { isFieldValue } from "../../internal/protocol/opening/token.ts"
+import { readExactly } from "../../internal/transport/readExactly.ts"
 import { systemTimers } from "../../internal/connection/timers.ts"
 import type { ClientInfo, ResolvedServerOptions } from "./types.ts"
 
@@ -25,13 +28,11 @@ export interface Gate {
 
 /** A request that was granted. */
 export interface Granted {
-  readonly draft: Handshake.Draft
+  readonly draft: OpeningDraft
   readonly protocol: string | undefined
   /** What came behind the handshake. */
   readonly rest: Buffer
 }
-
-const hixie = Handshake.hixie76
 
 /** The bytes behind the head of a Hixie-76 request, before they have come. */
 const noKey3 = new Uint8Array(hixie.bodyLength.request)
@@ -74,17 +75,17 @@ export class Upgrade {
     const { gate, incoming, socket } = this
     if (gate.isClosed) return this.refuse(503)
     const { path } = gate.options
-    if (path !== null && originForm(incoming.url ?? "").replace(/[?#].*$/s, "") !== path) return this.refuse(404)
+    if (path !== null && pathOf(incoming.url ?? "") !== path) return this.refuse(404)
     const request = requestOf(incoming, socket)
-    const draft = Handshake.selectDraft(request, Handshake.all)
-    if (Result.isFailure(draft)) return this.refuseVersion(draft.failure)
-    if (draft.success === hixie && gate.options.disableHixie) return this.refuse(401, "Hixie support disabled")
-    const valid = draft.success.validate(request)
-    if (Result.isFailure(valid)) return this.refuse(400)
-    this.verify(draft.success, valid.success)
+    const draft = selectDraft(request, ws04.drafts)
+    if (isReason(draft)) return this.refuseInvalid(draft)
+    if (draft === hixie && gate.options.disableHixie) return this.refuse(401, "Hixie support disabled")
+    const valid = validateRequest(ws04, draft, request, ws04.drafts)
+    if (isReason(valid)) return this.refuseInvalid(valid)
+    this.verify(draft, valid)
   }
 
-  private verify(draft: Handshake.Draft, valid: ValidRequest): void {
+  private verify(draft: OpeningDraft, valid: ValidRequest): void {
     const { verifyClient } = this.gate.options
     if (typeof verifyClient !== "function") return this.welcome(draft, valid)
     const info: ClientInfo = { origin: valid.origin, secure: isSecure(this.socket), req: this.incoming }
@@ -100,12 +101,12 @@ export class Upgrade {
     if (verifyClient.length !== 2) decide(answer)
   }
 
-  private welcome(draft: Handshake.Draft, valid: ValidRequest): void {
+  private welcome(draft: OpeningDraft, valid: ValidRequest): void {
     if (draft === hixie) this.readKey3()
     else this.chooseProtocol(draft, valid)
   }
 
-  private chooseProtocol(draft: Handshake.Draft, valid: ValidRequest): void {
+  private chooseProtocol(draft: OpeningDraft, valid: ValidRequest): void {
     const { handleProtocols } = this.gate.options
     const offered = (valid.protocols ?? "").split(",").map((protocol) => protocol.trim())
     if (typeof handleProtocols !== "function") {
@@ -129,16 +130,17 @@ export class Upgrade {
     const { socket } = this
     const size = noKey3.length
     const timer = systemTimers.after(this.gate.options.handshakeTimeout, () => this.refuse(408))
-    gather(socket, this.head, size, (bytes) => {
+    readExactly(socket, this.head, size, (bytes) => {
       timer.cancel()
       if (bytes === undefined || this.settled) return
-      const valid = hixie.validate({ ...requestOf(this.incoming, socket), key3: bytes.subarray(0, size) })
-      if (Result.isFailure(valid)) return this.refuse(400)
-      this.open(hixie, valid.success, valid.success.protocols, bytes.subarray(size))
+      const request = { ...requestOf(this.incoming, socket), key3: bytes.subarray(0, size) }
+      const valid = validateRequest(ws04, hixie, request, ws04.drafts)
+      if (isReason(valid)) return this.refuseInvalid(valid)
+      this.open(hixie, valid, valid.protocols, bytes.subarray(size))
     })
   }
 
-  private open(draft: Handshake.Draft, valid: ValidRequest, protocol: string | undefined, rest: Buffer): void {
+  private open(draft: OpeningDraft, valid: ValidRequest, protocol: string | undefined, rest: Buffer): void {
     const { gate, socket } = this
     // The client may have gone away, and the server too.
     if (socket.destroyed || !socket.writable) {
@@ -164,18 +166,13 @@ export class Upgrade {
     this.granted({ draft, protocol, rest })
   }
 
-  private refuseVersion(error: Handshake.HandshakeError): void {
-    // RFC 6455 §4.4: the answer names the versions that are spoken.
-    const { headers } = Handshake.refusal(error)
-    this.refuse(
-      400,
-      undefined,
-      headers.filter(([name]) => name === "Sec-WebSocket-Version")
-    )
+  private refuseInvalid(reason: Reason): void {
+    const { headers, status } = ws04.refusal(reason)
+    this.refuse(status, undefined, headers)
   }
 
   /** Answers, and sees to it that a peer that never goes away is dropped. */
-  private refuse(code: number, name?: string, headers: ReadonlyArray<Handshake.Header> = []): void {
+  private refuse(code: number, name?: string, headers: ReadonlyArray<Header> = []): void {
     const { gate, socket } = this
     if (this.settled) return
     this.settled = true
@@ -189,7 +186,7 @@ export class Upgrade {
     const timer = systemTimers.after(gate.options.handshakeTimeout, () => socket.destroy())
     socket.once("close", () => timer.cancel())
     socket.end(
-      Handshake.encodeResponse({
+      encodeResponse({
         status,
         reason: isFieldValue(phrase) ? phrase : (STATUS_CODES[status] ?? ""),
         headers: [["Connection", "close"], ["Content-Type", "text/html"], ["Content-Length", "0"], ...headers]
@@ -208,7 +205,7 @@ const isSecure = (socket: Duplex): boolean => (socket as TLSSocket).encrypted ==
  * The request as the draft sees it. A Hixie-76 client checks that the answer names the URL that it opened, which only a
  * proxy before us knows.
  */
-const requestOf = (incoming: IncomingMessage, socket: Duplex): Handshake.Request => {
+const requestOf = (incoming: IncomingMessage, socket: Duplex): Request => {
   const { headers, httpVersion, method, url } = incoming
   const secure = isSecure(socket)
   const request = { method, url, httpVersion, headers, secure, key3: noKey3 }

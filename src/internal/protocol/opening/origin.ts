@@ -1,4 +1,11 @@
-import type { Origins } from "./model.ts"
+/** The origin of a request (RFC 6455 §10.2): the one place that compares it. */
+
+/**
+ * Which origins may connect. `"same"`: the origin's host and port are those of the `Host` header, and over TLS its
+ * scheme is `https`. A list holds whole origins (`https://example.com`) and patterns. A request without an origin comes
+ * from no browser and passes.
+ */
+export type Origins = "same" | "any" | ReadonlyArray<string | RegExp>
 
 const serialized = /^(https?):\/\/(.+)$/i
 const port = /:([0-9]*)$/

@@ -1,0 +1,227 @@
+/** Extensions as the handshake negotiates them, and permessage-deflate as one of them. */
+import * as Data from "effect/Data"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import {
+  acceptDeflate,
+  confirmDeflate,
+  deflateDirections,
+  type DeflateDirection,
+  deflateName,
+  type DeflateParams,
+  deflateRanges,
+  type DeflateTerms,
+  maxWindowBits,
+  offerDeflate,
+  readDeflateParams,
+  writeDeflateParams
+} from "../protocol/opening/deflateParams.ts"
+import { formatExtensions, type Offer, type Params, parseExtensions } from "../protocol/opening/extensions.ts"
+
+import { strict } from "../protocol/opening/policy.ts"
+
+export type { Offer, Param, Params } from "../protocol/opening/extensions.ts"
+export type { DeflateDirection } from "../protocol/opening/deflateParams.ts"
+
+/** What an extension settled on. */
+export interface Agreement<out Settings = unknown> {
+  /** The parameters that stand in the response. */
+  readonly params: Params
+  /** What the connection needs to know, from the view of the side that we are. */
+  readonly settings: Settings
+}
+
+/** An extension that both sides agreed on. */
+export interface Negotiated<out Settings = unknown> extends Offer, Agreement<Settings> {
+  /** The reserved bits that it uses: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  readonly rsv: number
+}
+
+/**
+ * An extension, as the handshake sees it. The same value serves as server and as client.
+ *
+ * Of two extensions that claim the same reserved bit, a server agrees to the one that stands first in its list.
+ */
+export interface Extension<out Settings = unknown> {
+  /** The registered name, a token. */
+  readonly name: string
+  /** The reserved bits that it claims: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  readonly rsv: number
+  /** Client: the parameters of each offer, the preferred first. */
+  readonly offer: () => ReadonlyArray<Params>
+  /** Server: chooses among the client's offers of this extension, in their order; `undefined` declines them all. */
+  readonly accept: (offers: ReadonlyArray<Params>) => Agreement<Settings> | undefined
+  /** Client: checks what the server agreed to; a failure says what is wrong with it, and the connection fails. */
+  readonly confirm: (params: Params) => Result.Result<Agreement<Settings>, string>
+}
+
+/** The header does not follow the grammar of RFC 6455 §9.1. */
+export class SyntaxError extends Data.TaggedError("SyntaxError")<{
+  /** Where reading stopped, in characters from the start. */
+  readonly position: number
+  readonly message: string
+}> {}
+
+/** Number of bits of an LZ77 window: 8 is 256 bytes, 15 is 32 KiB. */
+export type WindowBits = 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15
+
+/** Options of permessage-deflate. */
+export interface DeflateOptions {
+  /**
+   * The server forgets its window after each message. Default `true`. A client asks for it; where the server doesn't agree, the
+   * client keeps the window of what it receives.
+   */
+  readonly serverNoContextTakeover?: boolean | undefined
+  /**
+   * The client forgets its window after each message. Default: a client does; a server asks for it when the client offered it,
+   * since others may ignore it, and keeps the window of what they send. `true` on a server asks every client.
+   */
+  readonly clientNoContextTakeover?: boolean | undefined
+  /** Largest window of the server's compressor. Default 15. */
+  readonly serverMaxWindowBits?: WindowBits | undefined
+  /** Largest window of the client's compressor. Default 15. */
+  readonly clientMaxWindowBits?: WindowBits | undefined
+  /** Messages shorter than this many bytes are sent as they are. Default 1024. */
+  readonly threshold?: number | undefined
+  /** Compression level of zlib, 0 to 9, or -1 for zlib's own choice, which is 6. Default 3: much quicker, hardly larger. */
+  readonly level?: number | undefined
+  /** Memory level of zlib's compressor, 1 to 9. Default 8. */
+  readonly memLevel?: number | undefined
+}
+
+/** What was agreed for permessage-deflate, from the view of the side that we are. */
+export interface DeflateSettings {
+  readonly _tag: "PermessageDeflate"
+  /** What we send. */
+  readonly deflate: DeflateDirection
+  /** What we receive. */
+  readonly inflate: DeflateDirection
+  /** Messages shorter than this many bytes are sent as they are. */
+  readonly threshold: number
+  readonly level: number
+  readonly memLevel: number
+}
+
+/**
+ * Reads a `Sec-WebSocket-Extensions` header: RFC 6455 §9.1. A quoted value must hold a token, and is given without its
+ * quotes. Takes time in proportion to the header's length, whatever it holds.
+ */
+export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
+  const read = parseExtensions(header, strict.extensions)
+  if (!("_tag" in read)) return Result.succeed(read)
+  const { expected, position } = read
+  return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
+}
+
+/** Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes. */
+export const format: (offers: ReadonlyArray<Offer>) => string = formatExtensions
+
+/**
+ * zlib takes a raw window of 8 bits for one of 9. What it deflates fits 8 bits all the same: it refers back no further
+ * than its window less 262 bytes, which is 250 of the 256 that the peer remembers.
+ */
+const minZlibWindowBits = 9
+
+const zlibDirection = ({ takeover, windowBits }: DeflateDirection): DeflateDirection => ({
+  windowBits: Math.max(windowBits, minZlibWindowBits),
+  takeover
+})
+
+const inRange = (option: keyof typeof deflateRanges, value: number): number => {
+  const [minimum, maximum] = deflateRanges[option]
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return value
+  throw new RangeError(`${option} must be an integer from ${minimum} to ${maximum}, not ${value}`)
+}
+
+/** A window's limit; the largest is none. */
+const limitOf = (
+  option: "serverMaxWindowBits" | "clientMaxWindowBits",
+  value: number = maxWindowBits
+): number | undefined => {
+  const limit = inRange(option, value)
+  return limit === maxWindowBits ? undefined : limit
+}
+
+const demand = (option: boolean | undefined): true | undefined => (option === true ? true : undefined)
+
+/**
+ * permessage-deflate, RFC 7692, with its parameters settled by the options. Throws a `RangeError` for an option out of
+ * its range.
+ */
+export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
+  const threshold = inRange("threshold", options.threshold ?? 1024)
+  const level = inRange("level", options.level ?? 3)
+  const memLevel = inRange("memLevel", options.memLevel ?? 8)
+  const windows = {
+    serverMaxWindowBits: limitOf("serverMaxWindowBits", options.serverMaxWindowBits),
+    clientMaxWindowBits: limitOf("clientMaxWindowBits", options.clientMaxWindowBits)
+  }
+  const asServer: DeflateTerms = {
+    ...windows,
+    serverNoContextTakeover: demand(options.serverNoContextTakeover ?? true),
+    clientNoContextTakeover: demand(options.clientNoContextTakeover)
+  }
+  const asClient: DeflateTerms = {
+    ...asServer,
+    clientNoContextTakeover: demand(options.clientNoContextTakeover ?? true)
+  }
+  const settle = (
+    params: Params,
+    deflate: DeflateDirection,
+    inflate: DeflateDirection
+  ): Agreement<DeflateSettings> => ({
+    params,
+    settings: {
+      _tag: "PermessageDeflate",
+      deflate: zlibDirection(deflate),
+      inflate: zlibDirection(inflate),
+      threshold,
+      level,
+      memLevel
+    }
+  })
+  const confirm = (params: Params, response: DeflateParams): Result.Result<Agreement<DeflateSettings>, string> => {
+    const agreed = confirmDeflate(response, asClient, strict.deflate)
+    if (agreed === "server_max_window_bits") {
+      return Result.fail(`the server's window is not limited to ${windows.serverMaxWindowBits} bits`)
+    }
+    if (agreed === "client_max_window_bits") {
+      return Result.fail(`client_max_window_bits is above the ${windows.clientMaxWindowBits} offered`)
+    }
+    if (typeof agreed === "string") return Result.fail(`${agreed} was not offered`)
+    const { client, server } = deflateDirections(agreed)
+    // We said that we forget our window, whatever the server repeats of that.
+    const deflate = { ...client, takeover: client.takeover && asClient.clientNoContextTakeover !== true }
+    return Result.succeed(settle(params, deflate, server))
+  }
+  return {
+    name: deflateName,
+    rsv: 4,
+    offer: () => [writeDeflateParams(offerDeflate(asClient))],
+    accept: (offers) => {
+      for (const params of offers) {
+        const offer = readDeflateParams(params, "offer", strict.deflate)
+        const agreed = "_tag" in offer ? undefined : acceptDeflate(offer, asServer, strict.deflate)
+        if (agreed === undefined) continue
+        const { client, server } = deflateDirections(agreed)
+        return settle(writeDeflateParams(agreed), server, client)
+      }
+      return undefined
+    },
+    confirm: (params) => {
+      const response = readDeflateParams(params, "response", strict.deflate)
+      if (!("_tag" in response)) return confirm(params, response)
+      const { name, problem } = response
+      return Result.fail(
+        problem === "twice" ? `parameter ${name} stands twice` : `parameter ${name} is unknown or has a bad value`
+      )
+    }
+  }
+}
+
+const isDeflate = (negotiated: Negotiated): negotiated is Negotiated<DeflateSettings> =>
+  Predicate.isTagged(negotiated.settings, "PermessageDeflate")
+
+/** What was agreed for permessage-deflate, if it is among the extensions. */
+export const deflateSettings = (extensions: ReadonlyArray<Negotiated>): DeflateSettings | undefined =>
+  extensions.find(isDeflate)?.settings

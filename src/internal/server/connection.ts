@@ -1,0 +1,28 @@
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { LiveSocket, type LiveOptions } from "../socket/webSocketConnection.ts"
+import type { Connection, UpgradeRequest } from "./model.ts"
+
+/** A connection that a server accepted. */
+export class ServerConnection<A> extends LiveSocket<A, UpgradeRequest> implements Connection<A> {
+  readonly draining: Effect.Effect<void>
+  /** The scope that `authorize` ran in, until somebody takes it over who closes it. */
+  private scope: Scope.Closeable | undefined
+
+  constructor(
+    options: LiveOptions<A, UpgradeRequest>,
+    draining: Effect.Effect<void>,
+    scope: Scope.Closeable | undefined
+  ) {
+    super(options)
+    this.draining = draining
+    this.scope = scope
+  }
+
+  /** Hands the connection's scope over to the caller, who has to close it; once. */
+  takeScope(): Scope.Closeable | undefined {
+    const { scope } = this
+    this.scope = undefined
+    return scope
+  }
+}

@@ -1,0 +1,137 @@
+/** Rules for the values of options, as data: each option set is checked when a client or a server is made. */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { deflateRanges } from "../protocol/opening/deflateParams.ts"
+import { isToken } from "../protocol/opening/token.ts"
+
+/** What an option accepts. `undefined` is always valid and means the default. */
+export interface OptionRule {
+  /** Completes "allowed: …". */
+  readonly allowed: string
+  readonly check: (value: unknown) => boolean
+  /** The rules of the option's own options, where it is an object of options. */
+  readonly options?: OptionRules
+}
+
+/** The rules of an option set, by option. */
+export interface OptionRules {
+  readonly [option: string]: OptionRule
+}
+
+/** An option whose value its rule doesn't allow. */
+export interface InvalidOption {
+  /** Its name, such as `maxMessageSize` or `keepAlive.interval`. */
+  readonly option: string
+  /** The values that are allowed, in words. */
+  readonly allowed: string
+  /** The option, its value, and what is allowed. */
+  readonly message: string
+}
+
+/** The longest delay of Node's timers in milliseconds, 24.8 days. */
+export const maxDelay = 0x7fffffff
+
+/** An integer in a range, both ends included. */
+export const integer = (minimum: number, maximum = Number.MAX_SAFE_INTEGER): OptionRule => ({
+  allowed:
+    maximum === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${minimum}`
+      : `an integer from ${minimum} to ${maximum}`,
+  check: (value) => Number.isSafeInteger(value) && Number(value) >= minimum && Number(value) <= maximum
+})
+
+/** A limit: an integer of at least `minimum`, or `Infinity` for no limit. */
+export const limit = (minimum = 0): OptionRule => ({
+  allowed: `an integer of at least ${minimum}, or Infinity`,
+  check: (value) => value === Infinity || integer(minimum).check(value)
+})
+
+/** A size in bytes, from 0; `Infinity` is no limit. */
+export const size = limit()
+
+/** A number of things, from 0; `Infinity` is no limit. */
+export const count = limit()
+
+const milliseconds = (value: unknown): number => {
+  // Effect reads NaN as zero.
+  if (typeof value === "number" && Number.isNaN(value)) return Number.NaN
+  return Option.match(Duration.fromInput(value as Duration.Input), {
+    onNone: () => Number.NaN,
+    onSome: Duration.toMillis
+  })
+}
+
+const isDelay = (value: number): boolean => value === Infinity || (value >= 0 && value <= maxDelay)
+
+/** A duration that a timer of Node can wait, from 0 to `maxDelay`; `Infinity` is for ever. */
+export const duration: OptionRule = {
+  allowed: `a duration from 0 to ${maxDelay} ms, or Infinity`,
+  check: (value) => isDelay(milliseconds(value))
+}
+
+/** A duration as `duration` has it, but not 0. */
+export const positiveDuration: OptionRule = {
+  allowed: `a duration above 0 and up to ${maxDelay} ms, or Infinity`,
+  check: (value) => milliseconds(value) > 0 && duration.check(value)
+}
+
+/** A subprotocol: a token of RFC 9110 §5.6.2, so not the empty string. */
+export const subprotocol: OptionRule = {
+  allowed: "a token of RFC 9110 §5.6.2",
+  check: (value) => typeof value === "string" && isToken(value)
+}
+
+/** A list of subprotocols, all different. */
+export const subprotocols: OptionRule = {
+  allowed: "a list of tokens of RFC 9110 §5.6.2, all different",
+  check: (value) => Array.isArray(value) && value.every(subprotocol.check) && new Set(value).size === value.length
+}
+
+/** An option that is a boolean or an object of options. */
+export const switchOr = (options: OptionRules): OptionRule => ({
+  allowed: "a boolean or an object of options",
+  check: (value) => typeof value === "boolean" || (typeof value === "object" && value !== null),
+  options
+})
+
+/** Short enough for a message, and without the text of objects. */
+const shown = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 64))
+  if (Array.isArray(value)) return `[${value.slice(0, 8).map(shown).join(", ")}]`
+  return typeof value === "object" && value !== null ? "an object" : String(value)
+}
+
+/** Returns the first option that breaks its rule. */
+export const invalidOption = (rules: OptionRules, options: object, prefix = ""): InvalidOption | undefined => {
+  for (const [name, rule] of Object.entries(rules)) {
+    const value: unknown = Reflect.get(options, name)
+    if (value === undefined) continue
+    const option = prefix + name
+    if (!rule.check(value)) {
+      return {
+        option,
+        allowed: rule.allowed,
+        message: `invalid option ${option}: ${shown(value)}; allowed: ${rule.allowed}`
+      }
+    }
+    if (rule.options === undefined || typeof value !== "object" || value === null) continue
+    const inner = invalidOption(rule.options, value, `${option}.`)
+    if (inner !== undefined) return inner
+  }
+  return undefined
+}
+
+/** The rules of permessage-deflate's options. */
+export const deflateRules: OptionRules = Object.fromEntries(
+  Object.entries(deflateRanges).map(([option, [minimum, maximum]]) => [option, integer(minimum, maximum)])
+)
+
+/** The rules of the options that both sides of a connection have. */
+export const socketRules: OptionRules = {
+  maxMessageSize: size,
+  readBufferSize: size,
+  writeBufferSize: size,
+  closeTimeout: duration,
+  keepAlive: switchOr({ interval: positiveDuration, timeout: duration }),
+  compression: switchOr(deflateRules)
+}
