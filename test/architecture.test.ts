@@ -159,7 +159,7 @@ describe("the architecture", () => {
     const shells =
       /^(?:internal\/(?:transport|client|server|effectSocket|cli)\/|Server\.ts|Cli\.ts|EffectSocket\.ts|ws\/)/
     for (const { from, to, typeOnly } of imports) {
-      if (shells.test(from) || typeOnly || from === "internal/connection/timers.ts") continue
+      if (shells.test(from) || typeOnly) continue
       assert.notMatch(
         to,
         /^node:(?:net|tls|http|https|http2|dns|fs|timers|stream|child_process)/,

@@ -1,6 +1,3 @@
-// Under jsdom and in Electron the global timers are others, which return numbers.
-import timers from "node:timers"
-
 /** A task that waits for its time. */
 export interface Timer {
   cancel(): void
@@ -152,8 +149,9 @@ export const systemTimers: Timers = new Wheel(
   () => performance.now(),
   (delay, ring) => {
     // Node counts whole milliseconds and may ring a fraction early; an alarm that rings early is set again.
-    const alarm = timers.setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
-    alarm.unref()
-    return () => timers.clearTimeout(alarm)
+    const alarm: unknown = setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
+    // Under jsdom and in Electron the global timers are others, which return numbers.
+    if (typeof alarm === "object") (alarm as NodeJS.Timeout).unref()
+    return () => clearTimeout(alarm as NodeJS.Timeout)
   }
 )
