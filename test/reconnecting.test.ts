@@ -261,7 +261,7 @@ describe("Socket.reconnecting", () => {
       Effect.gen(function* () {
         const server = http.createServer()
         const transports: Array<Duplex> = []
-        server.on("upgrade", (_, socket) => transports.push(socket))
+        server.on("connection", (socket) => transports.push(socket))
         const accepted = yield* Server.attach(server, {})
         yield* Effect.forkScoped(accepted.run((socket) => Stream.runForEach(socket.messages, socket.send)))
         yield* Effect.acquireRelease(
