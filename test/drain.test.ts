@@ -100,6 +100,21 @@ describe("server.drain", () => {
     })
   )
 
+  it.live("refuses the requests that were being decided", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<undefined>()
+      const server = yield* serving(acknowledge, {
+        authorize: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+      })
+      const client = yield* open(server.address.port, upgradeHead())
+      yield* Deferred.await(asked)
+      yield* server.drain()
+      yield* Deferred.succeed(answer, undefined)
+      assert.match(yield* client.until("\r\n\r\n"), /^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 10\r\n/)
+    })
+  )
+
   it.live("notifies each handler, and closes with 1001 when it has finished", () =>
     Effect.gen(function* () {
       const server = yield* serving((socket) => Effect.andThen(socket.draining, socket.send("bye")))

@@ -92,8 +92,8 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    * context, header fields and the subprotocol. Fail with a `Server.reject(status)` to refuse the request. Runs once for
    * each request, before the answer is written, and counts against the handshake timeout.
    *
-   * It runs in the connection's scope: what it acquires is released when the connection has ended, after the handler, and
-   * at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
+   * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or when a
+   * connection without a handler has closed; and at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
    * the cause is logged.
    */
   readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined

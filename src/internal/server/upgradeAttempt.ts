@@ -221,7 +221,6 @@ export class UpgradeAttempt<A, R> {
       const whole = waiting === undefined ? head : Buffer.concat([head, waiting.stop()])
       if (exchange.isGone) return this.clientLeft()
       if (Exit.isFailure(exit)) return this.refuseFor(exit.cause)
-      if (owner.isDraining) return this.refuse(shuttingDown(admission.retryAfter))
       const { value } = exit
       if (value instanceof Acceptance) this.adapt(request, whole, agreed, value)
       else this.answer(request, whole, agreed, value)
@@ -252,6 +251,7 @@ export class UpgradeAttempt<A, R> {
 
   private answer(request: UpgradeRequest, head: Buffer, agreed: Accepted, context: A): void {
     const { exchange, owner, report, scope, session, ticket } = this
+    if (owner.isDraining) return this.refuse(shuttingDown(owner.admission.retryAfter))
     if (session !== undefined) owner.sessions.decided(session)
     const connection = owner.accept({ exchange, request, head, agreed, context, ticket, scope, report })
     this.done(Result.succeed(connection))
