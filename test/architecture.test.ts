@@ -46,7 +46,54 @@ const order = [
 
 const unstable = /^effect\/(?:socket|http|http-api|rpc|cli|cluster|ai|sql|net|workers|workflow|process|testing)\b/
 
-describe("the house", () => {
+/** The layers of the engine from the bottom to the top: each may import those before it, and itself. */
+const engine: ReadonlyArray<ReadonlyArray<string>> = [
+  ["internal/protocol/"],
+  ["internal/transport/", "internal/deflate/"],
+  ["internal/connection/"]
+]
+
+const layerOf = (file: string): number | undefined => {
+  const at = engine.findIndex((folders) => folders.some((folder) => file.startsWith(folder)))
+  return at < 0 ? undefined : at
+}
+
+/** Modules of Node that compute, and neither wait nor touch anything outside. */
+const pureModules = ["node:buffer", "node:crypto", "node:querystring"]
+
+/** What a pure module doesn't touch: the process, its clock and its queues. */
+const processGlobals =
+  /\b(?:process\.|globalThis\b|performance\.|Date\.now|setTimeout|setInterval|setImmediate|queueMicrotask)/
+
+/** A source without its comments. */
+const codeOf = (file: string): string =>
+  readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, "")
+
+interface Class {
+  readonly name: string
+  readonly fields: ReadonlyArray<string>
+  readonly lines: number
+}
+
+const field =
+  /^ {2}(?:(?:private|protected|override|declare) )*(#?\w+)[?!]?(?:: [^=(]*(?:\([^)]*\) => [^=]*)?)?(?: = .*)?$/
+
+/** The classes of a file, with their fields that can be assigned anew. */
+const classesOf = (file: string): ReadonlyArray<Class> => {
+  const source = readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "")
+  return [...source.matchAll(/^(?:export )?(?:abstract )?class (\w+)[^]*?^}$/gm)].map(([text, name = ""]) => {
+    const body = text.split("\n").slice(1, -1)
+    // A class whose first line is too long opens on a line of its own; a service has no body.
+    const open = text.split("\n", 1)[0]?.endsWith("{") === true ? 0 : body.indexOf("{") + 1 || body.length
+    const fields = body.slice(open).flatMap((line) => {
+      const found = /\b(?:readonly|static|abstract)\b/.test(line) ? undefined : field.exec(line)?.[1]
+      return found === undefined || ["return", "constructor", "super"].includes(found) ? [] : [found]
+    })
+    return { name, fields, lines: text.split("\n").length }
+  })
+}
+
+describe("the architecture", () => {
   it("has no circle of imports", () => {
     const visited = new Map<string, "open" | "done">()
     const visit = (file: string, path: ReadonlyArray<string>): void => {
@@ -82,16 +129,51 @@ describe("the house", () => {
     }
   })
 
-  it("keeps I/O out of the protocol", () => {
+  it("keeps the arrows of the engine, of types too: connection → transport, deflate → protocol", () => {
+    for (const { from, to } of imports) {
+      const [below, above] = [layerOf(from), layerOf(to)]
+      if (below === undefined || !files.includes(to)) continue
+      assert.isAtMost(above ?? engine.length, below, `${from} imports ${to}`)
+    }
+  })
+
+  it("keeps transports, timers, Effect and the process out of the protocol", () => {
+    for (const { from, to } of imports) {
+      if (!from.startsWith("internal/protocol/")) continue
+      assert.isTrue(files.includes(to) || pureModules.includes(to), `${from} imports ${to}`)
+    }
+    for (const file of files) {
+      if (!file.startsWith("internal/protocol/")) continue
+      assert.notMatch(codeOf(file), processGlobals, file)
+    }
+  })
+
+  it("has no Effect in the engine, nor in the callback API", () => {
+    for (const { from, to } of imports) {
+      if (layerOf(from) === undefined && !from.startsWith("ws/")) continue
+      assert.notMatch(to, /^(?:effect|@effect)(?:\/|$)/, `${from} imports ${to}`)
+    }
+  })
+
+  it("keeps I/O in the modules that open, accept or carry connections", () => {
     const shells =
-      /^(?:internal\/(?:transport|socket|client|server|effectSocket|cli)\/|Server\.ts|Cli\.ts|EffectSocket\.ts|ws\/)/
+      /^(?:internal\/(?:transport|client|server|effectSocket|cli)\/|Server\.ts|Cli\.ts|EffectSocket\.ts|ws\/)/
     for (const { from, to, typeOnly } of imports) {
-      if (shells.test(from) || typeOnly) continue
+      if (shells.test(from) || typeOnly || from === "internal/connection/timers.ts") continue
       assert.notMatch(
         to,
         /^node:(?:net|tls|http|https|http2|dns|fs|timers|stream|child_process)/,
         `${from} imports ${to}`
       )
+    }
+  })
+
+  it("has no class of more than 10 mutable fields or 400 lines", () => {
+    for (const file of files) {
+      for (const { fields, lines, name } of classesOf(file)) {
+        assert.isAtMost(fields.length, 10, `${name} in ${file}: ${fields.join(", ")}`)
+        assert.isAtMost(lines, 400, `${name} in ${file}`)
+      }
     }
   })
 

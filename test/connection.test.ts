@@ -19,7 +19,8 @@ import { memoryPair } from "../src/internal/transport/memory.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
 import { Inbox } from "../src/internal/socket/receiveBuffer.ts"
 import { Wheel } from "../src/internal/connection/timers.ts"
-import type { Receiver, Transport, Written } from "../src/internal/transport/transport.ts"
+import type { Receiver, Transport } from "../src/internal/transport/transport.ts"
+import type { Written } from "../src/internal/protocol/outputBuffer.ts"
 import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 /** A clock that goes when it is told to. */
@@ -1252,7 +1253,7 @@ describe("Connection and inbox", () => {
       ...options
     })
     const closed: Array<Closed> = []
-    inbox.attach(connection, { onPong: () => {}, onClosed: (how) => closed.push(how) })
+    inbox.attach({ connection, onPong: () => {}, onClosed: (how) => closed.push(how) })
     connection.start()
     return { clock, transport, inbox, connection, closed }
   }
@@ -1307,7 +1308,7 @@ describe("Connection and inbox", () => {
   it("hears the peer's close frame though nobody reads, behind a message of any size", () => {
     const { transport, inbox, connection, closed } = withInbox()
     connection.close(bye)
-    inbox.close(100)
+    inbox.close(200)
     transport.receive(from("client", Frame.binary(new Uint8Array(20 * limit)), Frame.text("more"), Frame.close(1000)))
     assert.isFalse(transport.paused)
     transport.close()
@@ -1342,7 +1343,7 @@ describe("Connection and inbox", () => {
     inbox.claimMessages()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.close(100)
+    inbox.close(200)
     let taken = 0
     for (let turn = 0; turn < 10; turn++) {
       assert.isTrue(transport.paused)
@@ -1363,7 +1364,7 @@ describe("Connection and inbox", () => {
     const { clock, closed, connection, inbox, transport } = withInbox()
     inbox.claimMessages()
     connection.close(bye)
-    inbox.close(100)
+    inbox.close(200)
     transport.receive(texts(20))
     assert.isTrue(transport.paused)
     clock.advance(99)
@@ -1383,7 +1384,7 @@ describe("Connection and inbox", () => {
     const { connection, inbox, transport } = withInbox()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.close(100)
+    inbox.close(200)
     assert.isFalse(transport.paused)
   })
 

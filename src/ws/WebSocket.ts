@@ -9,7 +9,7 @@ import { DuplexTransport } from "../internal/transport/duplex.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
 import { referenceSize } from "../internal/protocol/outputBuffer.ts"
 import { systemTimers } from "../internal/connection/timers.ts"
-import type { Written } from "../internal/transport/transport.ts"
+import type { Written } from "../internal/protocol/outputBuffer.ts"
 import type { Violation } from "../internal/protocol/protocolError.ts"
 import { type BinaryType, isBinaryType, isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
 import { errorOf } from "./internal/errors.ts"
@@ -68,11 +68,20 @@ interface ClosedAs {
   readonly reason: Buffer
 }
 
-/** No close frame came. */
-const abnormal: ClosedAs = { code: 1006, reason: nothing }
+/** How a connection ends: by the peer's close frame, or without one. */
+interface Ending {
+  readonly close: ClosedAs
+  /** Whether an `error` event is due, which has to come before `close`, or was emitted: there is at most one. */
+  readonly error: "none" | "due" | "emitted"
+}
 
-/** What most sockets never need. */
+/** No close frame came. */
+const abnormal: Ending = { close: { code: 1006, reason: nothing }, error: "none" }
+
+/** State that most sockets never need. */
 class Rare {
+  /** What was asked for before the connection was open. */
+  binaryType: BinaryType = "nodebuffer"
   sender: Sender | undefined = undefined
   /** Bytes that were given to be sent when it was too late. */
   unsent = 0
@@ -167,14 +176,9 @@ export class WebSocket extends EventEmitter {
   /** The server that keeps it among its clients. */
   _server: { _forget(client: WebSocket): void } | undefined = undefined
   private _state: ReadyState = CONNECTING
-  private _binaryType: BinaryType = "nodebuffer"
-  private _connection: Connection | undefined = undefined
-  private _incoming: WebSocketIncoming | undefined = undefined
-  declare private _opening: Opening | undefined
-  /** What the peer's close frame said. */
-  private _close: ClosedAs = abnormal
-  /** Whether an `error` event is due, which has to come before `close`, or was emitted: there is at most one. */
-  private _error: "none" | "due" | "emitted" = "none"
+  /** The opening handshake while it is under way, then what the connection delivers to. */
+  private _link: Opening | WebSocketIncoming | undefined = undefined
+  private _ending: Ending = abnormal
   private readonly _options: Types.CommonOptions
   private _rare: Rare | undefined = undefined
 
@@ -197,7 +201,7 @@ export class WebSocket extends EventEmitter {
     } else {
       const opening = new Opening(this, protocols, options)
       this._options = opening.options
-      this._opening = opening
+      this._link = opening
       this._req = null
       opening.start(address)
     }
@@ -208,13 +212,14 @@ export class WebSocket extends EventEmitter {
    * is missing from the type of what is read, as it is in `@types/ws`.
    */
   get binaryType(): Exclude<BinaryType, "blob"> {
-    return this._binaryType as Exclude<BinaryType, "blob">
+    return this._currentBinaryType as Exclude<BinaryType, "blob">
   }
 
   set binaryType(type: BinaryType) {
     if (!isBinaryType(type)) return
-    this._binaryType = type
-    if (this._incoming !== undefined) this._incoming.binaryType = type
+    const { _link: link } = this
+    if (link instanceof WebSocketIncoming) link.binaryType = type
+    else this._getRare().binaryType = type
   }
 
   /** Bytes that wait to be written, framing included: 0 when the system has taken, or at the tick's end will take, all. */
@@ -237,7 +242,7 @@ export class WebSocket extends EventEmitter {
     return this._protocol
   }
 
-  /** One of `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED`. */
+  /** `CONNECTING`, `OPEN`, `CLOSING` or `CLOSED`. */
   get readyState(): ReadyState {
     return this._state === OPEN && this._connection?.isOpen === false ? CLOSING : this._state
   }
@@ -269,7 +274,7 @@ export class WebSocket extends EventEmitter {
 
   /** Takes over a socket on which the opening handshake is done; `head` is what came behind it. */
   setSocket(socket: Duplex, head: Buffer, settings: SocketSettings): void {
-    const incoming = new WebSocketIncoming(this, this._binaryType, settings)
+    const incoming = new WebSocketIncoming(this, this._currentBinaryType, settings)
     const connection = new Connection(incoming, {
       transport: new DuplexTransport(socket),
       codec: codecFor(settings.generateMask),
@@ -289,9 +294,7 @@ export class WebSocket extends EventEmitter {
     })
     incoming.connection = connection
     incoming.inbound = connection.inbound
-    this._incoming = incoming
-    this._connection = connection
-    if (!this._isServer) this._opening = undefined
+    this._link = incoming
     this._socket = socket
     quiet(socket)
     if (head.length > 0) socket.unshift(head)
@@ -303,7 +306,7 @@ export class WebSocket extends EventEmitter {
   /** The connection is over: emits `close`. */
   emitClose(): void {
     this._state = CLOSED
-    this.emit("close", this._close.code, this._close.reason)
+    this.emit("close", this._ending.close.code, this._ending.close.reason)
   }
 
   /**
@@ -424,7 +427,7 @@ export class WebSocket extends EventEmitter {
   /** The opening handshake failed. */
   _openingFailed(error: Error): void {
     this._state = CLOSING
-    this._error = "emitted"
+    this._ending = { ...this._ending, error: "emitted" }
     this.emit("error", error)
     this.emitClose()
   }
@@ -444,28 +447,42 @@ export class WebSocket extends EventEmitter {
       return
     }
     rare.pongs++
-    this._connection?.outbound.frame(Opcode.pong, true, data, { written: rare.pongWritten })
+    // Programs override it.
+    this.pong(data, !this._isServer, rare.pongWritten)
   }
 
   _concluded(code: number, reason: Buffer): void {
-    this._close = { code, reason }
+    this._ending = { ...this._ending, close: { code, reason } }
+    // Programs override it. The connection answers where it does nothing.
+    if (code === 1005) this.close()
+    else this.close(code, reason)
   }
 
   _violated(violation: Violation): void {
-    if (this._error === "none") this._error = "due"
+    if (this._ending.error === "none") this._ending = { ...this._ending, error: "due" }
     process.nextTick(emitViolation, this, violation)
   }
 
   _fail(error: Error): void {
-    if (this._error === "emitted") return
-    this._error = "emitted"
+    if (this._ending.error === "emitted") return
+    this._ending = { ...this._ending, error: "emitted" }
     this.emit("error", error)
   }
 
   _socketClosed(): void {
     this._state = CLOSING
-    if (this._error === "due") process.nextTick(emitClose, this)
+    if (this._ending.error === "due") process.nextTick(emitClose, this)
     else this.emitClose()
+  }
+
+  private get _connection(): Connection | undefined {
+    const { _link: link } = this
+    return link instanceof WebSocketIncoming ? link.connection : undefined
+  }
+
+  private get _currentBinaryType(): BinaryType {
+    const { _link: link } = this
+    return link instanceof WebSocketIncoming ? link.binaryType : (this._rare?.binaryType ?? "nodebuffer")
   }
 
   private _getRare(): Rare {
@@ -473,7 +490,7 @@ export class WebSocket extends EventEmitter {
   }
 
   private _abort(): void {
-    this._opening?.abort("WebSocket was closed before the connection was established")
+    if (this._link instanceof Opening) this._link.abort("WebSocket was closed before the connection was established")
   }
 
   private _control(opcode: number, given: unknown, second: unknown, third: unknown): void {
@@ -563,6 +580,7 @@ for (const name of [
 for (const [type, make] of Object.entries(events)) {
   if (make === undefined) continue
   Object.defineProperty(WebSocket.prototype, `on${type}`, {
+    configurable: true,
     enumerable: true,
     get(this: WebSocket) {
       return EventTarget.getAttribute(this, type)

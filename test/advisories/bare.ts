@@ -45,7 +45,7 @@ export const bareConnection = (handler: ConnectionHandler, sink: Sink, maxMessag
     writeHighWaterMark: 64 * 1024,
     closeTimeout: 1000
   })
-  if (handler instanceof Inbox) handler.attach(connection, { onPong: () => {}, onClosed: () => {} })
+  if (handler instanceof Inbox) handler.attach({ connection, onPong: () => {}, onClosed: () => {} })
   connection.start()
   return connection
 }

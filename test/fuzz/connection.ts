@@ -95,7 +95,8 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
       take()
       wait()
     }
-    inbox.attach(connection, {
+    inbox.attach({
+      connection,
       onPong: () => {},
       onClosed: (how) => {
         closed = how

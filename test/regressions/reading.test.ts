@@ -9,6 +9,14 @@ const numbers = (count: number): Array<string> => Array.from({ length: count }, 
 
 const drafts = [Handshake.rfc6455, Handshake.hybi07, Handshake.hixie76]
 
+/** Connects in memory to a server that welcomes. */
+const connect = () =>
+  Effect.gen(function* () {
+    const [client, server] = yield* Socket.makePair()
+    yield* server.sendAll(["welcome", ...numbers(3)])
+    return client
+  })
+
 const textOf = (frame: { readonly payload: Uint8Array }): string => Buffer.from(frame.payload).toString()
 
 describe("a reader loses nothing", () => {
@@ -130,12 +138,6 @@ describe("a reader loses nothing", () => {
 
   it.effect("reads the server's answer in onConnect, then the rest by messages", () =>
     Effect.gen(function* () {
-      const connect = () =>
-        Effect.gen(function* () {
-          const [client, server] = yield* Socket.makePair()
-          yield* server.sendAll(["welcome", ...numbers(3)])
-          return client
-        })
       const link = yield* Socket.reconnecting("ws://localhost/", {
         connect,
         onConnect: (socket) => Stream.runHead(socket.messages)

@@ -1,7 +1,8 @@
 import type { Encoder } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import { type Output, recycleOutput, takeOutput } from "../protocol/outputBuffer.ts"
-import type { OutputTransport, Written } from "../transport/transport.ts"
+import type { OutputTransport } from "../transport/transport.ts"
+import type { Written } from "../protocol/outputBuffer.ts"
 import type { Tally } from "./counters.ts"
 import { beginBatch, endBatch, flushAtTickEnd, throwLater } from "./flush.ts"
 

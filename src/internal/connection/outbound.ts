@@ -1,6 +1,7 @@
 import { Opcode, rsv1 } from "../protocol/opcode.ts"
 import { referenceSize } from "../protocol/outputBuffer.ts"
-import { destroyedError, type Written } from "../transport/transport.ts"
+import { destroyedError } from "../transport/transport.ts"
+import type { Written } from "../protocol/outputBuffer.ts"
 import type { Compression } from "./compression.ts"
 import { callAll, type FrameWriter } from "./frameWriter.ts"
 

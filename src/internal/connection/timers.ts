@@ -1,3 +1,6 @@
+// Under jsdom and in Electron the global timers are others, which return numbers.
+import timers from "node:timers"
+
 /** A task that waits for its time. */
 export interface Timer {
   cancel(): void
@@ -149,8 +152,8 @@ export const systemTimers: Timers = new Wheel(
   () => performance.now(),
   (delay, ring) => {
     // Node counts whole milliseconds and may ring a fraction early; an alarm that rings early is set again.
-    const alarm = setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
+    const alarm = timers.setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
     alarm.unref()
-    return () => clearTimeout(alarm)
+    return () => timers.clearTimeout(alarm)
   }
 )

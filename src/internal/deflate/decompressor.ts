@@ -56,6 +56,16 @@ const afterFinalBlock = (payload: Uint8Array, taken: number): "nothing" | "more"
 /** A decompressed message, or why there is none: it is longer than the limit, or it does not inflate. */
 export type Inflated = Buffer | "too large" | "invalid"
 
+/** How far a message came on the thread pool. */
+class Progress {
+  /** Bytes of the payload and its tail that were read. */
+  taken = 0
+  /** The output so far, and its size. */
+  pieces: Array<Uint8Array> = []
+  size = 0
+  finalBlocks = 0
+}
+
 /** Decompresses the messages of one connection, one at a time, in the order in which they came. */
 export class Decompressor extends Job {
   private readonly windowBits: number
@@ -77,14 +87,11 @@ export class Decompressor extends Job {
   /** How many bytes of the present message's output stand in `history`. */
   private remembered = 0
 
-  /** The message on the thread pool, and how far it came: of payload and tail, and in output. */
+  /** The message on the thread pool, and how far it came. */
   private payload: Uint8Array = nothing
   private limit = 0
   private done: ((result: Inflated) => void) | undefined = undefined
-  private taken = 0
-  private pieces: Array<Uint8Array> = []
-  private size = 0
-  private finalBlocks = 0
+  private progress = new Progress()
 
   constructor(windowBits: number, takeover: boolean, driver: Driver) {
     super()
@@ -96,7 +103,7 @@ export class Decompressor extends Job {
   /** See `Deflate.inflateView`. */
   inflateView(payload: Uint8Array, limit: number): Uint8Array | "too large" | "invalid" | undefined {
     this.expectIdle()
-    if (this.taken > 0) throw new Error("the message that was begun goes on with inflate")
+    if (this.progress.taken > 0) throw new Error("the message that was begun goes on with inflate")
     if (this.broken) return "invalid"
     if (payload.length === 0) return nothing
     if (payload.length > syncSize) return undefined
@@ -120,9 +127,9 @@ export class Decompressor extends Job {
     const context = this.acquire()
     this.working = context
     context.feed(
-      this.payload.subarray(this.taken),
-      tail.subarray(Math.max(0, this.taken - this.payload.length)),
-      this.limit - this.size,
+      this.payload.subarray(this.progress.taken),
+      tail.subarray(Math.max(0, this.progress.taken - this.payload.length)),
+      this.limit - this.progress.size,
       (outcome) => this.advance(context, outcome)
     )
   }
@@ -234,10 +241,10 @@ export class Decompressor extends Job {
   /** More comes out than the synchronous way takes. Only a context of our own has to go on where it is. */
   private postpone(context: Context, taken: number, size: number, finalBlocks: number): void {
     if (this.takeover) {
-      this.taken = taken
-      this.size = size
-      this.finalBlocks = finalBlocks
-      this.pieces = [join([scratch.subarray(0, size)], size)]
+      this.progress.taken = taken
+      this.progress.size = size
+      this.progress.finalBlocks = finalBlocks
+      this.progress.pieces = [join([scratch.subarray(0, size)], size)]
     } else {
       this.history = undefined
       this.remembered = 0
@@ -256,17 +263,17 @@ export class Decompressor extends Job {
     if (outcome.failure !== undefined) {
       return this.fail(context, outcome.failure === "too large" ? "too large" : "invalid")
     }
-    for (const piece of outcome.pieces) this.pieces.push(piece)
-    this.size += outcome.size
-    this.taken += outcome.taken
-    const ended = this.taken === this.payload.length + tail.length
-    const rest = ended ? "end" : afterFinalBlock(this.payload, this.taken)
+    for (const piece of outcome.pieces) this.progress.pieces.push(piece)
+    this.progress.size += outcome.size
+    this.progress.taken += outcome.taken
+    const ended = this.progress.taken === this.payload.length + tail.length
+    const rest = ended ? "end" : afterFinalBlock(this.payload, this.progress.taken)
     if (rest === "end" || rest === "nothing") {
-      this.endMessage(context, this.pieces, this.size, rest === "nothing")
-      return join(this.pieces, this.size)
+      this.endMessage(context, this.progress.pieces, this.progress.size, rest === "nothing")
+      return join(this.progress.pieces, this.progress.size)
     }
-    if (rest === "invalid" || ++this.finalBlocks > maxFinalBlocks) return this.fail(context, "invalid")
-    this.remember(this.pieces, this.size)
+    if (rest === "invalid" || ++this.progress.finalBlocks > maxFinalBlocks) return this.fail(context, "invalid")
+    this.remember(this.progress.pieces, this.progress.size)
     this.discard(context)
     return undefined
   }
@@ -290,8 +297,7 @@ export class Decompressor extends Job {
   /** Lets go of the message. */
   private forget(): void {
     this.payload = nothing
-    this.pieces = []
-    this.taken = this.size = this.finalBlocks = 0
+    this.progress = new Progress()
   }
 }
 

@@ -29,7 +29,6 @@ export const pullerOf = (socket: Socket): Effect.Effect<Puller, EffectSocket.Soc
 /** Straight out of the inbox: a pull resumes in the read that brought its batch, and costs no fiber. */
 const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket.SocketError> => {
   const { inbox } = socket
-  if (!inbox.claimMessages()) return Effect.fail(effectError(alreadyReading, "read"))
   let over = false
   let waiting: ((batch: Batch) => void) | undefined
   const taken = (): Batch => {
@@ -44,6 +43,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
       resume?.(taken())
     }
   }
+  if (!inbox.claimMessages(waiter)) return Effect.fail(effectError(alreadyReading, "read"))
   const stop = Effect.sync(() => {
     waiting = undefined
     inbox.forget(waiter)
@@ -60,6 +60,7 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
     pull: Effect.suspend(() => (inbox.isEmpty && !inbox.over && !over ? wait : taken())),
     release: () => {
       over = true
+      inbox.leave(waiter)
       if (waiting === undefined) return
       inbox.forget(waiter)
       waiter.wake()

@@ -1,5 +1,3 @@
-import type { Written } from "../transport/transport.ts"
-
 /**
  * Where a connection's frames gather until they are written at once.
  *
@@ -41,6 +39,9 @@ let current = new Slab()
 
 /** The buffer of an output that holds nothing. */
 const none = Buffer.alloc(0)
+
+/** Called, later than the write, when the system has taken the bytes, or with the reason why it never will. */
+export type Written = (error?: Error | null) => void
 
 /** What a flush writes to. */
 export interface Sink {

@@ -64,8 +64,9 @@ export interface Socket<out Context = unknown> {
    * code 1000. The reason has at most 123 bytes. What was sent before leaves before.
    *
    * Closing loses nothing: a reader that goes on reading gets everything that the peer sent before its close frame, at its
-   * own pace, for at most `closeTimeout`; a reader that takes nothing for half of that time has stopped reading. Where
-   * nothing is read, up to `readBufferSize` bytes are kept and the rest is discarded.
+   * own pace, for at most `closeTimeout`. Where nothing is read, up to `readBufferSize` bytes are kept and the rest is
+   * discarded: that is when no reader has come, the last Stream or `run` has ended, or a program that takes single messages by
+   * `receive` took none for half of `closeTimeout`.
    */
   readonly close: (code?: number, reason?: string) => Effect.Effect<Closed, SocketError>
   /** Waits until the connection is closed: both close frames, their order, and why. */

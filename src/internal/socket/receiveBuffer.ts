@@ -49,8 +49,9 @@ export interface Waiter {
   wake(): void
 }
 
-/** What is notified of pongs and of the end, whether anything is read or not. */
-export interface Listener {
+/** The socket of a receive buffer. It is notified of pongs and of the end, whether anything is read or not. */
+export interface Owner {
+  readonly connection: Connection
   onPong(payload: Buffer): void
   onClosed(closed: Closed): void
 }
@@ -60,10 +61,10 @@ type State =
   /** Beyond the limit, reading is paused. */
   | { readonly _tag: "Open" }
   /**
-   * This side closes, and the peer's close frame comes after what it sent before. The reader takes that at its pace; it is
-   * given up when it takes nothing for `grace` milliseconds.
+   * This side closes, and the peer's close frame comes after what it sent before. The reader takes that at its pace; one of
+   * which is not known whether it reads on is given up when it takes nothing for `grace` milliseconds.
    */
-  | { readonly _tag: "Closing"; readonly grace: number; readonly timer: Timer | undefined }
+  | { readonly _tag: "Closing"; readonly grace: number | undefined; readonly timer: Timer | undefined }
   /** This side closes, and nothing is read: the peer's close frame must arrive although the buffer is full. */
   | { readonly _tag: "Unread" }
   /** Something was discarded, and so is all that comes after it: what is read has no gap. */
@@ -86,14 +87,13 @@ const sizeOf = (item: Frame | Message): number =>
 export class Inbox implements ConnectionHandler {
   private readonly limit: number
   private readonly tally: Tally | undefined
-  private connection: Connection | undefined = undefined
-  private listener: Listener | undefined = undefined
+  private owner: Owner | undefined = undefined
   private state: State = open
   /** Woken, once, when there is something to take or nothing more will come. */
   private waiter: Waiter | undefined = undefined
   /** Run, once, when the reader waits. */
   private idleTask: (() => void) | undefined = undefined
-  /** The reader that claimed last, unless it has left. */
+  /** The reader that claimed last, unless it has left; this buffer, where it isn't known whether it has. */
   private reader: object | undefined = undefined
   private view: View = "unclaimed"
   private items: Array<Frame | Message> = []
@@ -109,9 +109,8 @@ export class Inbox implements ConnectionHandler {
     this.tally = tally
   }
 
-  attach(connection: Connection, listener: Listener): void {
-    this.connection = connection
-    this.listener = listener
+  attach(owner: Owner): void {
+    this.owner = owner
   }
 
   /** Whether nothing more will come. */
@@ -229,13 +228,14 @@ export class Inbox implements ConnectionHandler {
   // The end.
 
   /**
-   * This side closes. A reader that goes on reading gets everything that the peer sent before its close frame, at its pace,
-   * as long as it takes something every `grace` milliseconds. Where nothing is read, what exceeds the limit is discarded.
+   * This side closes, for which there are `time` milliseconds. A reader that goes on reading gets everything that the peer sent
+   * before its close frame, at its pace; one that takes single messages does as long as it takes one in half of the time. Where
+   * nothing is read, what exceeds the limit is discarded.
    */
-  close(grace: number): void {
+  close(time: number): void {
     if (this.state !== open) return
     if (this.reader === undefined) return this.discardExcess()
-    this.state = { _tag: "Closing", grace, timer: undefined }
+    this.state = { _tag: "Closing", grace: this.reader === this ? time / 2 : undefined, timer: undefined }
     if (this.connection?.inbound.isPaused === true) this.restartTimer()
   }
 
@@ -282,7 +282,7 @@ export class Inbox implements ConnectionHandler {
   }
 
   control(opcode: number, bytes: Buffer, start: number, end: number): void {
-    if (opcode === Opcode.pong) this.listener?.onPong(bytes.subarray(start, end))
+    if (opcode === Opcode.pong) this.owner?.onPong(bytes.subarray(start, end))
     if (this.view === "messages") return
     if (this.view === "unclaimed" && opcode !== Opcode.close && !this.recordsControl(end - start)) return
     const payload = bytes.subarray(start, end)
@@ -320,7 +320,11 @@ export class Inbox implements ConnectionHandler {
   }
 
   closed(closed: Closed): void {
-    this.listener?.onClosed(closed)
+    this.owner?.onClosed(closed)
+  }
+
+  private get connection(): Connection | undefined {
+    return this.owner?.connection
   }
 
   /** Whether what exceeds the limit waits at the peer. */
@@ -344,8 +348,10 @@ export class Inbox implements ConnectionHandler {
   private startTimer(): void {
     const { connection, state } = this
     if (state._tag !== "Closing" || state.timer !== undefined || connection === undefined) return
-    const timer = connection.timers.after(state.grace, () => this.discardExcess())
-    this.state = { _tag: "Closing", grace: state.grace, timer }
+    const { grace } = state
+    if (grace === undefined) return
+    const timer = connection.timers.after(grace, () => this.discardExcess())
+    this.state = { _tag: "Closing", grace, timer }
   }
 
   private stopTimer(): void {

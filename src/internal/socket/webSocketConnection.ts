@@ -18,7 +18,8 @@ import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Role } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import { referenceSize } from "../protocol/outputBuffer.ts"
-import type { Transport, Written } from "../transport/transport.ts"
+import type { Transport } from "../transport/transport.ts"
+import type { Written } from "../protocol/outputBuffer.ts"
 import type { Encodings } from "./encodings.ts"
 import { SocketError } from "./error.ts"
 import { lost } from "./lost.ts"
@@ -93,7 +94,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
       compression: options.compression,
       tally: options.tally
     })
-    this.inbox.attach(this.connection, this)
+    this.inbox.attach(this)
   }
 
   // Reading
@@ -240,7 +241,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   private closeWithin(code: number | undefined, reason: string, time: number): void {
     this.leave()
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
-    this.inbox.close(time / 2)
+    this.inbox.close(time)
   }
 
   private leave(): void {
@@ -249,7 +250,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     if (leaving !== undefined) for (const task of leaving) task()
   }
 
-  // Listener
+  // Owner of the receive buffer
 
   onPong(payload: Buffer): void {
     this.pings?.answered(payload, this.connection)

@@ -1,7 +1,8 @@
 import { Socket } from "node:net"
 import { type Duplex, Readable } from "node:stream"
 import { sharedReads } from "./sharedReads.ts"
-import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
+import { destroyedError, type Receiver, type Transport } from "./transport.ts"
+import type { Written } from "../protocol/outputBuffer.ts"
 
 const transportKey = Symbol("effect-ws/transport")
 

@@ -1,4 +1,5 @@
-import { destroyedError, type Receiver, type Transport, type Written } from "./transport.ts"
+import { destroyedError, type Receiver, type Transport } from "./transport.ts"
+import type { Written } from "../protocol/outputBuffer.ts"
 
 /** Bytes that may wait in one direction before the writer is told to hold on. */
 const highWaterMark = 64 * 1024

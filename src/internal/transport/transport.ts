@@ -1,4 +1,5 @@
 import type { Borrowed } from "../protocol/codec.ts"
+import type { Sink } from "../protocol/outputBuffer.ts"
 
 /** What is notified by the transport below a connection. */
 export interface Receiver {
@@ -12,21 +13,12 @@ export interface Receiver {
   closed(error: Error | undefined): void
 }
 
-/** Called, later than the write, when the system has taken the bytes, or with the reason why it never will. */
-export type Written = (error?: Error | null) => void
-
 /** The error of bytes that can't be written any more. */
 export const destroyedError = (): Error =>
   Object.assign(new Error("Cannot call write after a stream was destroyed"), { code: "ERR_STREAM_DESTROYED" })
 
 /** The direction of a transport that is written to. */
-export interface OutputTransport {
-  /** Accepts bytes, and returns whether they may be overwritten at once. */
-  write(bytes: Uint8Array, written?: Written): boolean
-  /** Accepts several pieces as one write. */
-  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean
-  /** Bytes accepted, but not yet taken by the system. */
-  readonly buffered: number
+export interface OutputTransport extends Sink {
   /** Whether `drained` will be called. */
   readonly congested: boolean
   /** Ends this direction once everything written is out. */
