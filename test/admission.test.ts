@@ -182,6 +182,9 @@ describe("the authority and the scheme of the client's request", () => {
       secure: false
     })
     const none = { authority: undefined, secure: undefined }
+    for (const host of ["", "a b", "a/b", "a\u00e4", "<script>"]) {
+      assert.deepStrictEqual(clientOf({ "x-forwarded-host": host }), none, host)
+    }
     assert.deepStrictEqual(clientOf(both, "forwarded"), none)
     assert.deepStrictEqual(clientOf(both, "x-forwarded-for", "198.51.100.1"), none)
     assert.deepStrictEqual(clientOf({}), none)

@@ -1,9 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Ref, Scope, Stream } from "effect"
+import { Deferred, type Duration, Effect, Exit, Fiber, Ref, Scope, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
+import { fork } from "node:child_process"
+import { once } from "node:events"
 import * as http from "node:http"
+import { fileURLToPath } from "node:url"
 import { listening } from "./support/http.ts"
 import { exchange, open, upgradeHead } from "./support/upgrade.ts"
+
+const program = fileURLToPath(new URL("regressions/programs/drainOnSigterm.ts", import.meta.url))
 
 const local = { host: "127.0.0.1", port: 0 } as const
 
@@ -45,10 +50,10 @@ const drainInBackground = (server: Server.Server<unknown>, options?: Server.Drai
 const busyClients = 200
 
 /** Sends the next number when the answer to the one before is there, until it can't, or is asked to leave. */
-const busyClient = (server: Server.Server<unknown>, connected: () => void) =>
+const busyClient = (url: string, on: { readonly connected: () => void; readonly answered?: () => void }) =>
   Effect.gen(function* () {
-    const socket = yield* Socket.connect(urlOf(server))
-    connected()
+    const socket = yield* Socket.connect(url)
+    on.connected()
     let sent = 0
     let answered = 0
     let leaving = false
@@ -56,30 +61,35 @@ const busyClient = (server: Server.Server<unknown>, connected: () => void) =>
     const read = Stream.runForEach(socket.messages, (message) => {
       if (message === "leave") {
         leaving = true
-        return Effect.void
+        return answered === sent ? socket.close() : Effect.void
       }
       assert.strictEqual(message, String(answered))
       answered++
-      return leaving ? Effect.void : sendNext
+      on.answered?.()
+      return leaving ? socket.close() : sendNext
     })
     yield* Effect.ignore(Effect.andThen(sendNext, read))
     return { sent, answered, code: yield* closeCodeOf(socket) }
   }).pipe(Effect.scoped)
 
 /** Has clients busy, drains, and adds up what became of their messages. */
-const drainBusy = (handler: (socket: Server.Connection, count: Counts) => ReturnType<Handler<Scope.Scope>>) =>
+const drainBusy = (
+  grace: Duration.Input,
+  code: number,
+  handler: (socket: Server.Connection, count: Counts) => ReturnType<Handler<Scope.Scope>>
+) =>
   Effect.gen(function* () {
     const counts = { connected: 0, read: 0, answered: 0 }
     const server = yield* serving((socket) => handler(socket, counts))
     const clients = yield* Effect.forEach(Array.from({ length: busyClients }), () =>
-      Effect.forkScoped(busyClient(server, () => counts.connected++))
+      Effect.forkScoped(busyClient(urlOf(server), { connected: () => counts.connected++ }))
     )
     yield* until(() => counts.connected === busyClients && counts.answered > 5 * busyClients)
-    yield* server.drain({ grace: 100 })
+    yield* server.drain({ grace })
     const results = yield* Effect.forEach(clients, Fiber.join)
     const sum = (count: (result: (typeof results)[number]) => number) =>
       results.reduce((total, result) => total + count(result), 0)
-    assert.deepStrictEqual(new Set(results.map(({ code }) => code)), new Set([1001]))
+    assert.deepStrictEqual(new Set(results.map(({ code }) => code)), new Set([code]))
     return { ...counts, clientSent: sum(({ sent }) => sent), clientAnswered: sum(({ answered }) => answered) }
   })
 
@@ -97,6 +107,21 @@ describe("server.drain", () => {
       assert.isUndefined(draining.pollUnsafe())
       yield* socket.close()
       yield* Fiber.join(draining)
+    })
+  )
+
+  it.live("refuses the requests that were being decided", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const answer = yield* Deferred.make<undefined>()
+      const server = yield* serving(acknowledge, {
+        authorize: () => Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+      })
+      const client = yield* open(server.address.port, upgradeHead())
+      yield* Deferred.await(asked)
+      yield* server.drain()
+      yield* Deferred.succeed(answer, undefined)
+      assert.match(yield* client.until("\r\n\r\n"), /^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 10\r\n/)
     })
   )
 
@@ -214,7 +239,7 @@ describe("server.drain", () => {
 
   it.live("loses no message and no answer of 200 busy clients", () =>
     Effect.gen(function* () {
-      const counts = yield* drainBusy((socket, counts) =>
+      const counts = yield* drainBusy(100, 1001, (socket, counts) =>
         Stream.runForEach(socket.messages, (message) => {
           counts.read++
           return Effect.sleep(Number(message) % 4).pipe(
@@ -232,7 +257,7 @@ describe("server.drain", () => {
 
   it.live("leaves no message unanswered where handlers ask their clients to leave", () =>
     Effect.gen(function* () {
-      const counts = yield* drainBusy((socket, counts) =>
+      const counts = yield* drainBusy("1 minute", 1000, (socket, counts) =>
         Effect.andThen(
           Effect.forkScoped(Effect.andThen(socket.draining, socket.send("leave"))),
           Stream.runForEach(socket.messages, (message) => {
@@ -247,6 +272,33 @@ describe("server.drain", () => {
       assert.strictEqual(counts.read, counts.clientSent)
       assert.strictEqual(counts.answered, counts.clientSent)
       assert.strictEqual(counts.clientAnswered, counts.clientSent)
+    })
+  )
+
+  it.live("loses nothing when a signal ends the process, by its options alone", () =>
+    Effect.gen(function* () {
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() => fork(program, { execPath: process.execPath })),
+        (child) => Effect.sync(() => child.kill("SIGKILL"))
+      )
+      const exited = once(child, "exit")
+      const [port] = yield* Effect.promise(() => once(child, "message"))
+      const url = `ws://127.0.0.1:${String(port)}/`
+      let connected = 0
+      let answered = 0
+      const clients = yield* Effect.forEach(Array.from({ length: busyClients }), () =>
+        Effect.forkScoped(busyClient(url, { connected: () => connected++, answered: () => answered++ }))
+      )
+      yield* until(() => connected === busyClients && answered > 5 * busyClients)
+      const counted = once(child, "message")
+      child.kill("SIGTERM")
+      const [counts] = yield* Effect.promise(() => counted)
+      const results = yield* Effect.forEach(clients, Fiber.join)
+      const sent = results.reduce((sum, result) => sum + result.sent, 0)
+      assert.deepStrictEqual(counts, { read: sent, answered: sent })
+      assert.strictEqual(answered, sent)
+      assert.deepStrictEqual(new Set(results.map(({ code }) => code)), new Set([1000]))
+      yield* Effect.promise(() => exited)
     })
   )
 })

@@ -11,7 +11,8 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as http from "node:http"
 import type * as https from "node:https"
 import type { Duplex } from "node:stream"
-import type * as Handshake from "../../Handshake.ts"
+import type { HandshakeError } from "../handshake/error.ts"
+import type { HeadersInput } from "../handshake/model.ts"
 import type * as Server from "../../Server.ts"
 import { dropOnError, noDropOnError } from "../transport/duplex.ts"
 import { safeHeaders } from "../handshake/http.ts"
@@ -178,10 +179,7 @@ class Upgrades {
     })
   }
 
-  private connect(
-    pending: Pending,
-    headers: Handshake.HeadersInput
-  ): Effect.Effect<Server.Connection, SocketError, Scope.Scope> {
+  private connect(pending: Pending, headers: HeadersInput): Effect.Effect<Server.Connection, SocketError, Scope.Scope> {
     return Effect.suspend(() => {
       const { request, response, socket } = pending
       if (pending.taken || socket.destroyed) return Effect.fail(gone)
@@ -199,5 +197,5 @@ const gone = new SocketError({
   reason: { _tag: "OpenFailed", message: "the request was upgraded before, or its client is gone", cause: undefined }
 })
 
-const handshakeFailed = (error: Handshake.HandshakeError): SocketError =>
+const handshakeFailed = (error: HandshakeError): SocketError =>
   new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })

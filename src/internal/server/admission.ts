@@ -1,10 +1,9 @@
 import * as Duration from "effect/Duration"
-import * as Handshake from "../../Handshake.ts"
+import { type HandshakeError, tooManyConnections, tooManyRequests } from "../handshake/error.ts"
 import type { HeaderFields } from "../handshake/model.ts"
 import type { Timers } from "../connection/timers.ts"
 import { addressList, countingKey, readAddress } from "./address.ts"
 import { forwardedFor, forwardedTarget } from "./forwarded.ts"
-import { IdleSessions } from "./idleSessions.ts"
 import type { AdmissionOptions, ConnectionRate, Options, TrustedProxies } from "./model.ts"
 
 const defaultRetryAfter = 10_000
@@ -55,7 +54,45 @@ class Rate {
   }
 }
 
+/** A host with an optional port. */
+const authority = /^[A-Za-z0-9._~%!$&'()*+;=:[\]-]+$/
+
 const seconds = (millis: number): number => Math.max(1, Math.ceil(millis / 1000))
+
+/**
+ * The HTTP/2 sessions without an open WebSocket, each of which counts as one connection. A session whose request is decided
+ * doesn't count against that request, since the WebSocket takes its place.
+ */
+class IdleSessions {
+  private readonly keys = new Map<object, string | undefined>()
+  private readonly counts = new Map<string, number>()
+
+  /** Counts a session, under the key of its address where it has one. */
+  add(session: object, key: string | undefined): void {
+    if (this.keys.has(session)) return
+    this.keys.set(session, key)
+    if (key !== undefined) this.counts.set(key, (this.counts.get(key) ?? 0) + 1)
+  }
+
+  remove(session: object): void {
+    const key = this.keys.get(session)
+    if (!this.keys.delete(session) || key === undefined) return
+    const rest = (this.counts.get(key) ?? 0) - 1
+    if (rest > 0) this.counts.set(key, rest)
+    else this.counts.delete(key)
+  }
+
+  /** The sessions, without the given one. */
+  count(except: object | undefined): number {
+    return this.keys.size - (except !== undefined && this.keys.has(except) ? 1 : 0)
+  }
+
+  /** The sessions of one address, without the given one. */
+  countOf(key: string, except: object | undefined): number {
+    const own = except !== undefined && this.keys.get(except) === key ? 1 : 0
+    return (this.counts.get(key) ?? 0) - own
+  }
+}
 
 /** The peer of a transport, as the system knows it. */
 export interface Peer {
@@ -129,7 +166,7 @@ export class Admission {
     const { host, scheme } = forwardedTarget(header, headers, hops)
     return {
       address,
-      authority: host === undefined || host === "" ? undefined : host,
+      authority: host !== undefined && authority.test(host) ? host : undefined,
       secure: scheme === undefined || scheme === "" ? undefined : /^(?:https|wss)$/i.test(scheme)
     }
   }
@@ -157,27 +194,27 @@ export class Admission {
    * Returns why there is no place for one more connection, if there is none; `session` is the HTTP/2 session that the
    * request came on.
    */
-  findPlace(connections: number, waiting: number, session: object | undefined): Handshake.HandshakeError | undefined {
+  findPlace(connections: number, waiting: number, session: object | undefined): HandshakeError | undefined {
     const { maxConnections, maxHandshakes, retryAfter } = this
     if (connections + this.handshakes + this.sessions.count(session) >= maxConnections) {
-      return Handshake.tooManyConnections(maxConnections, retryAfter)
+      return tooManyConnections(maxConnections, retryAfter)
     }
-    return this.handshakesFull(waiting) ? Handshake.tooManyConnections(maxHandshakes, retryAfter) : undefined
+    return this.handshakesFull(waiting) ? tooManyConnections(maxHandshakes, retryAfter) : undefined
   }
 
   /** Counts one more connection of an address, or returns why it is refused. */
-  enter(address: string | undefined, session?: object): Ticket | Handshake.HandshakeError {
+  enter(address: string | undefined, session?: object): Ticket | HandshakeError {
     if (!this.limitsClients) return nothingCounted
     const key = address === undefined ? undefined : countingKey(address)
     const count = key === undefined ? 0 : (this.counts.get(key) ?? 0)
     if (key !== undefined && count + this.sessions.countOf(key, session) >= this.perAddress) {
-      return Handshake.tooManyRequests(this.retryAfter)
+      return tooManyRequests(this.retryAfter)
     }
     const now = this.timers.now()
     const wait = key === undefined ? 0 : (this.addressRate?.take(key, now) ?? 0)
-    if (wait > 0) return Handshake.tooManyRequests(seconds(wait))
+    if (wait > 0) return tooManyRequests(seconds(wait))
     const late = this.rate?.take("", now) ?? 0
-    if (late > 0) return Handshake.tooManyConnections(this.burst, seconds(late))
+    if (late > 0) return tooManyConnections(this.burst, seconds(late))
     if (key === undefined || this.perAddress === Infinity) return nothingCounted
     this.counts.set(key, count + 1)
     let left = false

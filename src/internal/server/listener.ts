@@ -4,7 +4,8 @@ import * as http from "node:http"
 import type * as http2 from "node:http2"
 import * as https from "node:https"
 import type * as net from "node:net"
-import * as Handshake from "../../Handshake.ts"
+import { defaults as defaultDrafts } from "../handshake/drafts.ts"
+import type { Draft } from "../handshake/model.ts"
 import { maxDelay } from "../socket/optionRules.ts"
 import type { HttpServer } from "./attachment.ts"
 import type { ServerError } from "./error.ts"
@@ -27,7 +28,7 @@ export interface Listener {
 
 /** What a listener needs of the server that it listens for. */
 export interface ListenerOptions extends ListenOptions {
-  readonly drafts?: ReadonlyArray<Handshake.Draft> | undefined
+  readonly drafts?: ReadonlyArray<Draft> | undefined
   /** Milliseconds for the head of a request and for a TLS handshake; `Infinity` for no limit. */
   readonly headTimeout: number
   readonly onSession: (session: http2.ServerHttp2Session, ownResponses: boolean) => void
@@ -37,7 +38,7 @@ export interface ListenerOptions extends ListenOptions {
 
 /** Creates Node's server. Fails when the options for TLS can't be used. */
 export const makeListener = (options: ListenerOptions): Effect.Effect<Listener, ServerError> => {
-  const { drafts = Handshake.default, headTimeout, http2: settings = false, onRequest, onSession } = options
+  const { drafts = defaultDrafts, headTimeout, http2: settings = false, onRequest, onSession } = options
   const { proxyHeaders, tls } = options
   // Before a server listens, nothing but its options for TLS can be wrong.
   const attempt = (make: () => Pick<Listener, "server" | "dropAll">): Effect.Effect<Listener, ServerError> =>
@@ -134,7 +135,7 @@ export const addressOf = ({ server }: Listener): Address => {
 
 /** The response to a request that asks for no WebSocket. */
 const noWebSocket =
-  (drafts: ReadonlyArray<Handshake.Draft>): http.RequestListener =>
+  (drafts: ReadonlyArray<Draft>): http.RequestListener =>
   (request, response) => {
     const type = { "content-type": "text/plain" }
     if (request.httpVersionMajor === 2) {

@@ -5,7 +5,8 @@ import type * as Stream from "effect/Stream"
 import type * as http from "node:http"
 import type * as http2 from "node:http2"
 import type * as https from "node:https"
-import type { AcceptOptions, HandshakeError, Request } from "../../Handshake.ts"
+import type { HandshakeError } from "../handshake/error.ts"
+import type { AcceptOptions, Request } from "../handshake/model.ts"
 import type { Acceptance } from "./authorization.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
 
@@ -91,8 +92,8 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    * context, header fields and the subprotocol. Fail with a `Server.reject(status)` to refuse the request. Runs once for
    * each request, before the answer is written, and counts against the handshake timeout.
    *
-   * It runs in the connection's scope: what it acquires is released when the connection has ended, after the handler, and
-   * at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
+   * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or when a
+   * connection without a handler has closed; and at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
    * the cause is logged.
    */
   readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined

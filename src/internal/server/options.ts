@@ -1,9 +1,8 @@
 /** The options of a server: their rules, which are checked when the server is made, and their values in the engine's units. */
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
-import type * as Handshake from "../../Handshake.ts"
 import { safeHeaders } from "../handshake/http.ts"
-import type { HeadersInput } from "../handshake/model.ts"
+import type { AcceptOptions, HeadersInput } from "../handshake/model.ts"
 import { messageOf } from "../messageOf.ts"
 import { extensionsOf } from "../socket/compression.ts"
 import {
@@ -28,7 +27,7 @@ import type { Ages } from "./supervision.ts"
 
 /** The values of a server's options. */
 export interface ServerSettings {
-  readonly accept: Handshake.AcceptOptions
+  readonly accept: AcceptOptions
   readonly ages: Ages
   /** Milliseconds; `Infinity` for no limit. */
   readonly handshakeTimeout: number

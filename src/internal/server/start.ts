@@ -1,7 +1,7 @@
 /** Servers, from their options: the bodies of `Server`'s constructors. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as Handshake from "../../Handshake.ts"
+import type { HandshakeError } from "../handshake/error.ts"
 import { acceptorOf, drain } from "./acceptor.ts"
 import { addressList, readAddress } from "./address.ts"
 import { attachHandler, type HttpServer, isFree } from "./attachment.ts"
@@ -90,5 +90,5 @@ export const makeUpgradeHandler = <A, R>(
 export const open = <A, R>(
   exchange: Exchange,
   options: Options<A, R>
-): Effect.Effect<ServerConnection<A>, Handshake.HandshakeError, Requirements<R>> =>
+): Effect.Effect<ServerConnection<A>, HandshakeError, Requirements<R>> =>
   Effect.flatMap(Effect.orDie(makeUpgradeHandler(options)), (upgrades) => upgrades.open(exchange))

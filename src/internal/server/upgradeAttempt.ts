@@ -2,51 +2,97 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
-import * as Handshake from "../../Handshake.ts"
-import { handshakeError } from "../handshake/error.ts"
-import { acceptAs } from "../handshake/server.ts"
+import type * as Tracer from "effect/Tracer"
+import type { Timers } from "../connection/timers.ts"
+import type { Accepted, AcceptOptions, Draft, Header, HeadersInput } from "../handshake/model.ts"
+import { HandshakeError, handshakeError, shuttingDown, timeout } from "../handshake/error.ts"
+import { acceptAs, rejected, selectDraft } from "../handshake/server.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
 import { isPairs } from "../protocol/opening/http.ts"
 import { invalidSubprotocol } from "../protocol/opening/reason.ts"
 import { dropOnError } from "../transport/duplex.ts"
 import { readExactly } from "../transport/readExactly.ts"
-import { nothingCounted, type Ticket } from "./admission.ts"
+import { type Admission, nothingCounted, type Ticket } from "./admission.ts"
 import { Acceptance } from "./authorization.ts"
 import type { ServerConnection } from "./connection.ts"
 import { type Waiting, whenInTurn, whenLeft } from "./departure.ts"
 import type { Exchange } from "./exchange.ts"
-import type { UpgradeRequest } from "./model.ts"
-import type { UpgradeHandler } from "./upgradeHandler.ts"
+import type { Http2Sessions } from "./http2Sessions.ts"
+import type { Options, UpgradeRequest } from "./model.ts"
+import type { ServerSettings } from "./options.ts"
 
 /** Called once with the connection, or with the refusal that was written. */
-export type Settled<A> = (result: Result.Result<ServerConnection<A>, Handshake.HandshakeError>) => void
+export type Settled<A> = (result: Result.Result<ServerConnection<A>, HandshakeError>) => void
+
+/** A request that was accepted, and all that its connection is made of. */
+export interface AcceptedRequest<A> {
+  readonly exchange: Exchange
+  readonly request: UpgradeRequest
+  /** The bytes that followed the handshake. */
+  readonly head: Buffer
+  readonly agreed: Accepted
+  readonly context: A
+  readonly ticket: Ticket
+  /** The scope that `authorize` ran in. */
+  readonly scope: Scope.Closeable | undefined
+  readonly report: HandshakeReport | undefined
+}
+
+/** What an attempt uses of the server that it is made for. */
+export interface UpgradeOwner<A, R> {
+  readonly options: Options<A, R>
+  readonly settings: ServerSettings
+  readonly timers: Timers
+  readonly admission: Admission
+  readonly sessions: Http2Sessions
+  /** The connections that wait for a owner. */
+  readonly queue: { readonly size: number }
+  /** Whether requests are refused because the server drains. */
+  readonly isDraining: boolean
+  /** Returns why there is no place for one more connection, if there is none. */
+  readonly findPlace: (session: object | undefined) => HandshakeError | undefined
+  /** Runs `authorize` in a scope, as a child of the handshake's span. */
+  readonly fork: <X, E>(
+    effect: Effect.Effect<X, E, R>,
+    scope: Scope.Closeable,
+    span: Tracer.Span | undefined
+  ) => Fiber.Fiber<X, E>
+  readonly log: (effect: Effect.Effect<void>) => void
+  /** Opens the connection of a request that was accepted. */
+  readonly accept: (accepted: AcceptedRequest<A>) => ServerConnection<A>
+  /** Writes a refusal, and drops a peer that doesn't leave then. */
+  readonly refuse: (exchange: Exchange, error: HandshakeError) => void
+  /** Closes the scope of a request that was refused, or of a connection that nobody handles. */
+  readonly closeScope: (scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>) => void
+}
 
 /**
  * One request on its way to a connection. Its steps stand below in their order: turn, target, limits, draft, rules,
  * `authorize`, answer. Each calls the next one, or ends the attempt with `refuse` or `clientLeft`.
  */
 export class UpgradeAttempt<A, R> {
-  private readonly handler: UpgradeHandler<A, R>
+  private readonly owner: UpgradeOwner<A, R>
   private readonly exchange: Exchange
   private readonly report: HandshakeReport | undefined
   private readonly done: Settled<A>
   /** Header fields of the answer, after those of the server's options. */
-  private readonly headers: Handshake.HeadersInput | undefined
+  private readonly headers: HeadersInput | undefined
   private ticket: Ticket = nothingCounted
   private scope: Scope.Closeable | undefined = undefined
   /** The HTTP/2 session, while the request is being decided. */
   private session: object | undefined = undefined
 
   constructor(
-    handler: UpgradeHandler<A, R>,
+    owner: UpgradeOwner<A, R>,
     exchange: Exchange,
     report: HandshakeReport | undefined,
     done: Settled<A>,
-    headers: Handshake.HeadersInput | undefined
+    headers: HeadersInput | undefined
   ) {
-    this.handler = handler
+    this.owner = owner
     this.exchange = exchange
     this.report = report
     this.done = done
@@ -63,7 +109,7 @@ export class UpgradeAttempt<A, R> {
   }
 
   private awaitTurn(): void {
-    const { admission, queue, settings, timers } = this.handler
+    const { admission, queue, settings, timers } = this.owner
     const { duplex, head } = this.exchange
     // Before its turn a request can't be refused, since that is a response too.
     if (admission.handshakesFull(queue.size)) return this.clientLeft()
@@ -89,32 +135,32 @@ export class UpgradeAttempt<A, R> {
   }
 
   private checkLimits(head: Buffer): void {
-    const { exchange, handler } = this
+    const { exchange, owner } = this
     const { session } = exchange
-    const full = handler.findPlace(session)
+    const full = owner.findPlace(session)
     if (full !== undefined) return this.refuse(full)
-    const request = exchange.request(handler.admission)
-    const ticket = handler.admission.enter(request.clientAddress, session)
-    if (ticket instanceof Handshake.HandshakeError) return this.refuse(ticket)
+    const request = exchange.request(owner.admission)
+    const ticket = owner.admission.enter(request.clientAddress, session)
+    if (ticket instanceof HandshakeError) return this.refuse(ticket)
     this.ticket = ticket
-    if (session !== undefined) handler.sessions.began(session)
+    if (session !== undefined) owner.sessions.began(session)
     this.session = session
     this.selectDraft(request, head)
   }
 
   /** Draft: the request's version says whether bytes belong to it that follow the head, as Hixie-76 has them. */
   private selectDraft(request: UpgradeRequest, head: Buffer): void {
-    const selected = Handshake.selectDraft(request, this.handler.options.drafts)
+    const selected = selectDraft(request, this.owner.options.drafts)
     if (Result.isFailure(selected)) return this.refuse(selected.failure)
     const draft = selected.success
     const size = draft.bodyLength.request
     if (size === 0) return this.checkRules(draft, request, head)
-    const { admission, settings, timers } = this.handler
+    const { admission, settings, timers } = this.owner
     admission.beginHandshake()
     const end = (bytes: Buffer | undefined): void => {
       timer.cancel()
       admission.endHandshake()
-      if (bytes === undefined) this.refuse(Handshake.timeout(settings.handshakeTimeout))
+      if (bytes === undefined) this.refuse(timeout(settings.handshakeTimeout))
       else this.checkRules(draft, { ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
     }
     const timer = timers.after(settings.handshakeTimeout, () => {
@@ -124,8 +170,8 @@ export class UpgradeAttempt<A, R> {
     const stop = readExactly(this.exchange.duplex, head, size, end)
   }
 
-  private checkRules(draft: Handshake.Draft, request: UpgradeRequest, head: Buffer): void {
-    const { accept } = this.handler.settings
+  private checkRules(draft: Draft, request: UpgradeRequest, head: Buffer): void {
+    const { accept } = this.owner.settings
     const { headers } = this
     const agreed = this.negotiate(
       draft,
@@ -136,39 +182,35 @@ export class UpgradeAttempt<A, R> {
   }
 
   /** Applies the rules of the request's draft; after a refusal there is no result. */
-  private negotiate(
-    draft: Handshake.Draft,
-    request: UpgradeRequest,
-    options: Handshake.AcceptOptions
-  ): Handshake.Accepted | undefined {
+  private negotiate(draft: Draft, request: UpgradeRequest, options: AcceptOptions): Accepted | undefined {
     try {
       const agreed = acceptAs(draft, request, options)
       if (Result.isSuccess(agreed)) return agreed.success
       this.refuse(agreed.failure)
     } catch (cause) {
       // The caller's own code runs here: `protocols`, and extensions.
-      this.handler.log(Effect.logError("protocols or an extension threw", cause))
-      this.refuse(Handshake.rejected({ status: 500 }))
+      this.owner.log(Effect.logError("protocols or an extension threw", cause))
+      this.refuse(rejected({ status: 500 }))
     }
     return undefined
   }
 
   /** Runs the caller's `authorize` in the connection's scope, and interrupts it when the client leaves. */
-  private authorize(request: UpgradeRequest, head: Buffer, agreed: Handshake.Accepted): void {
-    const { exchange, handler, report } = this
-    const { authorize } = handler.options
+  private authorize(request: UpgradeRequest, head: Buffer, agreed: Accepted): void {
+    const { exchange, owner, report } = this
+    const { authorize } = owner.options
     // Without `authorize` the connection's context is `undefined`, as its type then says.
     if (authorize === undefined) return this.answer(request, head, agreed, undefined as A)
-    const { admission, settings } = handler
+    const { admission, settings } = owner
     const limit = settings.handshakeTimeout
     const bounded = Effect.timeoutOrElse(
       Effect.suspend(() => authorize(request)),
-      { duration: Duration.millis(limit), orElse: () => Effect.fail(Handshake.timeout(limit)) }
+      { duration: Duration.millis(limit), orElse: () => Effect.fail(timeout(limit)) }
     )
     admission.beginHandshake()
     const scope = Scope.makeUnsafe()
     this.scope = scope
-    const fiber = handler.fork(bounded, scope, report?.span)
+    const fiber = owner.fork(bounded, scope, report?.span)
     const leave = (): void => {
       exchange.drop()
       fiber.interruptUnsafe()
@@ -179,23 +221,22 @@ export class UpgradeAttempt<A, R> {
       const whole = waiting === undefined ? head : Buffer.concat([head, waiting.stop()])
       if (exchange.isGone) return this.clientLeft()
       if (Exit.isFailure(exit)) return this.refuseFor(exit.cause)
-      if (handler.isDraining) return this.refuse(Handshake.shuttingDown(admission.retryAfter))
       const { value } = exit
       if (value instanceof Acceptance) this.adapt(request, whole, agreed, value)
       else this.answer(request, whole, agreed, value)
     })
   }
 
-  private refuseFor(cause: Cause.Cause<Handshake.HandshakeError>): void {
+  private refuseFor(cause: Cause.Cause<HandshakeError>): void {
     const failure = Cause.findErrorOption(cause)
     if (failure._tag === "Some") return this.refuse(failure.value)
-    this.handler.log(Effect.logError("authorize failed", cause))
-    this.refuse(Handshake.rejected({ status: 500 }))
+    this.owner.log(Effect.logError("authorize failed", cause))
+    this.refuse(rejected({ status: 500 }))
   }
 
   /** Composes the answer anew, with the header fields and the subprotocol that `authorize` chose. */
-  private adapt(request: UpgradeRequest, head: Buffer, before: Handshake.Accepted, acceptance: Acceptance<A>): void {
-    const { accept } = this.handler.settings
+  private adapt(request: UpgradeRequest, head: Buffer, before: Accepted, acceptance: Acceptance<A>): void {
+    const { accept } = this.owner.settings
     const protocol = acceptance.protocol ?? before.protocol
     const agreed = this.negotiate(before.draft, request, {
       ...accept,
@@ -208,36 +249,37 @@ export class UpgradeAttempt<A, R> {
     this.refuse(handshakeError(invalidSubprotocol(protocol, message)))
   }
 
-  private answer(request: UpgradeRequest, head: Buffer, agreed: Handshake.Accepted, context: A): void {
-    const { exchange, handler, report, scope, session, ticket } = this
-    if (session !== undefined) handler.sessions.decided(session)
-    const connection = handler.accept({ exchange, request, head, agreed, context, ticket, scope, report })
+  private answer(request: UpgradeRequest, head: Buffer, agreed: Accepted, context: A): void {
+    const { exchange, owner, report, scope, session, ticket } = this
+    if (owner.isDraining) return this.refuse(shuttingDown(owner.admission.retryAfter))
+    if (session !== undefined) owner.sessions.decided(session)
+    const connection = owner.accept({ exchange, request, head, agreed, context, ticket, scope, report })
     this.done(Result.succeed(connection))
   }
 
   // The other ends of an attempt
 
-  private refuse(error: Handshake.HandshakeError): void {
+  private refuse(error: HandshakeError): void {
     this.release(Exit.fail(error))
-    this.handler.refuse(this.exchange, error)
+    this.owner.refuse(this.exchange, error)
     this.report?.failed(Exit.fail(error), failureOf(error))
     this.done(Result.fail(error))
   }
 
   private clientLeft(): void {
-    const error = Handshake.timeout(this.handler.settings.handshakeTimeout)
+    const error = timeout(this.owner.settings.handshakeTimeout)
     this.release(Exit.fail(error))
     this.exchange.drop()
     this.report?.failed(Exit.fail(error), { type: "ClientLeft", status: undefined })
     this.done(Result.fail(error))
   }
 
-  private release(exit: Exit.Exit<never, Handshake.HandshakeError>): void {
+  private release(exit: Exit.Exit<never, HandshakeError>): void {
     this.ticket.leave()
-    if (this.session !== undefined) this.handler.sessions.decided(this.session)
-    this.handler.closeScope(this.scope, exit)
+    if (this.session !== undefined) this.owner.sessions.decided(this.session)
+    this.owner.closeScope(this.scope, exit)
   }
 }
 
-const pairsOf = (headers: Handshake.HeadersInput = []): ReadonlyArray<Handshake.Header> =>
+const pairsOf = (headers: HeadersInput = []): ReadonlyArray<Header> =>
   isPairs(headers) ? headers : Object.entries(headers)

@@ -9,7 +9,9 @@ import * as Tracer from "effect/Tracer"
 import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
-import * as Handshake from "../../Handshake.ts"
+import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
+import type { HeadersInput } from "../handshake/model.ts"
+import { refusal } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
@@ -17,7 +19,7 @@ import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf } from "../socket/compression.ts"
 import { type Resolved, resolve } from "../socket/options.ts"
 import { noDropOnError } from "../transport/duplex.ts"
-import { Admission, nothingCounted, type Ticket } from "./admission.ts"
+import { Admission, nothingCounted } from "./admission.ts"
 import { Budget } from "./budget.ts"
 import { ServerConnection } from "./connection.ts"
 import { ConnectionQueue } from "./connectionQueue.ts"
@@ -25,24 +27,10 @@ import { type Exchange, Http1Exchange } from "./exchange.ts"
 import { Http2Exchange } from "./http2Exchange.ts"
 import { Http2Sessions } from "./http2Sessions.ts"
 import { evictions, refusals } from "./metrics.ts"
-import type { Options, UpgradeRequest } from "./model.ts"
-import { type Settled, UpgradeAttempt } from "./upgradeAttempt.ts"
+import type { Options } from "./model.ts"
+import { type AcceptedRequest, type Settled, UpgradeAttempt, type UpgradeOwner } from "./upgradeAttempt.ts"
 import type { ServerSettings } from "./options.ts"
 import { supervise } from "./supervision.ts"
-
-/** A request that was accepted, and all that its connection is made of. */
-export interface AcceptedRequest<A> {
-  readonly exchange: Exchange
-  readonly request: UpgradeRequest
-  /** The bytes that followed the handshake. */
-  readonly head: Buffer
-  readonly agreed: Handshake.Accepted
-  readonly context: A
-  readonly ticket: Ticket
-  /** The scope that `authorize` ran in. */
-  readonly scope: Scope.Closeable | undefined
-  readonly report: HandshakeReport | undefined
-}
 
 /** Handlers that may go on when their connections have closed. */
 interface RunningHandlers {
@@ -54,7 +42,7 @@ interface RunningHandlers {
  * Turns upgrade requests into connections, or into refusals, for one server: it has the server's limits and its open
  * connections, whichever way requests come in. `UpgradeAttempt` decides about one request.
  */
-export class UpgradeHandler<A, R> {
+export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
   readonly options: Options<A, R>
   readonly settings: ServerSettings
   readonly timers: Timers
@@ -104,26 +92,19 @@ export class UpgradeHandler<A, R> {
   }
 
   /** Handles a request whose connection goes to the caller. A refusal is written before `done` is called. */
-  negotiate(exchange: Exchange, done: Settled<A>, headers?: Handshake.HeadersInput): void {
+  negotiate(exchange: Exchange, done: Settled<A>, headers?: HeadersInput): void {
     new UpgradeAttempt(this, exchange, this.report(exchange), done, headers).begin()
   }
 
   /** `negotiate` as an effect; the end of the scope closes the connection, and then the scope that `authorize` ran in. */
-  open(
-    exchange: Exchange,
-    headers?: Handshake.HeadersInput
-  ): Effect.Effect<ServerConnection<A>, Handshake.HandshakeError, Scope.Scope> {
+  open(exchange: Exchange, headers?: HeadersInput): Effect.Effect<ServerConnection<A>, HandshakeError, Scope.Scope> {
     return Effect.map(
       Effect.acquireRelease(
-        Effect.callback<readonly [ServerConnection<A>, Scope.Closeable | undefined], Handshake.HandshakeError>(
-          (resume) => {
-            const done = (result: Result.Result<ServerConnection<A>, Handshake.HandshakeError>): void =>
-              resume(
-                Effect.map(Effect.fromResult(result), (connection) => [connection, connection.takeScope()] as const)
-              )
-            this.negotiate(exchange, done, headers)
-          }
-        ),
+        Effect.callback<readonly [ServerConnection<A>, Scope.Closeable | undefined], HandshakeError>((resume) => {
+          const done = (result: Result.Result<ServerConnection<A>, HandshakeError>): void =>
+            resume(Effect.map(Effect.fromResult(result), (connection) => [connection, connection.takeScope()] as const))
+          this.negotiate(exchange, done, headers)
+        }),
         ([connection, scope], exit) =>
           Effect.andThen(connection.end(exit), scope === undefined ? Effect.void : Scope.close(scope, exit))
       ),
@@ -133,21 +114,18 @@ export class UpgradeHandler<A, R> {
 
   // What an attempt uses
 
-  /** Whether requests are refused because the server drains. */
   get isDraining(): boolean {
     return this.phase === "draining"
   }
 
-  /** Why there is no place for one more connection, if there is none. */
-  findPlace(session: object | undefined): Handshake.HandshakeError | undefined {
-    if (this.isDraining) return Handshake.shuttingDown(this.admission.retryAfter)
+  findPlace(session: object | undefined): HandshakeError | undefined {
+    if (this.isDraining) return shuttingDown(this.admission.retryAfter)
     if (this.budget?.exhausted === true) {
-      return Handshake.tooManyConnections(this.live.size, this.admission.retryAfter)
+      return tooManyConnections(this.live.size, this.admission.retryAfter)
     }
     return this.admission.findPlace(this.live.size, this.queue.size, session)
   }
 
-  /** Runs `authorize` in a scope, as a child of the handshake's span. */
   fork<X, E>(effect: Effect.Effect<X, E, R>, scope: Scope.Closeable, span: Tracer.Span | undefined): Fiber.Fiber<X, E> {
     // Together with the scope the context has all that the effect requires.
     const context = Context.add(this.context, Scope.Scope, scope) as Context.Context<unknown> as Context.Context<R>
@@ -160,7 +138,6 @@ export class UpgradeHandler<A, R> {
     Effect.runForkWith(this.context)(effect)
   }
 
-  /** Opens the connection of a request that was accepted. */
   accept(accepted: AcceptedRequest<A>): ServerConnection<A> {
     const { agreed, context, exchange, head, report, request, scope, ticket } = accepted
     const { draft, extensions, protocol } = agreed
@@ -205,8 +182,7 @@ export class UpgradeHandler<A, R> {
     return live
   }
 
-  /** Writes a refusal, and drops a peer that doesn't leave then. */
-  refuse(exchange: Exchange, error: Handshake.HandshakeError): void {
+  refuse(exchange: Exchange, error: HandshakeError): void {
     const { reason } = error
     refusals.updateUnsafe(reason._tag, this.context)
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
@@ -214,10 +190,9 @@ export class UpgradeHandler<A, R> {
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-    exchange.refuse(Handshake.refusal(error))
+    exchange.refuse(refusal(error))
   }
 
-  /** Closes the scope of a request that was refused, or of a connection that nobody handles. */
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {
     if (scope === undefined) return
     const logged = Effect.catchCause(Scope.close(scope, exit), (cause) =>
