@@ -95,6 +95,28 @@ describe("the house", () => {
     }
   })
 
+  it("keeps the rules of the opening handshake pure: no Effect, no transport, no time", () => {
+    for (const { from, to } of imports) {
+      if (!from.startsWith("internal/protocol/opening/")) continue
+      assert.match(to, /^(?:internal\/protocol\/|node:(?:crypto|querystring)$)/, `${from} imports ${to}`)
+    }
+  })
+
+  it("loads nothing of Effect for the callback APIs", () => {
+    const loaded = new Set<string>()
+    const load = (file: string): void => {
+      if (loaded.has(file)) return
+      loaded.add(file)
+      for (const { from, to, typeOnly } of imports) if (from === file && !typeOnly) load(to)
+    }
+    load("ws/index.ts")
+    load("ws/legacy/index.ts")
+    assert.deepStrictEqual(
+      [...loaded].filter((module) => /^(?:effect|@effect)/.test(module)),
+      []
+    )
+  })
+
   it("builds on no WebSocket library", () => {
     for (const { from, to } of imports) {
       if (to.startsWith("node:") || to.startsWith("effect") || files.includes(to)) continue

@@ -21,6 +21,10 @@ const answering = (...pieces: ReadonlyArray<string>) =>
     })
   )
 
+const throwing = (): never => {
+  throw new Error("on purpose")
+}
+
 const redirecting = (location: string) =>
   http.createServer().on("upgrade", (_, socket: Duplex) => {
     socket.end(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nConnection: close\r\n\r\n`)
@@ -94,11 +98,8 @@ describe("the functions that a client is given", () => {
       const logger = Logger.make(({ message }) => void logged.push(message))
       const server = yield* Server.make({ port: 0, host: "127.0.0.1" })
       yield* Effect.forkScoped(server.run((socket) => Stream.runForEach(socket.messages, socket.send)))
-      const onFrame = (): never => {
-        throw new Error("on purpose")
-      }
       const echoed = yield* Effect.gen(function* () {
-        const socket = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`, { onFrame })
+        const socket = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`, { onFrame: throwing })
         yield* socket.send("hello")
         const first = yield* Stream.runHead(socket.messages)
         const closed = yield* socket.close()

@@ -35,7 +35,8 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "ws 3.3.1 (2017): names in Sec-WebSocket-Extensions found on `Object.prototype` crash the server",
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "extensions and parameters are lists, or objects without a prototype",
-    breaks: "Extension.ts: look the name of an offer up in an object literal; ws/extension.ts: parse into `{}`"
+    breaks:
+      "protocol/opening/deflateParams.ts: look the name of a parameter up in an object literal; ws/extension.ts: parse into `{}`"
   },
   {
     id: "CVE-2021-32640",
@@ -43,7 +44,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "every pattern and parser takes time in proportion to the header",
     breaks:
-      "handshake/schema.ts `listOf`: drop the `^` that the pattern begins with; ws/subprotocol.ts: look first at the header with a pattern of two repetitions side by side; legacy/upgrade.ts: split at ` */, */`"
+      "protocol/opening/checks.ts `listOf`: drop the `^` that the pattern begins with; ws/subprotocol.ts: look first at the header with a pattern of two repetitions side by side; legacy/upgrade.ts: split at ` */, */`"
   },
   {
     id: "CVE-2020-7662",
@@ -51,7 +52,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "the parser of Sec-WebSocket-Extensions reads each character once; the legacy face doesn't read the header",
     breaks:
-      "Extension.ts `parse`: look first whether the quotes are closed, by a pattern with one repetition in another"
+      "protocol/opening/extensions.ts `parseExtensions`: look first whether the quotes are closed, by a pattern with one repetition in another"
   },
   {
     id: "ws#2013",
@@ -68,7 +69,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["Effect", "ws", "legacy"],
     holds:
       "a request whose headers are missing is refused with 400 or 426; recent releases of Node answer 431 themselves",
-    breaks: "WebSocketServer.ts: `headers.upgrade.toLowerCase()`; handshake/schema.ts: take `upgrade` for granted"
+    breaks: "protocol/opening/rules.ts `invalidField`: take an absent field for a valid one"
   },
   {
     id: "CVE-2026-45736",
@@ -168,7 +169,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     holds:
       "8 to 15 alone: a server declines or refuses, a client fails the handshake; the legacy face accepts no offer",
     breaks:
-      "Extension.ts `readWindowBits`: take any number; legacy/upgrade.ts: answer an offer; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
+      "protocol/opening/deflateParams.ts `windowBits`: take any number; legacy/upgrade.ts: answer an offer; connection.ts: set `allowedRsv`, and tell the bytes as they are, where nothing was negotiated"
   },
   {
     id: "CVE-2026-1527",
@@ -176,7 +177,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "no header, URL, subprotocol or status line that we write takes CR, LF or NUL",
     breaks:
-      "handshake/token.ts `isFieldValue`: allow any character; WebSocketServer.ts `refuse`: write the headers as they are; legacy/upgrade.ts `isLine`: answer true",
+      "protocol/opening/token.ts `isFieldValue`: allow any character; WebSocketServer.ts `refuse`: write the headers as they are; legacy/upgrade.ts `isLine`: answer true",
     except: "ws: the lines that a `headers` listener adds are the program's own, as in ws"
   },
   {
@@ -213,7 +214,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     places: ["Effect", "ws", "legacy"],
     holds:
       "the Effect face refuses another origin unless it is told otherwise; the `ws` faces give it to `verifyClient`, as ws does",
-    breaks: "handshake/server.ts `checkAccess`: another default than `same`"
+    breaks: "handshake/server.ts `acceptAs`: another default than `same`"
   },
   {
     id: "slow loris",
