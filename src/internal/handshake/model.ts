@@ -3,9 +3,10 @@ import type * as Schema from "effect/Schema"
 import type { ComposedRequest } from "../protocol/opening/client.ts"
 import type { DraftOpening, HeadersInput, OpeningDraft, Request, Response } from "../protocol/opening/model.ts"
 import type { Origins } from "../protocol/opening/origin.ts"
-import type { ProtocolChoice } from "../protocol/opening/subprotocol.ts"
 import type { Extension, Negotiated as NegotiatedExtension } from "./extension.ts"
 
+export type { ComposedRequest } from "../protocol/opening/client.ts"
+export type { Destination } from "../protocol/opening/url.ts"
 export type {
   BuiltRequest,
   DraftOpening,
@@ -22,7 +23,7 @@ export type {
   ValidResponse
 } from "../protocol/opening/model.ts"
 export type { Origins } from "../protocol/opening/origin.ts"
-export type { Check, InvalidField, Message, Part, Rule } from "../protocol/opening/rules.ts"
+export type { Check, HandshakeMessage, InvalidField, Part, Rule } from "../protocol/opening/rules.ts"
 
 /** What both sides settled on. */
 export interface Negotiated {
@@ -51,7 +52,10 @@ export interface AcceptOptions {
    * The server's subprotocols, the preferred first: the first that the client asked for too is chosen, and without one
    * the connection has none. Or a function that chooses one of those asked for.
    */
-  readonly protocols?: ProtocolChoice<Request> | undefined
+  readonly protocols?:
+    | ReadonlyArray<string>
+    | ((offered: ReadonlyArray<string>, request: Request) => string | undefined)
+    | undefined
   /** The extensions that are supported. Default: none. */
   readonly extensions?: ReadonlyArray<Extension> | undefined
   /** Header fields to add to the answer. */

@@ -50,7 +50,7 @@ export interface InvalidField {
 }
 
 /** A request or a response, as far as rules look at it. */
-export interface Message {
+export interface HandshakeMessage {
   readonly headers: HeaderFields
   readonly method?: string | undefined
   readonly httpVersion?: string | undefined
@@ -102,7 +102,7 @@ export const passes = (check: Check, value: unknown): boolean => {
 }
 
 /** Returns the first field that breaks its rule, in the order of the rules. */
-export const invalidField = (rules: ReadonlyArray<Rule>, message: Message): InvalidField | undefined => {
+export const invalidField = (rules: ReadonlyArray<Rule>, message: HandshakeMessage): InvalidField | undefined => {
   for (const rule of rules) {
     const value = rule.place === "headers" ? message.headers[rule.field] : message[rule.field]
     if (value === undefined ? rule.required : !passes(rule.check, value)) return rule
