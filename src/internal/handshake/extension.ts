@@ -9,6 +9,7 @@ import {
   type DeflateDirection,
   deflateName,
   type DeflateParams,
+  deflateRanges,
   type DeflateTerms,
   maxWindowBits,
   offerDeflate,
@@ -126,14 +127,18 @@ const zlibDirection = ({ takeover, windowBits }: DeflateDirection): DeflateDirec
   takeover
 })
 
-const inRange = (option: string, value: number, minimum: number, maximum: number): number => {
+const inRange = (option: keyof typeof deflateRanges, value: number): number => {
+  const [minimum, maximum] = deflateRanges[option]
   if (Number.isInteger(value) && value >= minimum && value <= maximum) return value
   throw new RangeError(`${option} must be an integer from ${minimum} to ${maximum}, not ${value}`)
 }
 
 /** A window's limit; the largest is none. */
-const limitOf = (option: string, value: number = maxWindowBits): number | undefined => {
-  const limit = inRange(option, value, 8, maxWindowBits)
+const limitOf = (
+  option: "serverMaxWindowBits" | "clientMaxWindowBits",
+  value: number = maxWindowBits
+): number | undefined => {
+  const limit = inRange(option, value)
   return limit === maxWindowBits ? undefined : limit
 }
 
@@ -144,9 +149,9 @@ const demand = (option: boolean | undefined): true | undefined => (option === tr
  * its range.
  */
 export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
-  const threshold = inRange("threshold", options.threshold ?? 1024, 0, Number.MAX_SAFE_INTEGER)
-  const level = inRange("level", options.level ?? 3, -1, 9)
-  const memLevel = inRange("memLevel", options.memLevel ?? 8, 1, 9)
+  const threshold = inRange("threshold", options.threshold ?? 1024)
+  const level = inRange("level", options.level ?? 3)
+  const memLevel = inRange("memLevel", options.memLevel ?? 8)
   const windows = {
     serverMaxWindowBits: limitOf("serverMaxWindowBits", options.serverMaxWindowBits),
     clientMaxWindowBits: limitOf("clientMaxWindowBits", options.clientMaxWindowBits)

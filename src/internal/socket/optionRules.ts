@@ -1,6 +1,7 @@
 /** Rules for the values of options, as data: each option set is checked when a client or a server is made. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import { deflateRanges } from "../protocol/opening/deflateParams.ts"
 import { isToken } from "../protocol/opening/token.ts"
 
 /** What an option accepts. `undefined` is always valid and means the default. */
@@ -120,14 +121,10 @@ export const invalidOption = (rules: OptionRules, options: object, prefix = ""):
   return undefined
 }
 
-/** The rules of permessage-deflate's options: RFC 7692 §7.1, and zlib's ranges. */
-export const deflateRules: OptionRules = {
-  serverMaxWindowBits: integer(8, 15),
-  clientMaxWindowBits: integer(8, 15),
-  threshold: integer(0),
-  level: integer(-1, 9),
-  memLevel: integer(1, 9)
-}
+/** The rules of permessage-deflate's options. */
+export const deflateRules: OptionRules = Object.fromEntries(
+  Object.entries(deflateRanges).map(([option, [minimum, maximum]]) => [option, integer(minimum, maximum)])
+)
 
 /** The rules of the options that both sides of a connection have. */
 export const socketRules: OptionRules = {

@@ -6,6 +6,15 @@ export const deflateName = "permessage-deflate"
 /** Bits of the largest LZ77 window, 32 KiB. */
 export const maxWindowBits = 15
 
+/** The ranges of the options, both ends included: RFC 7692 §7.1.2, and zlib's own. */
+export const deflateRanges = {
+  serverMaxWindowBits: [8, maxWindowBits],
+  clientMaxWindowBits: [8, maxWindowBits],
+  threshold: [0, Number.MAX_SAFE_INTEGER],
+  level: [-1, 9],
+  memLevel: [1, 9]
+} as const
+
 /** The parameters of one offer or of one response. */
 export interface DeflateParams {
   readonly serverNoContextTakeover: boolean
