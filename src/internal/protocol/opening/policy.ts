@@ -110,6 +110,9 @@ const ws8RequestRules = pick(
   }
 })
 
+/** Of a response it looks at one field, besides the proof that answers the request. */
+const ws8ResponseRules = pick(rfc6455.responseRules, "upgrade")
+
 const ws8Texts = new Map([
   ["upgrade", "Invalid Upgrade header"],
   ["sec-websocket-key", "Missing or invalid Sec-WebSocket-Key header"],
@@ -122,7 +125,7 @@ const ws8Texts = new Map([
 export const ws8: OpeningPolicy = {
   drafts: ws8Drafts,
   requestRules: () => ws8RequestRules,
-  responseRules: ({ responseRules }) => pick(responseRules, "upgrade"),
+  responseRules: () => ws8ResponseRules,
   refusal: (reason) => {
     if (reason._tag === "MethodNotAllowed") return { status: 405, text: "Invalid HTTP method", headers: [] }
     const header = "header" in reason ? reason.header : ""
