@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Logger, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
+import * as ws from "effect-ws/ws"
+import * as legacy from "effect-ws/ws/legacy"
 import { rmSync } from "node:fs"
 import * as http from "node:http"
 import * as net from "node:net"
@@ -336,6 +338,29 @@ describe("redirects of a client", () => {
 describe("header names that objects inherit", () => {
   const named = { constructor: "x", toString: "y", ["__proto__"]: "z", hasOwnProperty: "w" }
   const names = Object.keys(named)
+
+  const clients = {
+    ws: (url: string, failed: () => void) => new ws.WebSocket(url, { headers: named }).on("error", failed),
+    "ws 0.4": (url: string, failed: () => void) => new legacy.WebSocket(url, { headers: named }).on("error", failed)
+  }
+
+  for (const [api, connect] of Object.entries(clients)) {
+    it.live(`are sent like any other by a client of the ${api} API`, () =>
+      Effect.gen(function* () {
+        const seen = new Map<string, string>()
+        const port = yield* listening(
+          http.createServer().on("upgrade", ({ rawHeaders }, socket: Duplex) => {
+            for (let at = 0; at < rawHeaders.length; at += 2) seen.set(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "")
+            socket.end("HTTP/1.1 404 Not Found\r\n\r\n")
+          })
+        )
+        yield* Effect.callback<void>((resume) => {
+          connect(`ws://127.0.0.1:${port}/`, () => resume(Effect.void))
+        })
+        for (const [name, value] of Object.entries(named)) assert.strictEqual(seen.get(name), value, name)
+      })
+    )
+  }
 
   for (const http2 of [false, true]) {
     it.live(`are sent like any other over HTTP/${http2 ? 2 : "1.1"}, in requests and in responses`, () =>
