@@ -101,7 +101,7 @@ const ws8RequestRules = pick(
   "sec-websocket-key",
   "sec-websocket-version"
 ).map((rule): Rule => {
-  if (rule.field === "upgrade") return { ...rule, check: exactlyWebSocket }
+  if (rule.field === "upgrade") return { ...rule, reason: "`websocket`, in any case", check: exactlyWebSocket }
   if (rule.field !== "sec-websocket-version") return rule
   return {
     ...rule,
