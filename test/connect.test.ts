@@ -9,6 +9,7 @@ import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
+import { droppedHeaders } from "../src/internal/protocol/opening/redirect.ts"
 import { listening } from "./support/http.ts"
 
 const reasonOf = (url: string, options?: Socket.ConnectOptions) =>
@@ -22,6 +23,8 @@ const answering = (...pieces: ReadonlyArray<string>) =>
       for (const piece of pieces) socket.write(piece)
     })
   )
+
+const dropped = (from: string, to: string) => droppedHeaders(new URL(from), new URL(to))
 
 const throwing = (): never => {
   throw new Error("on purpose")
@@ -316,6 +319,30 @@ describe("redirects of a client", () => {
       }
     })
   )
+
+  it("take credentials to the same place alone, and never out of TLS", () => {
+    const credentials = ["authorization", "cookie"]
+    for (const [from, to] of [
+      ["ws://h/a", "ws://h/b"],
+      ["http://h:80/a", "ws://h/b"],
+      ["https://h/a", "wss://h/b"],
+      ["ws://h:1/", "wss://h:1/"],
+      ["ws+unix:/a.sock:/x", "ws+unix:/a.sock:/y"]
+    ] as const) {
+      assert.deepStrictEqual(dropped(from, to), [], `${from} to ${to}`)
+    }
+    for (const from of ["wss://h:1/", "https://h:1/"]) assert.deepStrictEqual(dropped(from, "ws://h:1/"), credentials)
+    for (const [from, to] of [
+      ["ws://h/", "ws://i/"],
+      ["ws://h:1/", "ws://h:2/"],
+      ["wss://h/", "wss://i/"],
+      ["ws+unix:/a.sock:/", "ws://localhost/"],
+      ["ws://localhost/", "ws+unix:/a.sock:/"],
+      ["ws+unix:/a.sock:/", "ws+unix:/b.sock:/"]
+    ] as const) {
+      assert.deepStrictEqual(dropped(from, to), [...credentials, "host"], `${from} to ${to}`)
+    }
+  })
 
   it.live("keep each of several headers of one name", () =>
     Effect.gen(function* () {
