@@ -238,7 +238,7 @@ export class PerMessageDeflate {
   }
 
   #check(response: Params, value: Negotiation.DeflateParams): DeflateParams {
-    const agreed = Negotiation.confirmDeflate(value, this.#terms, ws8.deflate)
+    const agreed = Negotiation.verifyDeflate(value, this.#terms, ws8.deflate)
     if (typeof agreed !== "string") return write(agreed, response)
     const what = agreed === "client_max_window_bits" ? "Unexpected or invalid" : "Unexpected"
     throw new Error(`${what} parameter "${agreed}"`)

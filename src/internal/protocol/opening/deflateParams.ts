@@ -198,7 +198,7 @@ const chooseWindow = (
  * without the `server_no_context_takeover` that was asked for is accepted: what the server sends is then inflated with the
  * window of its earlier messages.
  */
-export const confirmDeflate = (
+export const verifyDeflate = (
   response: DeflateParams,
   terms: DeflateTerms,
   { insistsOnServerWindow }: DeflatePolicy

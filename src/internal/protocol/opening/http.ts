@@ -47,12 +47,12 @@ export const encodeRequest = (request: {
   readonly body: Uint8Array | undefined
 }): Uint8Array => encodeHead(`${request.method} ${request.target} HTTP/1.1`, request.headers, request.body)
 
-/** What speaks of one connection of HTTP/1.1, and must not stand in a message of HTTP/2: RFC 9113 §8.2.2. */
+/** Fields about one connection of HTTP/1.1, which a message of HTTP/2 must not have: RFC 9113 §8.2.2. */
 const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|http2-settings)$/
 
 /**
- * Header fields as `node:http2` takes them: with lower-case names, none of those that speak of the connection, and what
- * stands several times joined, but for `set-cookie` (RFC 9110 §5.3).
+ * Header fields as `node:http2` takes them: with lower-case names and without those about the connection; several fields of one
+ * name are joined, except `set-cookie` (RFC 9110 §5.3).
  */
 export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
   // Without a prototype: `constructor` and `__proto__` are names like any other.
