@@ -75,6 +75,9 @@ export const headerValue = (headers: ReadonlyArray<Header>, name: string): strin
 /** The names that frame the message or belong to the handshake: a second field of that name would change what is said. */
 const reserved = /^(?:connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
 
+/** Whether JavaScript writes the value as one field: callers without types give numbers, too. */
+const isText = (value: unknown): boolean => typeof value === "string" || typeof value === "number"
+
 export const isPairs = (input: HeadersInput): input is ReadonlyArray<Header> => Array.isArray(input)
 
 /** Returns a caller's header fields if they can be written without changing the meaning of the message. */
@@ -82,7 +85,7 @@ export const safeHeaders = (input: HeadersInput): ReadonlyArray<Header> | Reason
   const headers = isPairs(input) ? input : Object.entries(input)
   for (const [name, value] of headers) {
     if (!isToken(name)) return unsafeHeader(name, "its name is not a token")
-    if (typeof value !== "string") return unsafeHeader(name, "its value is not a string")
+    if (!isText(value)) return unsafeHeader(name, "its value is not a string")
     if (!isFieldValue(value)) return unsafeHeader(name, "its value has a character that no header may have")
     if (reserved.test(name)) return unsafeHeader(name, "the handshake sets it")
   }
