@@ -10,6 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
 import { droppedHeaders } from "../src/internal/protocol/opening/redirect.ts"
+import { withoutSecrets } from "../src/internal/protocol/opening/url.ts"
 import { listening } from "./support/http.ts"
 
 const reasonOf = (url: string, options?: Socket.ConnectOptions) =>
@@ -178,6 +179,21 @@ describe("the errors of a client", () => {
       assert.deepStrictEqual(yield* shown("ws://example.com:99999/"), ["", "invalid URL: not an absolute URL"])
     })
   )
+
+  it("leave out all before an @ and the query, where a text that is no URL is shown", () => {
+    for (const [text, shown] of [
+      ["foo", "foo"],
+      ["ws://h:99999/x?token=S#y", "ws://h:99999/x"],
+      ["user:S@h", "h"],
+      ["ws:user:S@h", "h"],
+      ["//user:S@h", "h"],
+      ["ws://user:S/x@h/p", "ws://h/p"],
+      ["ws://user:S\n@h", "ws://h"],
+      ["ws://user:S@h?x@y", "ws://y"]
+    ] as const) {
+      assert.strictEqual(withoutSecrets(text), shown, text)
+    }
+  })
 
   it.live("show no password of a proxy", () =>
     Effect.gen(function* () {
