@@ -3,6 +3,9 @@ import { Result } from "effect"
 import { writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Handshake from "../src/Handshake.ts"
+import { type OpeningPolicy, ws04, ws8 } from "../src/internal/protocol/opening/policy.ts"
+import { isReason } from "../src/internal/protocol/opening/reason.ts"
+import { validateRequest } from "../src/internal/protocol/opening/server.ts"
 
 const file = new URL("../docs/handshakes.md", import.meta.url)
 
@@ -76,11 +79,15 @@ const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<st
   return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)].join("\n")
 }
 
-/** What really happens to a request in which one field is broken. */
-const outcome = ({ request }: Way, { field }: Handshake.Rule): string => {
-  const broken = isHeader(field)
+/** A request in which one field is broken. */
+const breakField = (request: Handshake.Request, field: string): Handshake.Request =>
+  isHeader(field)
     ? { ...request, headers: { ...request.headers, [field]: "\u0001" } }
     : { ...request, [field]: "\u0001" }
+
+/** What really happens to a request in which one field is broken. */
+const outcome = ({ request }: Way, { field }: Handshake.Rule): string => {
+  const broken = breakField(request, field)
   return Result.match(Handshake.acceptResult(broken, { drafts: Handshake.all }), {
     onSuccess: () => "nothing",
     onFailure: ({ reason }) => `${reason.status} \`${reason._tag}\``
@@ -192,6 +199,25 @@ const sections = Handshake.all.flatMap((draft) => {
       ]
 })
 
+/** The rules that a server of a callback API runs for version 13, and its answers. */
+const policyTable = (policy: OpeningPolicy): string => {
+  const request = requestFor(Handshake.rfc6455)
+  const [draft] = policy.drafts
+  return table(
+    ["field", "there", "must be", "a broken one is answered with"],
+    policy.requestRules(draft).map((rule) => {
+      const reason = validateRequest(policy, draft, breakField(request, rule.field), policy.drafts)
+      const { status, text } = isReason(reason) ? policy.refusal(reason) : { status: 101, text: undefined }
+      return [
+        nameOf(rule.field),
+        rule.required ? "always" : "perhaps",
+        rule.reason,
+        text === undefined ? String(status) : `${status} \`${text}\``
+      ]
+    })
+  )
+}
+
 export const render = (): string => `# Opening handshakes
 
 This page is generated from the rules in \`src/internal/protocol/opening\` by \`scripts/handshake-docs.ts\`; a test compares the
@@ -210,6 +236,20 @@ draft-hixie-thewebsocketprotocol-76.
 ${overview}
 
 ${sections.join("\n\n")}
+
+## The callback APIs
+
+Servers and clients of the callback APIs run the same rules under a policy of their own: which rules they run, in which order,
+and with which answers.
+
+\`effect-ws/ws\` supports versions 13 and 8, and checks what \`ws\` checks. Subprotocols and extensions follow, each with a 400;
+the origin is for \`verifyClient\` to check.
+
+${policyTable(ws8)}
+
+\`effect-ws/ws/legacy\` supports every draft, and runs every rule. For version 13:
+
+${policyTable(ws04)}
 `
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(file, render())

@@ -408,7 +408,8 @@ describe("added headers", () => {
       ["Sec-WebSocket-Accept", "x"],
       ["Sec-WebSocket-Protocol", "x"]
     ]
-    for (const header of unsafe) {
+    const untyped: ReadonlyArray<Handshake.Header> = JSON.parse('[["X", null], ["X", ["a", "b"]], ["X", {}]]')
+    for (const header of [...unsafe, ...untyped]) {
       const reason = refused(requestWith(), { headers: [header] })
       assert.strictEqual(reason._tag, "UnsafeHeader", JSON.stringify(header))
       assert.strictEqual(reason.status, 500)
@@ -762,7 +763,7 @@ describe("verify", () => {
 })
 
 describe("docs/handshakes.md", () => {
-  it("says what the schemas say", () => {
+  it("says what the rules say", () => {
     const file = new URL("../docs/handshakes.md", import.meta.url)
     assert.strictEqual(readFileSync(file, "utf8"), render(), "run node scripts/handshake-docs.ts")
   })

@@ -1,12 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Logger, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
+import * as ws from "effect-ws/ws"
+import * as legacy from "effect-ws/ws/legacy"
 import { rmSync } from "node:fs"
 import * as http from "node:http"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Duplex } from "node:stream"
+import { droppedHeaders } from "../src/internal/protocol/opening/redirect.ts"
+import { withoutSecrets } from "../src/internal/protocol/opening/url.ts"
 import { listening } from "./support/http.ts"
 
 const reasonOf = (url: string, options?: Socket.ConnectOptions) =>
@@ -20,6 +24,8 @@ const answering = (...pieces: ReadonlyArray<string>) =>
       for (const piece of pieces) socket.write(piece)
     })
   )
+
+const dropped = (from: string, to: string) => droppedHeaders(new URL(from), new URL(to))
 
 const throwing = (): never => {
   throw new Error("on purpose")
@@ -174,6 +180,21 @@ describe("the errors of a client", () => {
     })
   )
 
+  it("leave out all before an @ and the query, where a text that is no URL is shown", () => {
+    for (const [text, shown] of [
+      ["foo", "foo"],
+      ["ws://h:99999/x?token=S#y", "ws://h:99999/x"],
+      ["user:S@h", "h"],
+      ["ws:user:S@h", "h"],
+      ["//user:S@h", "h"],
+      ["ws://user:S/x@h/p", "ws://h/p"],
+      ["ws://user:S\n@h", "ws://h"],
+      ["ws://user:S@h?x@y", "ws://y"]
+    ] as const) {
+      assert.strictEqual(withoutSecrets(text), shown, text)
+    }
+  })
+
   it.live("show no password of a proxy", () =>
     Effect.gen(function* () {
       for (const proxy of [
@@ -315,6 +336,30 @@ describe("redirects of a client", () => {
     })
   )
 
+  it("take credentials to the same place alone, and never out of TLS", () => {
+    const credentials = ["authorization", "cookie"]
+    for (const [from, to] of [
+      ["ws://h/a", "ws://h/b"],
+      ["http://h:80/a", "ws://h/b"],
+      ["https://h/a", "wss://h/b"],
+      ["ws://h:1/", "wss://h:1/"],
+      ["ws+unix:/a.sock:/x", "ws+unix:/a.sock:/y"]
+    ] as const) {
+      assert.deepStrictEqual(dropped(from, to), [], `${from} to ${to}`)
+    }
+    for (const from of ["wss://h:1/", "https://h:1/"]) assert.deepStrictEqual(dropped(from, "ws://h:1/"), credentials)
+    for (const [from, to] of [
+      ["ws://h/", "ws://i/"],
+      ["ws://h:1/", "ws://h:2/"],
+      ["wss://h/", "wss://i/"],
+      ["ws+unix:/a.sock:/", "ws://localhost/"],
+      ["ws://localhost/", "ws+unix:/a.sock:/"],
+      ["ws+unix:/a.sock:/", "ws+unix:/b.sock:/"]
+    ] as const) {
+      assert.deepStrictEqual(dropped(from, to), [...credentials, "host"], `${from} to ${to}`)
+    }
+  })
+
   it.live("keep each of several headers of one name", () =>
     Effect.gen(function* () {
       const seen: Array<unknown> = []
@@ -336,6 +381,29 @@ describe("redirects of a client", () => {
 describe("header names that objects inherit", () => {
   const named = { constructor: "x", toString: "y", ["__proto__"]: "z", hasOwnProperty: "w" }
   const names = Object.keys(named)
+
+  const clients = {
+    ws: (url: string, failed: () => void) => new ws.WebSocket(url, { headers: named }).on("error", failed),
+    "ws 0.4": (url: string, failed: () => void) => new legacy.WebSocket(url, { headers: named }).on("error", failed)
+  }
+
+  for (const [api, connect] of Object.entries(clients)) {
+    it.live(`are sent like any other by a client of the ${api} API`, () =>
+      Effect.gen(function* () {
+        const seen = new Map<string, string>()
+        const port = yield* listening(
+          http.createServer().on("upgrade", ({ rawHeaders }, socket: Duplex) => {
+            for (let at = 0; at < rawHeaders.length; at += 2) seen.set(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "")
+            socket.end("HTTP/1.1 404 Not Found\r\n\r\n")
+          })
+        )
+        yield* Effect.callback<void>((resume) => {
+          connect(`ws://127.0.0.1:${port}/`, () => resume(Effect.void))
+        })
+        for (const [name, value] of Object.entries(named)) assert.strictEqual(seen.get(name), value, name)
+      })
+    )
+  }
 
   for (const http2 of [false, true]) {
     it.live(`are sent like any other over HTTP/${http2 ? 2 : "1.1"}, in requests and in responses`, () =>

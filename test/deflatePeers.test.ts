@@ -97,7 +97,7 @@ describe("permessage-deflate with a peer that keeps its window", () => {
     })
   )
 
-  it.live("a server that was told to asks for it", () =>
+  it.live("a server with clientNoContextTakeover asks every client", () =>
     Effect.gen(function* () {
       const server = yield* Server.make({
         port: 0,

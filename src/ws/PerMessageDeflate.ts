@@ -50,31 +50,46 @@ export interface DeflateParams {
 const flatten = (parsed: ParsedParams): Params =>
   Object.entries(parsed).flatMap(([name, values]) => values.map((value): Param => [name, value]))
 
-const read = (parsed: ParsedParams, isServer: boolean): Negotiation.DeflateParams => {
-  const params = Negotiation.readDeflateParams(flatten(parsed), isServer ? "offer" : "response", ws8.deflate)
-  if (!("_tag" in params)) return params
-  const { name, problem, value } = params
+const read = (params: Params, isServer: boolean): Negotiation.DeflateParams => {
+  const read = Negotiation.readDeflateParams(params, isServer ? "offer" : "response", ws8.deflate)
+  if (!("_tag" in read)) return read
+  const { name, problem, value } = read
   if (problem === "twice") throw new Error(`Parameter "${name}" must have only a single value`)
   if (problem === "unknown") throw new Error(`Unknown parameter "${name}"`)
   throw new TypeError(`Invalid value for parameter "${name}": ${value}`)
 }
 
-/** The parameters as `ws` has them: those that the peer sent first, in its order. */
-const write = (params: Negotiation.DeflateParams, first: ParsedParams): DeflateParams => {
-  const {
-    clientMaxWindowBits: clientBits,
-    clientNoContextTakeover: client,
-    serverMaxWindowBits: serverBits,
-    serverNoContextTakeover: server
-  } = params
-  const written: DeflateParams = {
-    ...(server ? { server_no_context_takeover: true } : undefined),
-    ...(client ? { client_no_context_takeover: true } : undefined),
-    ...(serverBits === undefined ? undefined : { server_max_window_bits: serverBits }),
-    ...(clientBits === undefined ? undefined : { client_max_window_bits: clientBits })
+const names = [
+  "server_no_context_takeover",
+  "client_no_context_takeover",
+  "server_max_window_bits",
+  "client_max_window_bits"
+] as const
+
+/** Writes one parameter, where it was agreed on. */
+const writeParam = (written: DeflateParams, name: string, params: Negotiation.DeflateParams): void => {
+  switch (name) {
+    case "server_no_context_takeover":
+      if (params.serverNoContextTakeover) written[name] = true
+      break
+    case "client_no_context_takeover":
+      if (params.clientNoContextTakeover) written[name] = true
+      break
+    case "server_max_window_bits":
+      if (params.serverMaxWindowBits !== undefined) written[name] = params.serverMaxWindowBits
+      break
+    case "client_max_window_bits":
+      if (params.clientMaxWindowBits !== undefined) written[name] = params.clientMaxWindowBits
+      break
   }
-  const names = Object.keys(first).filter((name) => name in written)
-  return { ...Object.fromEntries(names.map((name) => [name, true])), ...written }
+}
+
+/** The parameters as `ws` has them: those that the peer sent first, in its order. */
+const write = (params: Negotiation.DeflateParams, first: Params): DeflateParams => {
+  const written: DeflateParams = {}
+  for (const [name] of first) writeParam(written, name, params)
+  for (const name of names) writeParam(written, name, params)
+  return written
 }
 
 const termsOf = (options: PerMessageDeflateOptions, isServer: boolean): Negotiation.DeflateTerms => ({
@@ -90,12 +105,6 @@ const takeoverOf = (option: boolean | undefined, isOurs: boolean): boolean | und
 
 const windowOf = (option: number | boolean | undefined): number | false | undefined =>
   typeof option === "number" || option === false ? option : undefined
-
-/** The parameters of one offer or response, as the header has them and as values. */
-interface ReadParams {
-  readonly parsed: ParsedParams
-  readonly params: Negotiation.DeflateParams
-}
 
 type Done = (error: Error | null, data?: Buffer) => void
 
@@ -133,15 +142,19 @@ export class PerMessageDeflate {
 
   /** Client: the parameters to offer. */
   offer(): DeflateParams {
-    return write(Negotiation.offerDeflate(this.#terms), {})
+    return write(Negotiation.offerDeflate(this.#terms), [])
   }
 
   /** Server: chooses among the offers. Client: checks the response. Returns what was agreed on, or throws. */
   accept(configurations: ReadonlyArray<ParsedParams>): DeflateParams {
-    const readParams = configurations.map((parsed) => ({ parsed, params: read(parsed, this.#isServer) }))
-    this.params = this.#isServer
-      ? this.#choose(readParams)
-      : this.#check(readParams[0] ?? { parsed: {}, params: read({}, false) })
+    return this._negotiate(configurations.map(flatten))
+  }
+
+  /** `accept`, of parameters as the header has them. */
+  _negotiate(offers: ReadonlyArray<Params>): DeflateParams {
+    const isServer = this.#isServer
+    const values = offers.map((params) => read(params, isServer))
+    this.params = isServer ? this.#choose(offers, values) : this.#check(offers[0] ?? [], values[0] ?? read([], false))
     return this.params
   }
 
@@ -216,17 +229,17 @@ export class PerMessageDeflate {
     }
   }
 
-  #choose(offers: ReadonlyArray<ReadParams>): DeflateParams {
-    for (const { params, parsed } of offers) {
-      const agreed = Negotiation.acceptDeflate(params, this.#terms, ws8.deflate)
-      if (agreed !== undefined) return write(agreed, parsed)
+  #choose(offers: ReadonlyArray<Params>, values: ReadonlyArray<Negotiation.DeflateParams>): DeflateParams {
+    for (const [at, value] of values.entries()) {
+      const agreed = Negotiation.acceptDeflate(value, this.#terms, ws8.deflate)
+      if (agreed !== undefined) return write(agreed, offers[at] ?? [])
     }
     throw new Error("None of the extension offers can be accepted")
   }
 
-  #check({ params, parsed }: ReadParams): DeflateParams {
-    const agreed = Negotiation.confirmDeflate(params, this.#terms, ws8.deflate)
-    if (typeof agreed !== "string") return write(agreed, parsed)
+  #check(response: Params, value: Negotiation.DeflateParams): DeflateParams {
+    const agreed = Negotiation.verifyDeflate(value, this.#terms, ws8.deflate)
+    if (typeof agreed !== "string") return write(agreed, response)
     const what = agreed === "client_max_window_bits" ? "Unexpected or invalid" : "Unexpected"
     throw new Error(`${what} parameter "${agreed}"`)
   }

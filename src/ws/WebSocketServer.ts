@@ -9,6 +9,7 @@ import { validateRequest } from "../internal/protocol/opening/server.ts"
 import { isFieldValue, isToken } from "../internal/protocol/opening/token.ts"
 import * as Extension from "./extension.ts"
 import { http } from "./internal/http.ts"
+import { offersOf } from "./internal/offers.ts"
 import { commonDefaults } from "./internal/opening.ts"
 import { PerMessageDeflate } from "./PerMessageDeflate.ts"
 import type { Extensions } from "./Sender.ts"
@@ -229,14 +230,14 @@ export class WebSocketServer<
   private _agree(header: string | undefined): Extensions {
     const { maxPayload, perMessageDeflate } = this.options
     if (!perMessageDeflate || header === undefined) return {}
-    const offers = Extension.parse(header)[deflateName]
-    if (offers === undefined) return {}
+    const offers = offersOf(header).filter(({ name }) => name === deflateName)
+    if (offers.length === 0) return {}
     const deflate = new PerMessageDeflate({
       ...(perMessageDeflate === true ? undefined : perMessageDeflate),
       isServer: true,
       maxPayload
     })
-    deflate.accept(offers)
+    deflate._negotiate(offers.map(({ params }) => params))
     return { [deflateName]: deflate }
   }
 
@@ -266,10 +267,8 @@ export class WebSocketServer<
       if (protocol) client._protocol = protocol
     }
     const response = valid.respond(protocol || undefined)
-    const lines = [
-      `HTTP/1.1 ${response.status} ${response.reason}`,
-      ...response.headers.map(([name, value]) => `${name}: ${value}`)
-    ]
+    const lines = [`HTTP/1.1 ${response.status} ${response.reason}`]
+    for (const [name, value] of response.headers) lines.push(`${name}: ${value}`)
     const params = extensions[deflateName]?.params
     if (params) {
       lines.push(`Sec-WebSocket-Extensions: ${Extension.format({ [deflateName]: { ...params } })}`)

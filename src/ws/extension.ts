@@ -1,6 +1,6 @@
 /** The header `Sec-WebSocket-Extensions` (RFC 6455 §9.1): `parse` reads it, `format` writes it. */
-import { formatExtensions, type Param, type Params, parseExtensions } from "../internal/protocol/opening/extensions.ts"
-import { ws8 } from "../internal/protocol/opening/policy.ts"
+import { formatExtensions, type Param, type Params } from "../internal/protocol/opening/extensions.ts"
+import { offersOf } from "./internal/offers.ts"
 import type { ParsedParams } from "./PerMessageDeflate.ts"
 
 /** Extensions by name, with the parameters of each time that they stand in the header. */
@@ -23,15 +23,8 @@ const push = <T>(into: { [name: string]: Array<T> }, name: string, value: T): vo
 
 /** Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` with the place where it breaks the grammar. */
 export const parse = (header: string): ParsedExtensions => {
-  const offers = parseExtensions(header, ws8.extensions)
-  if ("_tag" in offers) {
-    const { position } = offers
-    throw new SyntaxError(
-      position >= header.length ? "Unexpected end of input" : `Unexpected character at index ${position}`
-    )
-  }
   const extensions: ParsedExtensions = Object.create(null)
-  for (const { name, params } of offers) {
+  for (const { name, params } of offersOf(header)) {
     const parsed: ParsedParams = Object.create(null)
     for (const [param, value] of params) push(parsed, param, value)
     push(extensions, name, parsed)

@@ -45,6 +45,7 @@ describe("the exit code says how it ended", () => {
       yield* ends(["-c", url, "-p", "12"], 2, /^error: --protocol "12" can't be .*: 13, 8, 7, hixie-76/)
       yield* ends(["-c", url, "-s", "two words"], 2, /-s "two words" is no subprotocol/)
       yield* ends(["-c", url, "--proxy", "ftp://host"], 2, /--proxy ftp:\/\/host can't be used/)
+      yield* ends(["-c", url, "--proxy", "http://me:sec/ret@host"], 2, /--proxy http:\/\/host can't be used/)
       yield* ends(["-c", "ftp://host/"], 2, /^error: .*the scheme must be ws, wss/)
       yield* ends(["-c", url, "-H", "nocolon"], 2, /has no colon/)
       yield* ends(["-c", url, "-H", "Upgrade: h2c"], 2, /the handshake sets it/)

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Handshake from "../../Handshake.ts"
 import type { ServeOptions } from "../../Server.ts"
 import { isToken } from "../protocol/opening/token.ts"
+import { withoutSecrets } from "../protocol/opening/url.ts"
 import type { ConnectOptions } from "../../Socket.ts"
 import { cookiesFor } from "./cookies.ts"
 import { misuse, type WscatError } from "./failure.ts"
@@ -112,7 +113,9 @@ const proxyOf = ({ proxy }: Connecting): Effect.Effect<string | undefined, Wscat
   const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`
   return /^(?:https?|socks5h?):/i.test(url) && URL.canParse(url)
     ? Effect.succeed(url)
-    : Effect.fail(misuse(`--proxy ${proxy} can't be used`, "host:port, after http://, https:// or socks5://"))
+    : Effect.fail(
+        misuse(`--proxy ${withoutSecrets(proxy)} can't be used`, "host:port, after http://, https:// or socks5://")
+      )
 }
 
 /** How to listen on `[host:]port`, or on the path of a Unix socket. */

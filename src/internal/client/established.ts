@@ -24,7 +24,7 @@ export const established = (
       socket.on("error", fail)
       socket.once(event, () => {
         socket.off("error", fail)
-        // There are times before the connection is open when nobody else listens.
+        // Until the connection is open, the socket has no other listener at times.
         dropOnError(socket)
         resume(Effect.succeed(socket))
       })

@@ -30,7 +30,7 @@ export const request = (
     : Result.succeed({ ...composed, draft, requireProtocol, extensions })
 }
 
-const confirmExtensions = (
+const verifyExtensions = (
   offered: ReadonlyArray<Extension.Extension>,
   header: string
 ): ReadonlyArray<Extension.Negotiated> | Reason => {
@@ -61,7 +61,7 @@ export const verify = (request: ClientRequest, response: ServerResponse): Result
   if (isReason(valid)) return Result.fail(handshakeError(valid))
   const { protocol } = valid
   if (valid.extensions === undefined) return Result.succeed({ draft, protocol, extensions: [] })
-  return Result.map(resultOf(confirmExtensions(request.extensions, valid.extensions)), (extensions) => ({
+  return Result.map(resultOf(verifyExtensions(request.extensions, valid.extensions)), (extensions) => ({
     draft,
     protocol,
     extensions

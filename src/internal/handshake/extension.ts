@@ -4,7 +4,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import {
   acceptDeflate,
-  confirmDeflate,
+  verifyDeflate,
   deflateDirections,
   type DeflateDirection,
   deflateName,
@@ -181,7 +181,7 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
     }
   })
   const confirm = (params: Params, response: DeflateParams): Result.Result<Agreement<DeflateSettings>, string> => {
-    const agreed = confirmDeflate(response, asClient, strict.deflate)
+    const agreed = verifyDeflate(response, asClient, strict.deflate)
     if (agreed === "server_max_window_bits") {
       return Result.fail(`the server's window is not limited to ${windows.serverMaxWindowBits} bits`)
     }

@@ -108,7 +108,7 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
   return handshakeError(isReason(safe) ? safe : Reasons.rejected(status, safe, body))
 }
 
-/** The HTTP response that tells a client that its handshake failed, without internal detail. */
+/** The HTTP response to a client whose handshake failed, without internal detail. */
 export const refusal = ({ reason }: HandshakeError): Response => {
   const { headers: added, status, text } = strict.refusal(reason)
   const phrase = reasonPhrase(status)

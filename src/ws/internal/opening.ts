@@ -239,8 +239,8 @@ export class Opening {
       // A listener may have given up.
       if (opener.readyState !== 0) return
       this.release()
-      const fault = this.settle(draft, response, asked)
-      if (fault !== undefined) refuse(opener, socket, fault)
+      const problem = this.settle(draft, response, asked)
+      if (problem !== undefined) refuse(opener, socket, problem)
       else opener.setSocket(socket, head, options)
     })
   }

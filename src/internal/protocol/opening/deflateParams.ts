@@ -77,16 +77,22 @@ export const ws8Deflate: DeflatePolicy = {
   insistsOnServerWindow: false
 }
 
+const none: ReadonlySet<string> = new Set()
+
 /** The names that stand more than once. */
 const repeated = (params: Params): ReadonlySet<string> => {
+  if (params.length < 2) return none
   const seen = new Set<string>()
-  const twice = new Set<string>()
-  for (const [name] of params) {
-    if (seen.has(name)) twice.add(name)
-    seen.add(name)
-  }
-  return twice
+  const twice = params.filter(([name]) => seen.size === seen.add(name).size)
+  return twice.length === 0 ? none : new Set(twice.map(([name]) => name))
 }
+
+const bad = (problem: BadDeflateParam["problem"], [name, value]: Param): BadDeflateParam => ({
+  _tag: "BadDeflateParam",
+  problem,
+  name,
+  value
+})
 
 /** Reads the parameters of an offer or a response: each at most once, none that is unknown, none with a bad value. */
 export const readDeflateParams = (
@@ -99,33 +105,28 @@ export const readDeflateParams = (
   let serverMaxWindowBits: number | undefined
   let clientMaxWindowBits: number | true | undefined
   const twice = repeated(params)
-  for (const [name, value] of params) {
-    const bad = (problem: BadDeflateParam["problem"]): BadDeflateParam => ({
-      _tag: "BadDeflateParam",
-      problem,
-      name,
-      value
-    })
-    if (twice.has(name)) return bad("twice")
+  for (const param of params) {
+    const [name, value] = param
+    if (twice.has(name)) return bad("twice", param)
     switch (name) {
       case "server_no_context_takeover":
-        if (value !== true) return bad("value")
+        if (value !== true) return bad("value", param)
         serverNoContextTakeover = true
         break
       case "client_no_context_takeover":
-        if (value !== true) return bad("value")
+        if (value !== true) return bad("value", param)
         clientNoContextTakeover = true
         break
       case "server_max_window_bits":
         serverMaxWindowBits = value === true ? undefined : windowBits(value)
-        if (serverMaxWindowBits === undefined) return bad("value")
+        if (serverMaxWindowBits === undefined) return bad("value", param)
         break
       case "client_max_window_bits":
         clientMaxWindowBits = value === true ? (kind === "offer" ? true : undefined) : windowBits(value)
-        if (clientMaxWindowBits === undefined) return bad("value")
+        if (clientMaxWindowBits === undefined) return bad("value", param)
         break
       default:
-        return bad("unknown")
+        return bad("unknown", param)
     }
   }
   return { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits, clientMaxWindowBits }
@@ -197,7 +198,7 @@ const chooseWindow = (
  * without the `server_no_context_takeover` that was asked for is accepted: what the server sends is then inflated with the
  * window of its earlier messages.
  */
-export const confirmDeflate = (
+export const verifyDeflate = (
   response: DeflateParams,
   terms: DeflateTerms,
   { insistsOnServerWindow }: DeflatePolicy

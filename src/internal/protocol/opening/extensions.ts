@@ -131,7 +131,7 @@ export const parseExtensions = (header: string, { padding }: ExtensionGrammar): 
   return reader.expected("a comma")
 }
 
-/** Writes a header. Names and values must be tokens; `areTokens` tells. */
+/** Writes a header. Names and values must be tokens, which `areTokens` checks. */
 export const formatExtensions = (offers: ReadonlyArray<Offer>): string =>
   offers
     .map(({ name, params }) =>

@@ -47,12 +47,12 @@ export const encodeRequest = (request: {
   readonly body: Uint8Array | undefined
 }): Uint8Array => encodeHead(`${request.method} ${request.target} HTTP/1.1`, request.headers, request.body)
 
-/** What speaks of one connection of HTTP/1.1, and must not stand in a message of HTTP/2: RFC 9113 §8.2.2. */
+/** Fields about one connection of HTTP/1.1, which a message of HTTP/2 must not have: RFC 9113 §8.2.2. */
 const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|http2-settings)$/
 
 /**
- * Header fields as `node:http2` takes them: with lower-case names, none of those that speak of the connection, and what
- * stands several times joined, but for `set-cookie` (RFC 9110 §5.3).
+ * Header fields as `node:http2` takes them: with lower-case names and without those about the connection; several fields of one
+ * name are joined, except `set-cookie` (RFC 9110 §5.3).
  */
 export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
   // Without a prototype: `constructor` and `__proto__` are names like any other.
@@ -75,6 +75,9 @@ export const headerValue = (headers: ReadonlyArray<Header>, name: string): strin
 /** The names that frame the message or belong to the handshake: a second field of that name would change what is said. */
 const reserved = /^(?:connection|upgrade|content-length|transfer-encoding|sec-websocket-.*)$/i
 
+/** Whether JavaScript writes the value as one field: callers without types give numbers, too. */
+const isText = (value: unknown): boolean => typeof value === "string" || typeof value === "number"
+
 export const isPairs = (input: HeadersInput): input is ReadonlyArray<Header> => Array.isArray(input)
 
 /** Returns a caller's header fields if they can be written without changing the meaning of the message. */
@@ -82,7 +85,7 @@ export const safeHeaders = (input: HeadersInput): ReadonlyArray<Header> | Reason
   const headers = isPairs(input) ? input : Object.entries(input)
   for (const [name, value] of headers) {
     if (!isToken(name)) return unsafeHeader(name, "its name is not a token")
-    if (typeof value !== "string") return unsafeHeader(name, "its value is not a string")
+    if (!isText(value)) return unsafeHeader(name, "its value is not a string")
     if (!isFieldValue(value)) return unsafeHeader(name, "its value has a character that no header may have")
     if (reserved.test(name)) return unsafeHeader(name, "the handshake sets it")
   }

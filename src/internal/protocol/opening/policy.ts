@@ -106,7 +106,7 @@ const ws8RequestRules = pick(
   "sec-websocket-key",
   "sec-websocket-version"
 ).map((rule): Rule => {
-  if (rule.field === "upgrade") return { ...rule, check: exactlyWebSocket }
+  if (rule.field === "upgrade") return { ...rule, reason: "`websocket`, in any case", check: exactlyWebSocket }
   if (rule.field !== "sec-websocket-version") return rule
   return {
     ...rule,
@@ -114,6 +114,9 @@ const ws8RequestRules = pick(
     check: { _tag: "Grammar", test: (value) => ws8Versions.includes(Number(value)), sample: /^(?:13|8)$/ }
   }
 })
+
+/** Of a response it looks at one field, besides the proof that answers the request. */
+const ws8ResponseRules = pick(rfc6455.responseRules, "upgrade")
 
 const ws8Texts = new Map([
   ["upgrade", "Invalid Upgrade header"],
@@ -127,7 +130,7 @@ const ws8Texts = new Map([
 export const ws8: OpeningPolicy = {
   drafts: ws8Drafts,
   requestRules: () => ws8RequestRules,
-  responseRules: ({ responseRules }) => pick(responseRules, "upgrade"),
+  responseRules: () => ws8ResponseRules,
   refusal: (reason) => {
     if (reason._tag === "MethodNotAllowed") return { status: 405, text: "Invalid HTTP method", headers: [] }
     const header = "header" in reason ? reason.header : ""

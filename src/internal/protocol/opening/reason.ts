@@ -133,7 +133,7 @@ export interface InvalidExtension extends Base<"InvalidExtension", 400> {
 /** The URL to connect to is not one for a WebSocket. */
 export interface InvalidUrl extends Base<"InvalidUrl", 500> {
   /**
-   * The URL's scheme and host. Empty where they can't be told from a user, a password or a token, which no message shows: the
+   * The URL's scheme and host. Empty where they may be a user, a password or a token, which no message shows: the
    * URL can't be parsed, or has an `@` after its host.
    */
   readonly url: string

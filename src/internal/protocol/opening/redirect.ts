@@ -25,6 +25,8 @@ export const redirectTarget = (location: unknown, from: string | URL): URL | und
   return url
 }
 
+const isSecure = ({ protocol }: URL): boolean => protocol === "wss:" || protocol === "https:"
+
 const credentials = ["authorization", "cookie"] as const
 
 /** The path of a Unix socket, or the host and the port. */
@@ -37,5 +39,5 @@ const placeOf = (url: URL): string => (isUnix(url) ? (url.pathname.split(":", 1)
 export const droppedHeaders = (from: URL, to: URL): ReadonlyArray<string> => {
   const samePlace = isUnix(from) === isUnix(to) && placeOf(from) === placeOf(to)
   if (!samePlace) return [...credentials, "host"]
-  return from.protocol === "wss:" && to.protocol !== "wss:" ? credentials : []
+  return isSecure(from) && !isSecure(to) ? credentials : []
 }

@@ -21,7 +21,7 @@ export const shownUrl = (text: string): string | undefined => {
 
 /** A text that should be a URL, without what may be a user, a password or a token: what stands before an `@`, and the query. */
 export const withoutSecrets = (text: string): string =>
-  text.replace(/^([a-z][a-z0-9+.-]*:(?:\/\/)?)?.*@/is, "$1").replace(/[?#].*$/s, "")
+  text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1").replace(/[?#].*$/s, "")
 
 /** Where a client connects to. */
 export interface Destination {
