@@ -7,7 +7,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
 } else {
   const argv = process.argv.slice(2)
   // The help, the version and mistakes are answered before anything large is loaded.
-  const { answer } = await import("../dist/internal/cli/answer.js")
+  const { answer } = await import("../dist/internal/cli/help/answer.js")
   const said = answer(argv)
   if (said === undefined) {
     const { enableCompileCache } = await import("node:module")

@@ -7,7 +7,7 @@ import * as Cli from "effect-ws/Cli"
 import { execFileSync, spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { PassThrough } from "node:stream"
-import { verbs, wordsOf } from "../../src/internal/cli/words.ts"
+import { commandDefinitions, optionsOf } from "../../src/internal/cli/options/definitions.ts"
 import { makeCertificate } from "../support/certificate.ts"
 import { folder } from "./support/files.ts"
 import { program, wscat } from "./support/program.ts"
@@ -63,10 +63,10 @@ describe("wscat as a command among others", () => {
   it("knows every option of the help, by both of its names", () => {
     const general = new Set(["help", "version", "completions"])
     const descriptor = Completions.fromCommand(Cli.command)
-    for (const verb of verbs) {
+    for (const verb of commandDefinitions) {
       const described = [descriptor, ...descriptor.subcommands].find(({ name }) => name === (verb.name ?? "wscat"))
       const known = described?.flags.map(({ aliases, name }) => [name, ...aliases].join(" ")).toSorted()
-      const listed = wordsOf(verb)
+      const listed = optionsOf(verb)
         .filter(({ name }) => !general.has(name))
         .map(({ name, short }) => (short === undefined ? name : `${name} ${short}`))
         .toSorted()

@@ -1,4 +1,4 @@
-import { messageOf } from "../messageOf.ts"
+import { messageOf } from "../../messageOf.ts"
 
 /** What the system's errors say, in plain words: Node's own have the call, the address and the inside of OpenSSL in them. */
 

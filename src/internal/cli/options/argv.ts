@@ -1,36 +1,37 @@
 /**
- * Reads the command line as the `wscat`s before this one did, where the CLI module has other habits: values that begin
- * with a dash (`-x -hello`, `-w -1`), values without `=` after an option that may have none (`--passphrase secret`),
- * clusters (`-nLc url`), `-V`. What comes out says the same in one form, `--name=value`, which it can't misread.
+ * Reads the command line as the `wscat`s before this one did, where `effect/cli` has other rules: values that begin with
+ * a dash (`-x -hello`, `-w -1`), values without `=` after an option whose value is optional (`--passphrase secret`),
+ * clusters (`-nLc url`), `-V`.
  */
-import { type Shell, shells, type Verb, verbs, type Word, wordsOf } from "./words.ts"
+import {
+  type Shell,
+  shells,
+  type CommandDefinition,
+  commandDefinitions,
+  type OptionDefinition,
+  optionsOf
+} from "./definitions.ts"
+import { type GivenOption, helpHint, InvalidArguments } from "./given.ts"
 
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly _tag: "Help"; readonly verb: Verb }
+  | { readonly _tag: "Help"; readonly verb: CommandDefinition }
   | { readonly _tag: "Version" }
   | { readonly _tag: "Completions"; readonly shell: Shell }
   | { readonly _tag: "Invalid"; readonly message: string; readonly hint: string }
-  /** The subcommand, if any, then options with their values behind `=`, then what else stood there. */
-  | { readonly _tag: "Run"; readonly args: ReadonlyArray<string> }
-
-/** A command line that can't be understood. */
-class Misuse extends Error {
-  readonly hint: string
-
-  constructor(message: string, hint: string) {
-    super(message)
-    this.hint = hint
-  }
-}
+  | {
+      readonly _tag: "Run"
+      readonly command: string | undefined
+      readonly given: ReadonlyArray<GivenOption>
+      /** Arguments beside the options: what the command is to work with. */
+      readonly operands: ReadonlyArray<string>
+    }
 
 /** An option as it was given. */
 interface Given {
-  readonly word: Word
+  readonly word: OptionDefinition
   readonly value: string | undefined
 }
-
-const helpOf = (verb: Verb): string => `wscat ${verb.name === undefined ? "" : `${verb.name} `}--help lists the options`
 
 /** How many characters must be changed, added or left out to get from one word to the other. */
 const distance = (from: string, to: string): number => {
@@ -46,15 +47,15 @@ const distance = (from: string, to: string): number => {
   return row[to.length] ?? 0
 }
 
-const unknown = (verb: Verb, given: string): Misuse => {
+const unknown = (verb: CommandDefinition, given: string): InvalidArguments => {
   const name = given.replace(/^-+/, "")
-  const near = wordsOf(verb)
+  const near = optionsOf(verb)
     .map((word) => ({ word, far: distance(name, word.name) }))
     .filter(({ far }) => far <= 2)
     .toSorted((a, b) => a.far - b.far)[0]
-  return new Misuse(
+  return new InvalidArguments(
     `there is no option ${given}`,
-    near === undefined || name.length < 2 ? helpOf(verb) : `did you mean --${near.word.name}?`
+    near === undefined || name.length < 2 ? helpHint(verb.name) : `did you mean --${near.word.name}?`
   )
 }
 
@@ -62,13 +63,13 @@ const unknown = (verb: Verb, given: string): Misuse => {
 class Reader {
   readonly given: Array<Given> = []
   readonly operands: Array<string> = []
-  private readonly verb: Verb
-  private readonly words: ReadonlyArray<Word>
+  private readonly verb: CommandDefinition
+  private readonly words: ReadonlyArray<OptionDefinition>
   private readonly rest: Array<string>
 
-  constructor(verb: Verb, args: ReadonlyArray<string>) {
+  constructor(verb: CommandDefinition, args: ReadonlyArray<string>) {
     this.verb = verb
-    this.words = wordsOf(verb)
+    this.words = optionsOf(verb)
     this.rest = [...args]
   }
 
@@ -106,9 +107,9 @@ class Reader {
     }
   }
 
-  private take(word: Word, attached: string | undefined, as: string): void {
+  private take(word: OptionDefinition, attached: string | undefined, as: string): void {
     if (word.value === undefined) {
-      if (attached !== undefined) throw new Misuse(`${as} takes no value`, helpOf(this.verb))
+      if (attached !== undefined) throw new InvalidArguments(`${as} takes no value`, helpHint(this.verb.name))
       this.given.push({ word, value: undefined })
       return
     }
@@ -119,7 +120,7 @@ class Reader {
         value = this.rest.shift()
       }
       if (value === undefined && word.optionalValue === undefined) {
-        throw new Misuse(`${as} needs a value, ${word.value}`, helpOf(this.verb))
+        throw new InvalidArguments(`${as} needs a value, ${word.value}`, helpHint(this.verb.name))
       }
     }
     if (!word.repeats && this.given.some((given) => given.word === word)) this.forget(word)
@@ -127,7 +128,7 @@ class Reader {
   }
 
   /** The last one counts. */
-  private forget(word: Word): void {
+  private forget(word: OptionDefinition): void {
     this.given.splice(
       this.given.findIndex((given) => given.word === word),
       1
@@ -135,7 +136,7 @@ class Reader {
   }
 }
 
-const [main, ...subcommands] = verbs
+const [main, ...subcommands] = commandDefinitions
 
 const interpret = (argv: ReadonlyArray<string>): Invocation => {
   const subcommand = subcommands.find(({ name }) => name === argv[0])
@@ -150,26 +151,26 @@ const interpret = (argv: ReadonlyArray<string>): Invocation => {
   if (wanted !== undefined) {
     const shell = shells.find((shell) => shell === wanted.value)
     if (shell !== undefined) return { _tag: "Completions", shell }
-    throw new Misuse(`there are no completions for ${wanted.value}`, `there are for ${shells.join(", ")}`)
+    throw new InvalidArguments(`there are no completions for ${wanted.value}`, `there are for ${shells.join(", ")}`)
   }
   const [url, second] = operands
   if (second !== undefined) {
     const misplaced = subcommands.some(({ name }) => operands.includes(name ?? ""))
-    throw new Misuse(
+    throw new InvalidArguments(
       `unexpected argument: ${second}`,
       misplaced ? "a subcommand comes first" : "one URL at a time; what has spaces needs quotes"
     )
   }
-  const options = given.map(({ value, word }) => (value === undefined ? `--${word.name}` : `--${word.name}=${value}`))
+  const options = given.map(({ value, word }) => ({ name: word.name, value }))
   if (subcommand !== undefined) {
-    if (url === undefined) throw new Misuse(`wscat ${verb.name} needs a URL`, helpOf(verb))
-    return { _tag: "Run", args: [verb.name ?? "", ...options, "--", url] }
+    if (url === undefined) throw new InvalidArguments(`wscat ${verb.name} needs a URL`, helpHint(verb.name))
+    return { _tag: "Run", command: verb.name, given: options, operands: [url] }
   }
-  if (url !== undefined && isGiven("connect")) throw new Misuse("two URLs are given", "one URL at a time")
-  if (url !== undefined) options.push(`--connect=${url}`)
+  if (url !== undefined && isGiven("connect")) throw new InvalidArguments("two URLs are given", "one URL at a time")
+  if (url !== undefined) options.push({ name: "connect", value: url })
   const connect = isGiven("connect") || url !== undefined
-  if (connect === isGiven("listen")) throw new Misuse("use either --listen or --connect", helpOf(verb))
-  return { _tag: "Run", args: options }
+  if (connect === isGiven("listen")) throw new InvalidArguments("use either --listen or --connect", helpHint(verb.name))
+  return { _tag: "Run", command: undefined, given: options, operands: [] }
 }
 
 /** Reads what follows the name of the program. */
@@ -177,7 +178,7 @@ export const read = (argv: ReadonlyArray<string>): Invocation => {
   try {
     return interpret(argv)
   } catch (error) {
-    if (error instanceof Misuse) return { _tag: "Invalid", message: error.message, hint: error.hint }
+    if (error instanceof InvalidArguments) return { _tag: "Invalid", message: error.message, hint: error.hint }
     throw error
   }
 }

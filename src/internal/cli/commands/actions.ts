@@ -1,15 +1,15 @@
 /** What a line of the input does to a connection. */
 import * as Effect from "effect/Effect"
-import * as Frame from "../../Frame.ts"
-import type { Socket, SocketError } from "../../Socket.ts"
-import type { Message } from "../socket/receiveBuffer.ts"
-import { misuse, type WscatError } from "./failure.ts"
-import { readBytes } from "./files.ts"
-import { type Client, jsonMessage } from "./format.ts"
-import type { Line } from "./lines.ts"
-import { decodeInput } from "./payload.ts"
+import * as Frame from "../../../Frame.ts"
+import type { Socket, SocketError } from "../../../Socket.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
+import { readBytes } from "../options/files.ts"
+import { type Client, jsonMessage } from "../terminal/format.ts"
+import type { Line } from "../terminal/lines.ts"
+import { decodeInput } from "../terminal/payload.ts"
 import { parseSlash, slashCommands } from "./slash.ts"
-import type { Talk } from "./talking.ts"
+import type { Talk } from "./session.ts"
 
 /** What is to be done to one or to several connections. */
 export type Action =

@@ -1,9 +1,9 @@
 import { isUtf8 } from "node:buffer"
-import { isWireCloseCode } from "../protocol/closeCode.ts"
-import type { Draft } from "../handshake/model.ts"
-import type { WireFrame } from "../connection/frameObserver.ts"
-import { Opcode } from "../protocol/opcode.ts"
-import type { Message } from "../socket/receiveBuffer.ts"
+import { isWireCloseCode } from "../../protocol/closeCode.ts"
+import type { Draft } from "../../handshake/model.ts"
+import type { WireFrame } from "../../connection/frameObserver.ts"
+import { Opcode } from "../../protocol/opcode.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
 import { type Encoding, encodeOutput } from "./payload.ts"
 
 /** How messages are shown. */

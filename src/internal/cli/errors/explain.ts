@@ -1,13 +1,13 @@
 /** What went wrong, in plain words, and what can be done about it. */
-import type { HandshakeError, Reason } from "../../Handshake.ts"
-import type { ServerError } from "../../Server.ts"
-import type { Closed, SocketError } from "../../Socket.ts"
-import type { Violation } from "../protocol/protocolError.ts"
+import type { HandshakeError, Reason } from "../../../Handshake.ts"
+import type { ServerError } from "../../../Server.ts"
+import type { Closed, SocketError } from "../../../Socket.ts"
+import type { Violation } from "../../protocol/protocolError.ts"
 import { STATUS_CODES } from "node:http"
-import type { Target } from "./connecting.ts"
+import type { Target } from "../options/connecting.ts"
 import { WscatError } from "./failure.ts"
 import { codeOf, plain } from "./plain.ts"
-import { messageOf } from "../messageOf.ts"
+import { messageOf } from "../../messageOf.ts"
 
 /** Several addresses were tried: what the first one said stands for all. */
 const firstOf = (cause: unknown): unknown =>

@@ -1,7 +1,7 @@
 import * as Data from "effect/Data"
 import * as Runtime from "effect/Runtime"
 import { CliError } from "effect/cli"
-import { errorLine } from "./answer.ts"
+import { errorLine } from "../help/answer.ts"
 import { type Ending, exitCode } from "./exitCode.ts"
 
 /** Why `wscat` ends without having done what it was asked to. */

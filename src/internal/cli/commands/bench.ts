@@ -1,14 +1,14 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { performance } from "node:perf_hooks"
-import { connect, runBatch, type Socket, type SocketError } from "../../Socket.ts"
-import type { Message } from "../socket/receiveBuffer.ts"
-import { type Target, targetOf } from "./connecting.ts"
-import { explain, explainClosed } from "./explain.ts"
-import { WscatError } from "./failure.ts"
-import type { Bench } from "./flags.ts"
+import { connect, runBatch, type Socket, type SocketError } from "../../../Socket.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
+import { type Target, targetOf } from "../options/connecting.ts"
+import { explain, explainClosed } from "../errors/explain.ts"
+import { WscatError } from "../errors/failure.ts"
+import type { Bench } from "../options/values.ts"
 import { Histogram } from "./histogram.ts"
-import { Streams } from "./streams.ts"
+import { Streams } from "../terminal/streams.ts"
 
 /** What is to be measured. */
 interface Plan {

@@ -1,25 +1,31 @@
 /** Completion scripts of shells, made from the words. */
 import { textOf } from "./help.ts"
-import { type Shell, type Verb, verbs, type Word, wordsOf } from "./words.ts"
+import {
+  type Shell,
+  type CommandDefinition,
+  commandDefinitions,
+  type OptionDefinition,
+  optionsOf
+} from "../options/definitions.ts"
 
-const [main, ...subcommands] = verbs
+const [main, ...subcommands] = commandDefinitions
 
 const names = subcommands.map(({ name = "" }) => name)
 
-const dashed = ({ name, short }: Word): ReadonlyArray<string> =>
+const dashed = ({ name, short }: OptionDefinition): ReadonlyArray<string> =>
   short === undefined ? [`--${name}`] : [`-${short}`, `--${name}`]
 
 /** All words of all commands, each once: a name means the same everywhere. */
-const everyWord: ReadonlyArray<Word> = [
-  ...new Map(verbs.flatMap((verb) => wordsOf(verb).map((word) => [word.name, word] as const))).values()
+const everyWord: ReadonlyArray<OptionDefinition> = [
+  ...new Map(commandDefinitions.flatMap((verb) => optionsOf(verb).map((word) => [word.name, word] as const))).values()
 ]
 
 /** The name of the shell function for a command. */
-const functionOf = ({ name }: Verb): string => (name === undefined ? "_wscat" : `_wscat_${name}`)
+const functionOf = ({ name }: CommandDefinition): string => (name === undefined ? "_wscat" : `_wscat_${name}`)
 
-const patternOf = (words: ReadonlyArray<Word>): string => words.flatMap(dashed).join("|")
+const patternOf = (words: ReadonlyArray<OptionDefinition>): string => words.flatMap(dashed).join("|")
 
-const optionsOf = (verb: Verb): string => wordsOf(verb).flatMap(dashed).join(" ")
+const optionList = (verb: CommandDefinition): string => optionsOf(verb).flatMap(dashed).join(" ")
 
 const bash = (): string => {
   const files = everyWord.filter(({ values }) => values === "file")
@@ -49,10 +55,10 @@ ${choices.join("\n")}
       return ;;
     ${patternOf(others)}) return ;;
   esac
-  options='${optionsOf(main)}'
+  options='${optionList(main)}'
   if ((COMP_CWORD > 1)); then
     case \${COMP_WORDS[1]} in
-${subcommands.map((verb) => `      ${verb.name}) options='${optionsOf(verb)}' ;;`).join("\n")}
+${subcommands.map((verb) => `      ${verb.name}) options='${optionList(verb)}' ;;`).join("\n")}
     esac
   fi
   if [[ $cur == -* ]]; then
@@ -71,7 +77,7 @@ const quoted = (text: string, quote: string): string => `'${text.replaceAll("'",
 const zshQuoted = (text: string): string => quoted(text, "'\\''")
 
 /** What `_arguments` takes for an option: the others that it stands for, its forms, its text, its value. */
-const zshOption = (word: Word): string => {
+const zshOption = (word: OptionDefinition): string => {
   const { optionalValue, repeats, value, values } = word
   const forms = dashed(word)
   const text = textOf(word).replaceAll(/[[\]:\\]/g, "\\$&")
@@ -93,12 +99,12 @@ const zshOption = (word: Word): string => {
 const zshArguments = "  _arguments -s -S $options '*: :()'"
 
 const zsh = (): string => `#compdef wscat
-${verbs
+${commandDefinitions
   .map(
     (verb) => `${functionOf(verb)}() {
   local -a options
   options=(
-${wordsOf(verb).map(zshOption).join("\n")}
+${optionsOf(verb).map(zshOption).join("\n")}
   )
 ${
   verb === main
@@ -131,7 +137,7 @@ fi
 
 const fishQuoted = (text: string): string => quoted(text.replaceAll("\\", "\\\\"), "\\'")
 
-const fishOption = (condition: string, word: Word): string => {
+const fishOption = (condition: string, word: OptionDefinition): string => {
   const { name, optionalValue, short, value, values } = word
   const kind =
     value === undefined || optionalValue !== undefined
@@ -150,12 +156,12 @@ const fish = (): string =>
     ...subcommands.map(
       ({ name = "", summary }) => `complete -c wscat -n __fish_use_subcommand -a ${name} -d ${fishQuoted(summary)}`
     ),
-    ...verbs.flatMap((verb) => {
+    ...commandDefinitions.flatMap((verb) => {
       const condition =
         verb === main
           ? `not __fish_seen_subcommand_from ${names.join(" ")}`
           : `__fish_seen_subcommand_from ${verb.name}`
-      return wordsOf(verb).map((word) => fishOption(condition, word))
+      return optionsOf(verb).map((word) => fishOption(condition, word))
     })
   ].join("\n")}\n`
 

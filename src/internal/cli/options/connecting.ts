@@ -1,13 +1,13 @@
 /** What the options say about connections. */
 import * as Effect from "effect/Effect"
-import * as Handshake from "../../Handshake.ts"
-import type { ServeOptions } from "../../Server.ts"
-import { isToken } from "../handshake/token.ts"
-import type { ConnectOptions } from "../../Socket.ts"
+import * as Handshake from "../../../Handshake.ts"
+import type { ServeOptions } from "../../../Server.ts"
+import { isToken } from "../../handshake/token.ts"
+import type { ConnectOptions } from "../../../Socket.ts"
 import { cookiesFor } from "./cookies.ts"
-import { misuse, type WscatError } from "./failure.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes, readSecret } from "./files.ts"
-import type { Connecting } from "./flags.ts"
+import type { Connecting } from "./values.ts"
 import { identityOf } from "./identity.ts"
 
 /** Where to connect to, and how. */

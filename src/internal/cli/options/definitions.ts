@@ -1,10 +1,10 @@
 /**
- * The words of the command line, as data: parsing, help, completions and the `Command` are all made from them. Imports
- * nothing, so that `--help` has nothing to wait for.
+ * The options of the command line as data. Parsing, help, completions and the `effect/cli` command are made from them.
+ * This module imports nothing, so that `--help` starts fast.
  */
 
 /** An option. */
-export interface Word {
+export interface OptionDefinition {
   /** The long name, without its dashes. */
   readonly name: string
   /** The short name, one character. */
@@ -26,13 +26,15 @@ export interface Word {
 /** Options under one heading of the help. */
 export interface Group {
   readonly heading: string
-  readonly words: ReadonlyArray<Word>
+  readonly options: ReadonlyArray<OptionDefinition>
 }
 
 /** A command: `wscat` itself, or one of its subcommands. */
-export interface Verb {
+export interface CommandDefinition {
   /** Absent for `wscat` itself. */
   readonly name?: string
+  /** What stands beside the options. */
+  readonly operand?: string
   readonly usage: ReadonlyArray<string>
   readonly summary: string
   readonly groups: ReadonlyArray<Group>
@@ -52,7 +54,7 @@ export type Shell = (typeof shells)[number]
 
 const place: Group = {
   heading: "Where",
-  words: [
+  options: [
     { name: "connect", short: "c", value: "<url>", text: "connect to a WebSocket server; without a scheme, by ws://" },
     { name: "listen", short: "l", value: "<[host:]port>", text: "listen on a port, or on a Unix socket by its path" },
     { name: "path", value: "<path>", text: "listen: serve this path alone, answer 404 elsewhere" },
@@ -62,7 +64,7 @@ const place: Group = {
 
 const handshake: Group = {
   heading: "Handshake",
-  words: [
+  options: [
     {
       name: "protocol",
       short: "p",
@@ -108,7 +110,7 @@ const handshake: Group = {
 
 const transport: Group = {
   heading: "Transport",
-  words: [
+  options: [
     { name: "no-check", short: "n", text: "do not check the server's certificate" },
     {
       name: "ca",
@@ -137,7 +139,7 @@ const transport: Group = {
   ]
 }
 
-const again: Word = {
+const again: OptionDefinition = {
   name: "retry",
   value: "[times]",
   optionalValue: wholeNumber,
@@ -146,7 +148,7 @@ const again: Word = {
 
 const messages: Group = {
   heading: "Messages",
-  words: [
+  options: [
     {
       name: "execute",
       short: "x",
@@ -186,7 +188,7 @@ const messages: Group = {
 
 const output: Group = {
   heading: "Output",
-  words: [
+  options: [
     { name: "json", text: "one JSON object a line for each message, sent or received" },
     { name: "frames", text: "show each frame as it is on the wire" },
     { name: "timestamps", text: "the time before each message" },
@@ -198,21 +200,21 @@ const output: Group = {
 /** The options that every command has. */
 export const general: Group = {
   heading: "General",
-  words: [
+  options: [
     { name: "version", short: "V", text: "print the version" },
     { name: "help", short: "h", text: "print this help" },
     { name: "completions", value: "<bash|zsh|fish>", values: shells, text: "print a completion script for a shell" }
   ]
 }
 
-const wscat: Verb = {
+const wscat: CommandDefinition = {
   usage: [
     "wscat [options] (<url> | --connect <url> | --listen <port>)",
     "wscat bench [options] <url>",
     "wscat doctor [options] <url>"
   ],
   summary: "Talk to a WebSocket server, or be one, on a terminal or in a pipe.",
-  groups: [place, handshake, { ...transport, words: [...transport.words, again] }, messages, output, general],
+  groups: [place, handshake, { ...transport, options: [...transport.options, again] }, messages, output, general],
   examples: [
     ["wscat -c wss://example.com/chat", "talk to a server"],
     ["wscat -l 8080 --echo", "be a server that echoes"],
@@ -223,19 +225,20 @@ const wscat: Verb = {
 }
 
 /** The options of a subcommand about how to connect: those of `wscat` under the same names. */
-const connecting = [handshake, transport].map(({ heading, words }): Group => ({
+const connecting = [handshake, transport].map(({ heading, options }): Group => ({
   heading,
-  words: words.map((word) => ({ ...word, listening: undefined }))
+  options: options.map((option) => ({ ...option, listening: undefined }))
 }))
 
-const bench: Verb = {
+const bench: CommandDefinition = {
   name: "bench",
+  operand: "url",
   usage: ["wscat bench [options] <url>"],
   summary: "Measure an echo server: throughput, and how long its answers take.",
   groups: [
     {
       heading: "Load",
-      words: [
+      options: [
         { name: "connections", value: "<number>", text: "connections at once (10)" },
         { name: "outstanding", value: "<number>", text: "messages under way on each (1)" },
         { name: "size", value: "<bytes>", text: "size of a message (32)" },
@@ -252,14 +255,15 @@ const bench: Verb = {
   examples: [["wscat bench localhost:8080", "ten connections for ten seconds"]]
 }
 
-const doctor: Verb = {
+const doctor: CommandDefinition = {
   name: "doctor",
+  operand: "url",
   usage: ["wscat doctor [options] <url>"],
   summary: "Look at a WebSocket server step by step, and say in plain words what is wrong.",
   groups: [
     {
       heading: "Output",
-      words: [
+      options: [
         { name: "json", text: "print each finding as a JSON object" },
         { name: "no-color", text: "no colors; so does NO_COLOR" }
       ]
@@ -271,7 +275,12 @@ const doctor: Verb = {
 }
 
 /** `wscat` first, then its subcommands. */
-export const verbs: readonly [main: Verb, bench: Verb, doctor: Verb] = [wscat, bench, doctor]
+export const commandDefinitions: readonly [
+  main: CommandDefinition,
+  bench: CommandDefinition,
+  doctor: CommandDefinition
+] = [wscat, bench, doctor]
 
 /** All options of a command. */
-export const wordsOf = (verb: Verb): ReadonlyArray<Word> => verb.groups.flatMap(({ words }) => words)
+export const optionsOf = (verb: CommandDefinition): ReadonlyArray<OptionDefinition> =>
+  verb.groups.flatMap(({ options }) => options)

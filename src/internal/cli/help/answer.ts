@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
-import { read } from "./argv.ts"
+import { read } from "../options/argv.ts"
 import { completions } from "./completions.ts"
-import { exitCode } from "./exitCode.ts"
+import { exitCode } from "../errors/exitCode.ts"
 import { helpText } from "./help.ts"
 
 /** What is said, on which of the two outputs, and how the program ends. */
@@ -13,7 +13,7 @@ export interface Answer {
 
 /** The version of the package. */
 export const version = (): string => {
-  const content: unknown = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8"))
+  const content: unknown = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"))
   return typeof content === "object" && content !== null && "version" in content ? String(content.version) : ""
 }
 

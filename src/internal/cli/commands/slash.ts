@@ -1,6 +1,6 @@
-import { isValidCloseCode, maxControlSize } from "../../Frame.ts"
-import { maxReasonSize } from "../protocol/closeCode.ts"
-import { parseHex } from "./payload.ts"
+import { isValidCloseCode, maxControlSize } from "../../../Frame.ts"
+import { maxReasonSize } from "../../protocol/closeCode.ts"
+import { parseHex } from "../terminal/payload.ts"
 
 /** What a line that begins with a slash asks for. */
 export type SlashCommand =

@@ -1,7 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { errorLine } from "./answer.ts"
+import { errorLine } from "../help/answer.ts"
 import { Editor } from "./editor.ts"
 import { harmless, type Shown } from "./format.ts"
 import { type Lines, recordsOf } from "./lines.ts"

@@ -1,8 +1,8 @@
 import { performance } from "node:perf_hooks"
-import type { FrameObserver, Socket } from "../../Socket.ts"
-import { Opcode } from "../protocol/opcode.ts"
-import { type Client, showControl, showFrame } from "./format.ts"
-import type { Talk } from "./talking.ts"
+import type { FrameObserver, Socket } from "../../../Socket.ts"
+import { Opcode } from "../../protocol/opcode.ts"
+import { type Client, showControl, showFrame } from "../terminal/format.ts"
+import type { Talk } from "./session.ts"
 
 /** Most pings of a connection whose pongs are waited for; of more, the oldest are forgotten. */
 const maxPings = 100

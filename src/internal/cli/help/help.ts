@@ -1,4 +1,4 @@
-import type { Group, Verb, Word } from "./words.ts"
+import type { Group, CommandDefinition, OptionDefinition } from "../options/definitions.ts"
 
 /** What terminals are wide, at least. */
 const width = 80
@@ -9,7 +9,7 @@ const column = 30
 /** Where what an example does begins. */
 const exampleColumn = 44
 
-const title = (word: Word): string => {
+const title = (word: OptionDefinition): string => {
   const short = word.short === undefined ? "    " : `-${word.short}, `
   return `  ${short}--${word.name}${word.value === undefined ? "" : ` ${word.value}`}`
 }
@@ -31,20 +31,20 @@ const wrap = (text: string, limit: number): ReadonlyArray<string> => {
 }
 
 /** What an option does, when connecting and when listening. */
-export const textOf = ({ listening, text }: Word): string =>
+export const textOf = ({ listening, text }: OptionDefinition): string =>
   listening === undefined ? text : `${text}; listen: ${listening}`
 
-const lineOf = (word: Word): string => {
+const lineOf = (word: OptionDefinition): string => {
   const head = title(word)
   const lines = wrap(textOf(word), width - column)
   const first = head.length + 2 <= column ? head.padEnd(column) + lines[0] : `${head}\n${" ".repeat(column)}${lines[0]}`
   return [first, ...lines.slice(1).map((line) => " ".repeat(column) + line)].join("\n")
 }
 
-const section = ({ heading, words }: Group): string => `${heading}:\n${words.map(lineOf).join("\n")}`
+const section = ({ heading, options }: Group): string => `${heading}:\n${options.map(lineOf).join("\n")}`
 
 /** The help of a command, for a terminal of 80 columns. */
-export const helpText = (verb: Verb): string => {
+export const helpText = (verb: CommandDefinition): string => {
   const usage = verb.usage.map((line, at) => (at === 0 ? `Usage: ${line}` : `       ${line}`)).join("\n")
   const summary = wrap(verb.summary, width).join("\n")
   const examples = verb.examples.map(([command, what]) => `  ${command.padEnd(exampleColumn - 2)}${what}`)

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
-import { misuse, type WscatError } from "./failure.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
 import { RecordSplitter } from "./records.ts"
 
 /** A line that was typed, or a record that came in a pipe. */

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
-import { misuse, type WscatError } from "./failure.ts"
-import { plain } from "./plain.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
+import { plain } from "../errors/plain.ts"
 
 /** The content of a file that an option names. */
 export const readBytes = (path: string, option: string): Effect.Effect<Buffer, WscatError> =>

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer"
-import type { Message } from "../socket/receiveBuffer.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
 
 /** How messages stand in the input and the output. */
 export type Encoding = "text" | "binary" | "hex" | "base64"

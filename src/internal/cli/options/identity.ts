@@ -1,11 +1,11 @@
 /** Certificates, keys and passphrases, as the options name them. */
 import * as Effect from "effect/Effect"
 import { type ConnectionOptions, createSecureContext } from "node:tls"
-import { misuse, WscatError } from "./failure.ts"
+import { misuse, WscatError } from "../errors/failure.ts"
 import { readBytes, readSecret } from "./files.ts"
-import { ask, type Connecting } from "./flags.ts"
+import { ask, type Connecting } from "./values.ts"
 import { askPassphrase } from "./passphrase.ts"
-import { plain } from "./plain.ts"
+import { plain } from "../errors/plain.ts"
 
 /** What proves who we are, and whom we trust. */
 export type Identity = Pick<ConnectionOptions, "ca" | "cert" | "key" | "pfx" | "passphrase">

@@ -1,17 +1,17 @@
 /** What the options say about messages. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeViolation } from "../../Frame.ts"
-import type { Message } from "../socket/receiveBuffer.ts"
-import { maxPayload } from "./connecting.ts"
-import { misuse, type WscatError } from "./failure.ts"
-import { readBytes } from "./files.ts"
-import type { Wscat } from "./flags.ts"
-import type { Format } from "./format.ts"
-import { Outbox } from "./lines.ts"
-import { decodeInput, type Encoding } from "./payload.ts"
-import { hasColors, openScreen, type Screen } from "./screen.ts"
-import { Streams } from "./streams.ts"
+import { closeViolation } from "../../../Frame.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
+import { maxPayload } from "../options/connecting.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
+import { readBytes } from "../options/files.ts"
+import type { Wscat } from "../options/values.ts"
+import type { Format } from "../terminal/format.ts"
+import { Outbox } from "../terminal/lines.ts"
+import { decodeInput, type Encoding } from "../terminal/payload.ts"
+import { hasColors, openScreen, type Screen } from "../terminal/screen.ts"
+import { Streams } from "../terminal/streams.ts"
 
 /** What goes over a connection, and how it is shown. */
 export interface Talk {

@@ -1,8 +1,8 @@
 import * as Effect from "effect/Effect"
 import * as readline from "node:readline"
 import { Writable } from "node:stream"
-import { misuse, type WscatError } from "./failure.ts"
-import { Streams } from "./streams.ts"
+import { misuse, type WscatError } from "../errors/failure.ts"
+import { Streams } from "../terminal/streams.ts"
 
 /** Asks for the passphrase of a private key, on a terminal, without showing what is typed. */
 export const askPassphrase: Effect.Effect<string, WscatError> = Effect.gen(function* () {

@@ -1,0 +1,96 @@
+/** The options of each command as typed values. */
+import { commandDefinitions } from "./definitions.ts"
+import { type GivenOption, OptionReader } from "./given.ts"
+
+/** The value of `--passphrase` without a value: no passphrase contains it. */
+export const ask = "\0"
+
+const [wscatDefinition, benchDefinition, doctorDefinition] = commandDefinitions
+
+/** How to connect, for all commands. */
+const connecting = (options: OptionReader) => ({
+  protocol: options.draft("protocol"),
+  subprotocol: options.texts("subprotocol"),
+  origin: options.text("origin"),
+  host: options.text("host"),
+  header: options.texts("header"),
+  auth: options.text("auth"),
+  authFile: options.text("auth-file"),
+  cookie: options.texts("cookie"),
+  cookieFile: options.text("cookie-file"),
+  location: options.on("location"),
+  maxRedirects: options.whole("max-redirects", 0, Infinity, 10),
+  compress: options.on("compress"),
+  noCheck: options.on("no-check"),
+  ca: options.text("ca"),
+  cert: options.text("cert"),
+  key: options.text("key"),
+  passphrase: options.text("passphrase", ask),
+  passphraseFile: options.text("passphrase-file"),
+  servername: options.text("servername"),
+  proxy: options.text("proxy"),
+  openTimeout: options.seconds("open-timeout", 0.001),
+  maxPayload: options.whole("max-payload", 1)
+})
+
+export type Connecting = ReturnType<typeof connecting>
+
+/** The options of `wscat` itself. */
+export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
+  const options = new OptionReader(wscatDefinition, given)
+  return {
+    connect: options.text("connect"),
+    listen: options.text("listen"),
+    path: options.text("path"),
+    echo: options.on("echo"),
+    ...connecting(options),
+    retry: options.whole("retry", -1, Infinity, -1),
+    execute: options.texts("execute"),
+    file: options.texts("file"),
+    wait: options.seconds("wait", -1),
+    count: options.whole("count", 1),
+    binary: options.on("binary"),
+    hex: options.on("hex"),
+    base64: options.on("base64"),
+    null: options.on("null"),
+    slash: options.on("slash"),
+    ping: options.seconds("ping", 0.001),
+    pongTimeout: options.seconds("pong-timeout", 0.001),
+    showPingPong: options.on("show-ping-pong"),
+    closeCode: options.whole("close-code", 1000, 4999),
+    closeReason: options.text("close-reason"),
+    json: options.on("json"),
+    frames: options.on("frames"),
+    timestamps: options.on("timestamps"),
+    quiet: options.on("quiet"),
+    noColor: options.on("no-color")
+  }
+}
+
+export type Wscat = ReturnType<typeof wscatValues>
+
+/** The options of `wscat bench`. */
+export const benchValues = (given: ReadonlyArray<GivenOption>) => {
+  const options = new OptionReader(benchDefinition, given)
+  return {
+    connections: options.whole("connections", 1),
+    outstanding: options.whole("outstanding", 1),
+    size: options.whole("size", 0),
+    duration: options.seconds("duration", 0.001),
+    warmup: options.seconds("warmup", 0),
+    binary: options.on("binary"),
+    json: options.on("json"),
+    quiet: options.on("quiet"),
+    ...connecting(options)
+  }
+}
+
+export type Bench = ReturnType<typeof benchValues>
+
+/** The options of `wscat doctor`. */
+export const doctorValues = (given: ReadonlyArray<GivenOption>) => {
+  const options = new OptionReader(doctorDefinition, given)
+  return { json: options.on("json"), noColor: options.on("no-color"), ...connecting(options) }
+}
+
+export type Doctor = ReturnType<typeof doctorValues>
