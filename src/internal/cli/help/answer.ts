@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs"
 import { read } from "../options/argv.ts"
 import { completions } from "./completions.ts"
 import { exitCode } from "../errors/exitCode.ts"
+import { version } from "../version.ts"
 import { helpText } from "./help.ts"
 
 /** What is said, on which of the two outputs, and how the program ends. */
@@ -9,12 +9,6 @@ export interface Answer {
   readonly to: "output" | "errors"
   readonly text: string
   readonly exitCode: number
-}
-
-/** The version of the package. */
-export const version = (): string => {
-  const content: unknown = JSON.parse(readFileSync(new URL("../../../../package.json", import.meta.url), "utf8"))
-  return typeof content === "object" && content !== null && "version" in content ? String(content.version) : ""
 }
 
 /** One line for an error. */
