@@ -38,6 +38,11 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
   readonly openTimeout?: Duration.Input | undefined
   /** How many redirects are followed. Default 0: a redirect is a failed handshake. */
   readonly maxRedirects?: number | undefined
+  /**
+   * Called with the request and the response of each opening handshake, those that are refused or redirected included;
+   * for diagnosis. Must not throw.
+   */
+  readonly onHandshake?: ((request: Handshake.ClientRequest, response: Handshake.ServerResponse) => void) | undefined
 }
 
 /** Opens a connection; the end of the scope closes it. */
@@ -137,6 +142,7 @@ const attempt = (
         : exchangeHttp2(request, http2, options)
     return Effect.flatMap(answered, ({ response, transport }): Effect.Effect<Attempted, SocketError> => {
       const negotiated = Handshake.verifyResult(request, response)
+      options.onHandshake?.(request, response)
       if (Result.isFailure(negotiated)) {
         transport.destroy()
         const next = redirects > 0 ? redirectOf(url, request, options, negotiated.failure) : undefined
