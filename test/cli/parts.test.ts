@@ -200,6 +200,33 @@ describe("formats", () => {
     )
     assert.strictEqual(harmless("tab\tand\nline, käse €"), "tab\tand\nline, käse €")
   })
+
+  it("shows what changes the direction of text or has no width by its code, but keeps emojis", () => {
+    assert.strictEqual(
+      harmless("a\u202eb\u2066c\u200bd\u200de\ufefff\u061cg\u0085h"),
+      String.raw`a\u202eb\u2066c\u200bd\u200de\ufefff\u061cg\x85h`
+    )
+    assert.strictEqual(harmless("\u{e0041}"), String.raw`\u{e0041}`)
+    const family = "👨\u200d👩\u200d👧 and 👍🏽"
+    assert.strictEqual(harmless(family), family)
+  })
+
+  it("marks the further lines of a message, so that none looks like a status line", () => {
+    const forged = 'hello\nDisconnected (code: 1000, reason: "")'
+    const format: Format = {
+      json: false,
+      terminal: true,
+      marks: true,
+      frames: false,
+      timestamps: false,
+      encoding: "text",
+      separator: "\n"
+    }
+    assert.strictEqual(
+      showMessage(format, forged, undefined, new Date()),
+      '< hello\n| Disconnected (code: 1000, reason: "")\n'
+    )
+  })
 })
 
 describe("cookies of a file", () => {

@@ -6,7 +6,7 @@ import { textOf } from "./help/help.ts"
 import {
   type CommandDefinition,
   commandDefinitions,
-  general,
+  answered,
   type OptionDefinition,
   optionsOf
 } from "./options/definitions.ts"
@@ -44,9 +44,8 @@ const commandOf = <Name extends string>(
   execute: Execute = () => Effect.die(called)
 ) => {
   const { examples, summary } = definition
-  const builtIn = new Set(general.options)
   const flags = optionsOf(definition)
-    .filter((option) => !builtIn.has(option))
+    .filter((option) => !answered.includes(option))
     .map(flagOf)
   const operands = definition.operand === undefined ? [] : [Argument.String(definition.operand)]
   return Command.make(called, { flags, operands }, ({ flags, operands }) => execute(flags.flat(), operands)).pipe(

@@ -9,6 +9,7 @@ import { read } from "./options/argv.ts"
 import { type GivenOption, InvalidArguments } from "./options/given.ts"
 import { benchValues, doctorValues, wscatValues } from "./options/values.ts"
 import { harmless } from "./terminal/format.ts"
+import { isReaderGone, unwritable } from "./terminal/screen.ts"
 import { Streams } from "./terminal/streams.ts"
 
 /** A command: reads its options and does its work. */
@@ -85,6 +86,7 @@ export const run = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     const execute = invocation._tag === "Run" ? commands.get(invocation.command) : undefined
     if (invocation._tag !== "Run" || execute === undefined) return exitCode.unexpected
     const { given, operands } = invocation
+    const compatible = given.some(({ name }) => name === "compat")
     const complain = (line: string): Effect.Effect<void> =>
       Effect.sync(() => {
         const plain = streams.errors.isTTY !== true || streams.env["NO_COLOR"] || given.some(isNoColor)
@@ -93,10 +95,18 @@ export const run = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     return yield* execute(given, operands).pipe(
       Effect.as<number>(exitCode.clean),
       Effect.catch(({ hint, kind, message, reported }) =>
-        Effect.as(reported === true ? Effect.void : complain(errorLine(message, hint)), exitCode[kind])
+        compatible && kind === "closed"
+          ? Effect.succeed(exitCode.clean)
+          : Effect.as(
+              reported === true ? Effect.void : complain(errorLine(message, hint)),
+              compatible ? compatibleFailure : exitCode[kind]
+            )
       )
     )
   })
+
+/** The exit code of wscat 6.1 for every error; a connection that was closed is none, whatever the close code. */
+const compatibleFailure = 255
 
 const isNoColor = ({ name }: GivenOption): boolean => name === "no-color"
 
@@ -117,11 +127,18 @@ export const main = (argv: ReadonlyArray<string>): void => {
       fiber.interruptUnsafe()
     })
   }
-  // The reader of an output is gone: the rest of the output is discarded.
-  for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
+  let failure: Error | undefined
+  process.stdout.on("error", (error) => (failure ??= error))
+  process.stderr.on("error", () => {})
   fiber.addObserver((exit) => {
     const code = signal === undefined ? codeOf(exit) : signals[signal]
-    process.stdout.write("", () => process.exit(code))
+    process.stdout.write("", () => {
+      // A command that doesn't watch its output, such as `doctor`, ended well all the same.
+      if (code !== exitCode.clean || failure === undefined || isReaderGone(failure)) process.exit(code)
+      process.stderr.write(`${errorLine(unwritable(failure).message, undefined)}\n`, () =>
+        process.exit(exitCode.output)
+      )
+    })
   })
 }
 

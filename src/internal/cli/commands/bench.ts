@@ -1,106 +1,117 @@
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { performance } from "node:perf_hooks"
-import { connect, runBatch, type Socket, type SocketError } from "../../../Socket.ts"
-import type { Message } from "../../socket/receiveBuffer.ts"
-import { type Target, targetOf } from "../options/connecting.ts"
+import { connect, type Socket, type SocketError } from "../../../Socket.ts"
 import { explain, explainClosed } from "../errors/explain.ts"
 import { WscatError } from "../errors/failure.ts"
+import { type Target, targetOf, withoutCredentials } from "../options/connecting.ts"
+import { writeText } from "../options/files.ts"
 import type { Bench } from "../options/values.ts"
-import { Histogram } from "./histogram.ts"
 import { Streams } from "../terminal/streams.ts"
+import { drive, Measurement, type Plan } from "./benchLoad.ts"
+import { htmlReport, milliseconds, page, summary, whole } from "./benchReport.ts"
 
-/** What is to be measured. */
-interface Plan {
-  readonly url: string
-  readonly connections: number
-  readonly outstanding: number
-  readonly size: number
-  /** Seconds. */
-  readonly duration: number
-  readonly warmup: number
-  readonly message: Message
-}
-
-/** What was measured so far. */
-interface Measured {
-  readonly opening: Histogram
-  readonly latency: Histogram
-  /** When counting began, by the clock of `performance`; `undefined` before. */
-  since: number | undefined
-  /** Any answer at all came. */
-  answered: boolean
-}
-
-/** Nobody waits long for a server that doesn't answer when all is measured. */
+/** A server that doesn't answer is not waited for long when all is measured. */
 const closeTimeout = "2 seconds"
 
 /** How many connections are opened at a time. */
 const openingAtOnce = 50
 
-const planOf = (flags: Bench, url: string): Plan => {
-  const size = flags.size ?? 32
-  return {
-    url,
-    connections: flags.connections ?? 10,
-    outstanding: flags.outstanding ?? 1,
-    size,
-    duration: flags.duration ?? 10,
-    warmup: flags.warmup ?? 1,
-    message: flags.binary ? new Uint8Array(size).fill(0x78) : "x".repeat(size)
-  }
-}
+const planOf = (flags: Bench, url: string): Plan => ({
+  url: withoutCredentials(url),
+  connections: flags.connections ?? 10,
+  outstanding: flags.outstanding ?? 1,
+  size: flags.size ?? 32,
+  binary: flags.binary,
+  duration: flags.duration ?? 10,
+  warmup: flags.warmup ?? 1,
+  ramp: flags.ramp ?? 0,
+  rate: flags.rate,
+  any: flags.any
+})
 
-/** Measures an echo server. What was measured until an interruption is shown, too. */
+/** Measures a server. What was measured until an interruption is shown, too. */
 export const bench = (given: string, flags: Bench): Effect.Effect<void, WscatError> =>
   Effect.scoped(
     Effect.gen(function* () {
       const target = yield* targetOf(given, flags)
       const plan = planOf(flags, target.url)
       const streams = yield* Streams
-      const measured: Measured = {
-        opening: new Histogram(),
-        latency: new Histogram(),
-        since: undefined,
-        answered: false
-      }
-      const report = Effect.sync(() => {
-        streams.output.write(flags.json ? `${JSON.stringify(summary(plan, measured))}\n` : page(plan, measured))
+      const measurement = new Measurement()
+      const report = Effect.gen(function* () {
+        streams.output.write(flags.json ? `${JSON.stringify(summary(plan, measurement))}\n` : page(plan, measurement))
+        if (flags.report === undefined) return
+        yield* writeText(flags.report, htmlReport(plan, measurement, new Date()), "--report")
       })
       const shows = streams.errors.isTTY === true && !flags.quiet && !flags.json
       const scope = yield* Effect.acquireRelease(Scope.make("parallel"), (scope, exit) => Scope.close(scope, exit))
-      const sockets = yield* Effect.forEach(Array.from({ length: plan.connections }), () => openOne(target, measured), {
-        concurrency: openingAtOnce
-      }).pipe(Scope.provide(scope))
-      const load = Effect.forEach(sockets, (socket) => explained(drive(socket, plan, measured), socket, target), {
-        concurrency: "unbounded",
-        discard: true
-      })
+      const failed = Deferred.makeUnsafe<never, WscatError>()
+      const load = startLoad(target, plan, measurement, failed).pipe(Scope.provide(scope))
       const schedule = Effect.gen(function* () {
+        yield* load
         yield* Effect.sleep(plan.warmup * 1000)
-        measured.since = performance.now()
+        measurement.begin()
         yield* Effect.sleep(plan.duration * 1000)
       })
-      const lost = Effect.andThen(
-        load,
-        Effect.fail(new WscatError({ kind: "closed", message: "the server closed the connections" }))
+      const progress = shows ? showProgress(measurement, (line) => streams.errors.write(line)) : Effect.never
+      yield* Effect.raceAllFirst([schedule, Deferred.await(failed), progress]).pipe(
+        Effect.onInterrupt(() => (measurement.latency.count > 0 ? Effect.ignore(report) : Effect.void))
       )
-      const progress = shows ? showProgress(measured, (line) => streams.errors.write(line)) : Effect.never
-      yield* Effect.raceAllFirst([schedule, lost, progress]).pipe(
-        Effect.onInterrupt(() => (measured.latency.count > 0 ? report : Effect.void))
-      )
-      if (measured.latency.count === 0) {
-        return yield* new WscatError({
-          kind: "closed",
-          message: measured.answered ? "no message came back in time" : "no message came back",
-          hint: "bench needs a server that sends every message back, such as wscat -l PORT --echo"
-        })
-      }
+      if (measurement.latency.count === 0) return yield* unanswered(measurement)
       yield* report
     })
   )
 
-const openOne = (target: Target, { opening }: Measured): Effect.Effect<Socket, WscatError, Scope.Scope> =>
+/** Why there is nothing to report. */
+const unanswered = ({ answers, others }: Measurement): WscatError => {
+  if (answers > 0) return new WscatError({ kind: "closed", message: "no message came back in time" })
+  return others > 0
+    ? new WscatError({
+        kind: "closed",
+        message: `the server is no echo: none of its ${whole(others)} messages is one that was sent`,
+        hint: "--any takes any message for the answer to the oldest one"
+      })
+    : new WscatError({
+        kind: "closed",
+        message: "no message came back",
+        hint: "bench needs a server that sends every message back, such as wscat -l PORT --echo"
+      })
+}
+
+/** Opens the connections, and has each send as soon as it is open. */
+const startLoad = (
+  target: Target,
+  plan: Plan,
+  measurement: Measurement,
+  failed: Deferred.Deferred<never, WscatError>
+): Effect.Effect<void, WscatError, Scope.Scope> => {
+  let open = plan.connections
+  const ended = Effect.suspend(() =>
+    --open > 0
+      ? Effect.void
+      : Deferred.fail(failed, new WscatError({ kind: "closed", message: "the server closed the connections" }))
+  )
+  const start = (connection: number) =>
+    Effect.gen(function* () {
+      const socket = yield* openOne(target, measurement)
+      const driven = Effect.matchEffect(explained(drive(socket, plan, measurement, connection), socket, target), {
+        onFailure: (error) => Deferred.fail(failed, error),
+        onSuccess: () => ended
+      })
+      yield* Effect.forkScoped(driven)
+    })
+  return Effect.forEach(
+    Array.from({ length: plan.connections }, (_, connection) => connection),
+    (connection) =>
+      plan.ramp === 0
+        ? start(connection)
+        : Effect.andThen(Effect.sleep((connection / plan.connections) * plan.ramp * 1000), start(connection)),
+    { concurrency: plan.ramp === 0 ? openingAtOnce : "unbounded", discard: true }
+  )
+}
+
+const openOne = (target: Target, { opening }: Measurement): Effect.Effect<Socket, WscatError, Scope.Scope> =>
   Effect.suspend(() => {
     const begun = performance.now()
     return Effect.tap(
@@ -109,7 +120,7 @@ const openOne = (target: Target, { opening }: Measured): Effect.Effect<Socket, W
     )
   })
 
-/** How a connection failed: of one that was closed, the server's close frame tells most. */
+/** How a connection failed: of one that was closed, the server's close frame says most. */
 const explained = <A>(
   effect: Effect.Effect<A, SocketError>,
   socket: Socket,
@@ -121,41 +132,13 @@ const explained = <A>(
       : Effect.fail(explain(error, target))
   )
 
-/** Keeps so many messages under way on one connection. */
-const drive = (socket: Socket, plan: Plan, measured: Measured): Effect.Effect<void, SocketError> => {
-  const sentAt: Array<number> = []
-  const send = (count: number): Effect.Effect<void, SocketError> => {
-    const now = performance.now()
-    for (let sent = 0; sent < count; sent++) sentAt.push(now)
-    return socket.sendAll(Array.from({ length: count }, () => plan.message))
-  }
-  // A server may have more to say than what it sends back.
-  const isEcho = (message: Message): boolean =>
-    typeof message === typeof plan.message && message.length === plan.message.length
-  return Effect.andThen(
-    send(plan.outstanding),
-    runBatch(socket, (batch) => {
-      const now = performance.now()
-      let echoes = 0
-      for (const message of batch) {
-        if (!isEcho(message)) continue
-        echoes++
-        const begun = sentAt.shift()
-        if (measured.since !== undefined && begun !== undefined) measured.latency.add(now - begun)
-      }
-      if (echoes > 0) measured.answered = true
-      return send(echoes)
-    })
-  )
-}
-
 const progressInterval = 500
 
-const showProgress = (measured: Measured, write: (text: string) => void): Effect.Effect<never> => {
+const showProgress = (measurement: Measurement, write: (text: string) => void): Effect.Effect<never> => {
   let before = { count: 0, at: performance.now() }
   const show = Effect.sync(() => {
     const now = performance.now()
-    const { latency, since } = measured
+    const { latency, since } = measurement
     const rate = ((latency.count - before.count) * 1000) / (now - before.at)
     before = { count: latency.count, at: now }
     write(
@@ -168,82 +151,4 @@ const showProgress = (measured: Measured, write: (text: string) => void): Effect
     Effect.forever(Effect.andThen(show, Effect.sleep(progressInterval))),
     Effect.sync(() => write("\r\u001B[K"))
   )
-}
-
-const quantiles = [
-  ["p50", 0.5],
-  ["p90", 0.9],
-  ["p99", 0.99],
-  ["p99.9", 0.999]
-] as const
-
-const rateOf = ({ latency, since }: Measured): { readonly seconds: number; readonly rate: number } => {
-  const seconds = since === undefined ? 0 : (performance.now() - since) / 1000
-  return { seconds, rate: seconds === 0 ? 0 : latency.count / seconds }
-}
-
-const round = (value: number): number => Number(value.toFixed(3))
-
-const distribution = (histogram: Histogram): Readonly<Record<string, number>> => ({
-  min: round(histogram.least),
-  mean: round(histogram.mean),
-  ...Object.fromEntries(quantiles.map(([name, share]) => [name, round(histogram.quantile(share))])),
-  max: round(histogram.most)
-})
-
-/** The result as a JSON object; durations are in milliseconds. */
-const summary = (plan: Plan, measured: Measured): Readonly<Record<string, unknown>> => {
-  const { rate, seconds } = rateOf(measured)
-  const { connections, outstanding, size, url } = plan
-  return {
-    url,
-    connections,
-    outstanding,
-    size,
-    seconds: round(seconds),
-    messages: measured.latency.count,
-    messagesPerSecond: round(rate),
-    bytesPerSecond: round(rate * size),
-    opening: distribution(measured.opening),
-    latency: distribution(measured.latency)
-  }
-}
-
-const whole = (value: number): string => Math.round(value).toLocaleString("en-US")
-
-const milliseconds = (value: number): string => `${value < 10 ? value.toFixed(3) : value.toFixed(1)} ms`
-
-const bytes = (value: number): string => {
-  const units = ["B", "kB", "MB", "GB"]
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(value, 1)) / 3)))
-  return `${(value / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power]}`
-}
-
-const histogramRows = 16
-const barWidth = 50
-
-/** The result for a person. */
-const page = (plan: Plan, measured: Measured): string => {
-  const { rate, seconds } = rateOf(measured)
-  const { latency, opening } = measured
-  const rows = latency.rows(histogramRows)
-  const highest = Math.max(...rows.map(({ count }) => count))
-  const line = (histogram: Histogram): string =>
-    [
-      ...quantiles.map(([name, share]) => `${name} ${milliseconds(histogram.quantile(share))}`),
-      `max ${milliseconds(histogram.most)}`
-    ].join("  ")
-  return `${[
-    plan.url,
-    `${plan.connections} connections, ${plan.outstanding} outstanding, ${plan.size} bytes, ${seconds.toFixed(1)} s`,
-    "",
-    `throughput  ${whole(rate)} messages/s, ${bytes(rate * plan.size)}/s each way`,
-    `latency     ${line(latency)}`,
-    `opening     p50 ${milliseconds(opening.quantile(0.5))}  max ${milliseconds(opening.most)}`,
-    "",
-    ...rows.map(({ count, upTo }) => {
-      const bar = "#".repeat(Math.ceil((count / highest) * barWidth))
-      return `${`≤ ${milliseconds(upTo)}`.padStart(13)} ${whole(count).padStart(11)} ${bar}`.trimEnd()
-    })
-  ].join("\n")}\n`
 }

@@ -8,15 +8,15 @@ import { targetOf } from "../options/connecting.ts"
 import { endOf, explain, explainClosed } from "../errors/explain.ts"
 import { WscatError } from "../errors/failure.ts"
 import type { Wscat } from "../options/values.ts"
-import { showMessage } from "../terminal/format.ts"
+import { oneLine, showMessage } from "../terminal/format.ts"
 import { actionOf, closeWith, orComplain, perform } from "./actions.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
-/** How a conversation ended: whether we asked for it. `undefined`: it never began. */
+/** How a conversation ended, and who asked for it: the peer, this program, or a person who quits. */
 interface Ended {
   readonly closed: Closed
-  readonly asked: boolean
+  readonly by: "peer" | "us" | "quit"
 }
 
 /** Connects, and talks until one of the two sides has enough. */
@@ -39,18 +39,31 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
           return socket === undefined ? undefined : yield* converse(talk, socket)
         })
       )
-      yield* repeat(session, talk, flags.retry ?? 0)
+      const times = flags.retry ?? (flags.retryAll ? -1 : 0)
+      const end = yield* repeat(session, talk, { times, all: flags.retryAll })
+      if (end === "ended") yield* expectCount(talk)
     })
   )
+
+/** Fails when fewer messages came than `--count` demands. */
+export const expectCount = ({ activity, count }: Talk): Effect.Effect<void, WscatError> =>
+  count === Infinity || activity.received >= count
+    ? Effect.void
+    : Effect.fail(
+        new WscatError({
+          kind: "unmet",
+          message: `${activity.received} of ${count} messages came before the connection ended`
+        })
+      )
 
 /** Says what was agreed on, where it was asked for. */
 const greet = (talk: Talk, { extensions, protocol }: Socket): void => {
   const { screen } = talk
-  screen.status("connected (press CTRL+C to quit)")
-  if (protocol !== undefined) screen.status(`subprotocol: ${protocol}`)
+  screen.status("Connected (press CTRL+C to quit)")
+  if (protocol !== undefined) screen.status(`Subprotocol: ${protocol}`)
   for (const { name, params } of extensions) {
     const list = params.map(([key, value]) => (value === true ? key : `${key}=${value}`))
-    screen.status(`extension: ${[name, ...list].join("; ")}`)
+    screen.status(`Extension: ${[name, ...list].join("; ")}`)
   }
   screen.prompt()
 }
@@ -58,49 +71,50 @@ const greet = (talk: Talk, { extensions, protocol }: Socket): void => {
 const converse = (talk: Talk, socket: Socket): Effect.Effect<Ended, WscatError, Scope.Scope> =>
   Effect.gen(function* () {
     const { screen } = talk
+    talk.activity.opened()
     greet(talk, socket)
     const enough = Deferred.makeUnsafe<void>()
     const reader = yield* Effect.forkScoped(receive(talk, socket, enough))
     let asked = false
-    const over = yield* Effect.raceAllFirst([
+    const by = yield* Effect.raceAllFirst([
       Effect.as(Fiber.await(reader), "peer" as const),
       Effect.as(
         transmit(talk, socket, () => (asked = true)),
         "us" as const
       ),
       Effect.as(Deferred.await(enough), "us" as const),
-      Effect.as(screen.quit, "us" as const),
+      Effect.as(screen.quit, "quit" as const),
       pings(talk, socket)
     ])
-    if (over === "us") {
-      asked = true
+    if (by !== "peer") {
       yield* Effect.mapError(closeWith(socket, talk.close), (error) => explain(error))
       yield* Fiber.await(reader)
     }
     const closed = yield* socket.closed
     const { code, reason } = endOf(closed)
-    screen.status(`disconnected (code: ${code}, reason: "${reason}")`)
-    return { closed, asked }
+    screen.status(`Disconnected (code: ${code}, reason: "${oneLine(reason)}")`)
+    return { closed, by: by === "peer" && asked ? "us" : by }
   })
 
 /** Shows what comes, until the connection ends; says when it was enough. */
 const receive = (
-  { count, format, screen }: Talk,
+  { activity, count, format, screen }: Talk,
   socket: Socket,
   enough: Deferred.Deferred<void>
 ): Effect.Effect<void, SocketError> => {
-  let received = 0
   // In a pipe the frames stand for the messages that they carry.
   const shown = !format.frames || format.terminal || format.json
+  const done = Effect.sync(() => activity.shown())
   return runBatch(socket, (batch) => {
+    const wanted = Math.max(0, count - activity.received)
     screen.together(() => {
-      for (const message of batch.slice(0, count - received)) {
+      for (const message of batch.slice(0, wanted)) {
         if (shown) screen.show(showMessage(format, message, undefined, new Date()), "blue")
       }
     })
-    received += batch.length
-    if (received >= count) Deferred.doneUnsafe(enough, Effect.void)
-    return screen.room
+    activity.receive(batch.length)
+    if (activity.received >= count) Deferred.doneUnsafe(enough, Effect.void)
+    return Effect.andThen(screen.room, done)
   })
 }
 
@@ -119,7 +133,7 @@ const transmit = (talk: Talk, socket: Socket, onClose: () => void): Effect.Effec
         outbox.shift()
       }
     }
-    yield* talk.wait < 0 ? Effect.never : Effect.sleep(talk.wait * 1000)
+    yield* talk.settle
   })
 
 const attempt = (talk: Talk, effect: Effect.Effect<unknown, SocketError>): Effect.Effect<unknown, WscatError> =>
@@ -151,36 +165,60 @@ const longestPause = 30_000
 /** Statuses of a server that may soon be well: RFC 9110 §15.6, RFC 6585 §4. */
 const isPassing = (status: number | undefined): boolean => status !== undefined && (status >= 500 || status === 429)
 
-const mayPass = ({ kind, status }: WscatError): boolean =>
-  kind === "unreachable" || kind === "timeout" || kind === "closed" || isPassing(status)
+const mayPass = ({ kind, refusal }: WscatError): boolean =>
+  kind === "unreachable" || kind === "timeout" || kind === "closed" || isPassing(refusal?.status)
 
-/** Has sessions until one ends in order; `times` is how often it is tried again in a row, -1 for ever. */
+/** Milliseconds after which a connection has proved that the server is well. */
+const lasting = 10_000
+
+/** Close codes that say that the next attempt would end in the same way: a policy, or a reason of the application. */
+const isFinal = (code: number | undefined): boolean => code === 1008 || (code !== undefined && code >= 4000)
+
+/** How often to connect again in a row, -1 for ever, and whether after codes that are final too. */
+interface Retries {
+  readonly times: number
+  readonly all: boolean
+}
+
+/** Opens sessions until one ends in order, or a person quits. */
 const repeat = (
   session: Effect.Effect<Ended | undefined, WscatError>,
-  { screen }: Talk,
-  times: number
-): Effect.Effect<void, WscatError> =>
+  { activity, screen }: Talk,
+  { all, times }: Retries
+): Effect.Effect<"ended" | "quit", WscatError> =>
   Effect.gen(function* () {
-    let failures = 0
+    // Attempts in a row that brought nothing, and pauses since a connection has lasted.
+    let [failures, pauses] = [0, 0]
     while (true) {
+      const { received } = activity
+      activity.openedAt = undefined
       const result = yield* Effect.result(session)
+      const lasted = activity.openedAt !== undefined && performance.now() - activity.openedAt >= lasting
+      if (lasted || activity.received > received) failures = 0
+      if (lasted) pauses = 0
       let problem: WscatError | undefined
       if (result._tag === "Failure") {
         problem = result.failure
       } else {
-        if (result.success === undefined) return
-        const { asked, closed } = result.success
-        failures = 0
-        problem = explainClosed(closed, asked)
-        const left = !asked && closed.received?.code === 1001
-        if (problem === undefined && (times === 0 || !left)) return
+        if (result.success === undefined) return "quit"
+        const { by, closed } = result.success
+        const code = closed.received?.code
+        problem = explainClosed(closed, by !== "peer")
+        const left = by === "peer" && code === 1001
+        if (problem === undefined && (times === 0 || !left)) return by === "quit" ? "quit" : "ended"
         problem ??= new WscatError({ kind: "closed", message: "the peer went away" })
+        if (isFinal(code) && !all) {
+          const { kind, message } = problem
+          const hint = times === 0 ? undefined : "the server means it; --retry-all connects again all the same"
+          return yield* new WscatError({ kind, message, hint })
+        }
       }
       if (failures === times || !mayPass(problem)) return yield* problem
-      const pause = Math.min(longestPause, firstPause * 2 ** failures) * (0.75 + 0.5 * (yield* Random.next))
+      const pause = Math.min(longestPause, firstPause * 2 ** pauses) * (0.75 + 0.5 * (yield* Random.next))
       failures++
+      pauses++
       screen.complain(problem.message, `trying again in ${(pause / 1000).toFixed(1)} s`)
       const quits = yield* Effect.raceFirst(Effect.as(Effect.sleep(pause), false), Effect.as(screen.quit, true))
-      if (quits) return
+      if (quits) return "quit"
     }
   })

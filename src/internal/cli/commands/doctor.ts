@@ -1,13 +1,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { STATUS_CODES } from "node:http"
 import type * as net from "node:net"
 import { isIP } from "node:net"
 import { performance } from "node:perf_hooks"
 import * as Handshake from "../../../Handshake.ts"
-import { connect, type ConnectOptions, type Socket, SocketError } from "../../../Socket.ts"
+import { type Closed, connect, type ConnectOptions, runBatch, type Socket, SocketError } from "../../../Socket.ts"
 import { type Target, targetOf } from "../options/connecting.ts"
-import { certificateProblem, endOf, explain } from "../errors/explain.ts"
-import { WscatError } from "../errors/failure.ts"
+import { certificateProblem, closeText, endOf, explain, explainClosed } from "../errors/explain.ts"
+import { type Refusal, WscatError } from "../errors/failure.ts"
 import type { Doctor } from "../options/values.ts"
 import { harmless, jsonLine } from "../terminal/format.ts"
 import { dial, lookup, secure, type Timed, type TlsFacts } from "./probe.ts"
@@ -83,8 +84,8 @@ const colors = { ok: 32, note: 36, problem: 31 } as const
 const lineOf = ({ hint, milliseconds, step, text, verdict }: Finding, colored: boolean): string => {
   const mark = colored ? `\u001B[${colors[verdict]}m${verdict.padEnd(7)}\u001B[39m` : verdict.padEnd(7)
   const took = milliseconds === undefined ? "" : ` (${milliseconds.toFixed(1)} ms)`
-  const advice = hint === undefined ? "" : `\n${" ".repeat(21)}${hint}`
-  return `${mark} ${step.padEnd(12)} ${harmless(`${text}${took}${advice}`)}`
+  const advice = hint === undefined ? "" : `\n${hint}`
+  return `${mark} ${step.padEnd(12)} ${harmless(`${text}${took}${advice}`).replaceAll("\n", `\n${" ".repeat(21)}`)}`
 }
 
 const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> =>
@@ -101,7 +102,9 @@ const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> 
       chart.note("proxy", "the name, the connection and TLS are beyond the proxy, and not looked at")
     }
     const trusted = { url: target.url, options: trusting }
-    yield* examineDrafts(trusted, chart, yield* examineHandshake(trusted, chart))
+    const problem = yield* examineHandshake(trusted, chart)
+    yield* examineOrigin(trusted, request, chart, problem)
+    yield* examineDrafts(trusted, chart, problem)
   })
 
 const asWscatError =
@@ -185,10 +188,24 @@ const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatErro
     const draft = options.draft ?? Handshake.rfc6455
     const wanted: ConnectOptions = draft.capabilities.extensions ? { ...options, compression: true } : options
     const begun = performance.now()
-    const socket = yield* connect(url, wanted)
+    const responses: Array<Handshake.ServerResponse> = []
+    const socket = yield* connect(url, { ...wanted, onHandshake: (_, response) => responses.push(response) })
     chart.ok("handshake", `the server speaks ${nameOf(draft)}`, performance.now() - begun)
+    const { headers = {}, status = 101 } = responses.at(-1) ?? {}
+    chart.note("response", responseLines({ status, headers, body: undefined }))
     tellAgreement(socket, options, chart)
-    if (draft.capabilities.ping) yield* examinePings(socket, chart)
+    // What the server sends meanwhile is not looked at, but must not stand in the way of a close frame.
+    yield* Effect.forkScoped(Effect.ignore(runBatch(socket, () => Effect.void)))
+    const patient = Effect.andThen(
+      // A connection that closes meanwhile is `early`.
+      draft.capabilities.ping ? Effect.catch(examinePings(socket, chart), () => Effect.never) : Effect.void,
+      Effect.sleep(earlyClose)
+    )
+    const early = yield* Effect.raceFirst(socket.closed, Effect.as(patient, undefined))
+    if (early !== undefined) {
+      chart.problem("close", closedEarly(early))
+      return undefined
+    }
     const closing = performance.now()
     const closed = yield* socket.close()
     const { code } = endOf(closed)
@@ -203,9 +220,72 @@ const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatErro
     Effect.catch((error) => {
       const problem = explain(error, target)
       chart.problem("handshake", problem)
+      if (problem.refusal !== undefined) chart.note("response", responseLines(problem.refusal))
       return Effect.succeed(problem)
     })
   )
+
+/** How long a server may take to close a connection that it has opened. */
+const earlyClose = "500 millis"
+
+/** The connection was open: the server accepted the handshake, and closed for a reason of its own. */
+const closedEarly = (closed: Closed): WscatError => {
+  const { received } = closed
+  const how = received === undefined ? "without a close frame" : `with ${closeText(received.code, received.reason)}`
+  return new WscatError({
+    kind: explainClosed(closed, false)?.kind ?? "closed",
+    message: `the server accepted the handshake, then closed the open connection ${how}`,
+    hint: "this is no refusal of the handshake: the application wants a message, a token or a subprotocol first"
+  })
+}
+
+const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ""}`.trim()
+
+const headerLines = (headers: Refusal["headers"]): string =>
+  Object.entries(headers)
+    .flatMap(([name, value]) => [value ?? []].flat().map((value) => `${name}: ${value}`))
+    .join("\n")
+
+/** Characters of a body that are shown. */
+const shownBody = 2000
+
+const responseLines = ({ body = "", headers, status }: Refusal): string => {
+  const head = [statusText(status), headerLines(headers)].filter((lines) => lines !== "")
+  return [...head, ...(body === "" ? [] : ["", body.slice(0, shownBody).trimEnd()])].join("\n")
+}
+
+/** Whether pages of the server's own origin may connect: browsers always name theirs. */
+const examineOrigin = (
+  target: Target,
+  request: Handshake.ClientRequest,
+  chart: Chart,
+  problem: WscatError | undefined
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const { options, url } = target
+    if (request.socketPath !== undefined || options.origin !== undefined) return
+    const origin = new URL(request.url.replace(/^ws/, "http")).origin
+    const attempt = connect(url, { ...options, origin, openTimeout: draftTimeout, closeTimeout: draftTimeout })
+    const result = yield* Effect.result(Effect.scoped(attempt))
+    if (result._tag === "Success") {
+      if (problem === undefined) chart.ok("origin", `pages of ${origin} may connect`)
+      else chart.note("advice", `the server accepts the origin ${origin}: try -o ${origin}`)
+      return
+    }
+    if (problem !== undefined) return
+    const refused = explain(result.failure, target)
+    chart.problem(
+      "origin",
+      new WscatError({
+        kind: refused.kind,
+        message: `with Origin: ${origin}, which pages of this server send, ${refused.message}`,
+        hint:
+          "the server compares Origin with Host, or has a list: a proxy in front of it must pass Host on " +
+          "unchanged (nginx: proxy_set_header Host $host), or the list must contain the origin"
+      })
+    )
+    if (refused.refusal !== undefined) chart.note("response", responseLines(refused.refusal))
+  })
 
 const nameOf = ({ id, version }: Handshake.Draft): string =>
   version === undefined ? "Hixie-76" : version === 13 ? "version 13 (RFC 6455)" : `version ${version} (${id})`

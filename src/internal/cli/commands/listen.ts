@@ -8,9 +8,10 @@ import { demandedAuth, listenOptionsOf } from "../options/connecting.ts"
 import { endOf, explain, explainClosed, explainListening } from "../errors/explain.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
 import type { Wscat } from "../options/values.ts"
-import { showMessage } from "../terminal/format.ts"
+import { oneLine, showMessage } from "../terminal/format.ts"
 import type { Line } from "../terminal/lines.ts"
 import { type Action, actionOf, closeWith, orComplain, perform } from "./actions.ts"
+import { expectCount } from "./connect.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
@@ -18,6 +19,8 @@ import { watch, watches } from "./watch.ts"
 interface Room {
   readonly talk: Talk
   readonly echo: boolean
+  /** Whether status lines are those of wscat 6.1. */
+  readonly compatible: boolean
   /** The clients that are connected, by number. */
   readonly clients: Map<number, Server.Connection>
   readonly numberOf: (socket: Socket) => number
@@ -25,15 +28,15 @@ interface Room {
   readonly waiting: Set<() => void>
   /** As many messages came as were wanted. */
   readonly enough: Deferred.Deferred<void>
-  received: number
 }
 
-const openRoom = (talk: Talk, echo: boolean): Room => {
+const openRoom = (talk: Talk, { compat, echo }: Wscat): Room => {
   const numbers = new WeakMap<Socket, number>()
   let last = 0
   return {
     talk,
     echo,
+    compatible: compat,
     clients: new Map(),
     numberOf: (socket) => {
       const number = numbers.get(socket) ?? ++last
@@ -41,8 +44,7 @@ const openRoom = (talk: Talk, echo: boolean): Room => {
       return number
     },
     waiting: new Set(),
-    enough: Deferred.makeUnsafe<void>(),
-    received: 0
+    enough: Deferred.makeUnsafe<void>()
   }
 }
 
@@ -54,7 +56,7 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
       const demanded = yield* demandedAuth(flags)
       const talk = yield* openTalk(flags)
       const { screen } = talk
-      const room = openRoom(talk, flags.echo)
+      const room = openRoom(talk, flags)
       const server = yield* Effect.mapError(
         Server.make({
           ...options,
@@ -64,12 +66,20 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
         (error) => explainListening(error, options.socketPath)
       )
       const { host, port } = server.address
-      const status = `listening on ${options.socketPath === undefined ? `port ${port}` : host} (press CTRL+C to quit)`
-      if (options.port === 0) screen.announce(status)
-      else screen.status(status)
+      // A port that the system chose is written nowhere else.
+      if (!flags.quiet || options.port === 0) {
+        screen.announce(
+          `Listening on ${options.socketPath === undefined ? `port ${port}` : host} (press CTRL+C to quit)`
+        )
+      }
       screen.prompt()
       yield* Effect.forkScoped(server.run((socket) => attend(room, socket)))
-      yield* Effect.raceAllFirst([transmit(room), Deferred.await(room.enough), screen.quit])
+      const end = yield* Effect.raceAllFirst([
+        Effect.as(transmit(room), "input" as const),
+        Effect.as(Deferred.await(room.enough), "count" as const),
+        Effect.as(screen.quit, "quit" as const)
+      ])
+      if (end === "input") yield* expectCount(talk)
     })
   )
 
@@ -93,7 +103,8 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     const { remoteAddress } = socket.request
     // An IPv4 address on a socket of both kinds, as people write it.
     const address = remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "")
-    screen.status(`client ${number} connected${address === undefined ? "" : ` (${address})`}`)
+    const client = room.compatible ? "Client" : `Client ${number}`
+    screen.status(`${client} connected${room.compatible || address === undefined ? "" : ` (${address})`}`)
     clients.set(number, socket)
     for (const next of room.waiting) next()
     yield* Effect.ignore(Effect.all([receive(room, socket, number), greet(room, socket, number)], { concurrency: 2 }))
@@ -102,26 +113,29 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     const problem = explainClosed(closed, false)
     if (problem?.kind === "protocol") screen.complain(`client ${number}: ${problem.message}`, problem.hint)
     const { code, reason } = endOf(closed)
-    screen.status(`client ${number} disconnected (code: ${code}, reason: "${reason}")`)
+    const gone = room.compatible ? "Disconnected" : `${client} disconnected`
+    screen.status(`${gone} (code: ${code}, reason: "${oneLine(reason)}")`)
   })
 
 const receive = (room: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> => {
-  const { count, format, screen } = room.talk
+  const { activity, count, format, screen } = room.talk
   const shown = !format.frames || format.terminal || format.json
+  const done = Effect.sync(() => activity.shown())
   return runBatch(socket, (batch) => {
     screen.together(() => {
-      for (const message of batch.slice(0, Math.max(0, count - room.received))) {
+      for (const message of batch.slice(0, Math.max(0, count - activity.received))) {
         if (shown) screen.show(showMessage(format, message, number, new Date()), "blue")
       }
     })
-    room.received += batch.length
-    if (room.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
-    if (!room.echo) return screen.room
+    activity.receive(batch.length)
+    if (activity.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
+    const shownAll = Effect.andThen(screen.room, done)
+    if (!room.echo) return shownAll
     return Effect.andThen(
       Effect.forEach(batch, (message) => perform(room.talk, socket, { _tag: "Send", message }, number), {
         discard: true
       }),
-      screen.room
+      shownAll
     )
   })
 }
@@ -156,8 +170,8 @@ const transmit = (room: Room): Effect.Effect<void, WscatError> =>
       outbox.shift()
     }
     // A program without input, such as one in the background, is there to listen.
-    if (!spoke || talk.wait < 0 || echo) return yield* Effect.never
-    yield* Effect.sleep(talk.wait * 1000)
+    if (!spoke || echo) return yield* Effect.never
+    yield* talk.settle
     yield* Effect.forEach(room.clients.values(), (socket) => Effect.ignore(closeWith(socket, talk.close)), {
       concurrency: "unbounded",
       discard: true
@@ -172,8 +186,10 @@ const rest = (line: Line, from: number): Line => (typeof line === "string" ? lin
 const deliver = (room: Room, line: Line): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
     const { clients, talk } = room
-    // A byte for a character: what follows `/to N` may be no text.
-    const [head = "", digits, text] = addressed.exec(typeof line === "string" ? line : line.toString("latin1")) ?? []
+    // What comes in a pipe is data, unless `--slash` says otherwise. A byte for a character: it may be no text.
+    const commands = talk.slash || talk.screen.interactive
+    const [head = "", digits, text] =
+      (commands ? addressed.exec(typeof line === "string" ? line : line.toString("latin1")) : undefined) ?? []
     if (digits !== undefined && text === undefined) {
       return yield* misuse(`nothing is said to client ${digits}`, `/to ${digits} and a message`)
     }

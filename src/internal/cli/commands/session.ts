@@ -10,11 +10,48 @@ import type { Wscat } from "../options/values.ts"
 import type { Format } from "../terminal/format.ts"
 import { Outbox } from "../terminal/lines.ts"
 import { decodeInput, type Encoding } from "../terminal/payload.ts"
+import { RecordSplitter } from "../terminal/records.ts"
 import { hasColors, openScreen, type Screen } from "../terminal/screen.ts"
 import { Streams } from "../terminal/streams.ts"
 
+/** What happened on the connections of one run so far. */
+export class Activity {
+  /** Messages received, on all connections. */
+  received = 0
+  /** When the connection opened, by the clock of `performance`; `undefined` before. */
+  openedAt: number | undefined = undefined
+  /** When the last message was shown; `Infinity` while the output has no room for one. */
+  private shownAt = -Infinity
+
+  opened(): void {
+    this.openedAt = performance.now()
+  }
+
+  /** A batch of messages begins; `shown` is to follow. */
+  receive(count: number): void {
+    this.received += count
+    this.shownAt = Infinity
+  }
+
+  shown(): void {
+    this.shownAt = performance.now()
+  }
+
+  /** Waits until no message has come for so many milliseconds, from now on. */
+  silence(milliseconds: number): Effect.Effect<void> {
+    const since = performance.now()
+    const rest = (): number => milliseconds - (performance.now() - Math.max(since, this.shownAt))
+    const wait: Effect.Effect<void> = Effect.suspend(() => {
+      const left = rest()
+      return left <= 0 ? Effect.void : Effect.andThen(Effect.sleep(Math.min(left, milliseconds)), wait)
+    })
+    return wait
+  }
+}
+
 /** What goes over a connection, and how it is shown. */
 export interface Talk {
+  readonly activity: Activity
   readonly screen: Screen
   /** What is typed, or comes in a pipe. */
   readonly outbox: Outbox
@@ -23,8 +60,8 @@ export interface Talk {
   readonly encoding: Encoding
   /** Messages to send at once, instead of the input. */
   readonly prepared: ReadonlyArray<Message> | undefined
-  /** Seconds to wait once everything is sent; -1 for ever. */
-  readonly wait: number
+  /** Waits once everything is sent: for a time after `prepared`, for silence after the end of the input. */
+  readonly settle: Effect.Effect<void>
   /** Messages to receive. */
   readonly count: number
   /** Seconds between pings. */
@@ -36,8 +73,21 @@ export interface Talk {
   readonly close: { readonly code: number | undefined; readonly reason: string }
 }
 
+/** Seconds after what `-x` sends. */
 const defaultWait = 2
+
+/** Seconds of silence after the end of the input. */
+const defaultSilence = 0.5
+
 const defaultPongTimeout = 20
+
+/** How long to wait where `--wait` doesn't say. wscat 6.1 closes at the end of the input. */
+const waitOf = ({ compat, count }: Wscat, prepared: boolean): number => {
+  // A run that counts messages waits for them.
+  if (count !== undefined) return -1
+  if (prepared) return defaultWait
+  return compat ? 0 : defaultSilence
+}
 
 const encodingOf = (flags: Wscat): Effect.Effect<Encoding, WscatError> => {
   const chosen = (["binary", "hex", "base64"] as const).filter((name) => flags[name])
@@ -73,10 +123,12 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       quiet: flags.quiet || prepared !== undefined,
       color: !flags.noColor && prepared === undefined && hasColors(streams),
       reads: prepared === undefined,
-      separator: flags.null ? "null" : "line",
-      limit: maxPayload(flags)
+      splitter: new RecordSplitter(flags.null ? "null" : "line", maxPayload(flags), encoding === "binary")
     })
+    const activity = new Activity()
+    const wait = flags.wait ?? waitOf(flags, prepared !== undefined)
     return {
+      activity,
       screen,
       outbox: new Outbox(screen.lines),
       format: {
@@ -91,8 +143,10 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       },
       encoding,
       prepared,
-      // Who counts messages waits for them.
-      wait: flags.wait ?? (flags.count !== undefined ? -1 : prepared === undefined ? 0 : defaultWait),
+      settle: Effect.suspend(() => {
+        if (wait < 0) return Effect.never
+        return prepared === undefined ? activity.silence(wait * 1000) : Effect.sleep(wait * 1000)
+      }),
       count: flags.count ?? Infinity,
       ping: flags.ping,
       pongTimeout: flags.pongTimeout ?? defaultPongTimeout,

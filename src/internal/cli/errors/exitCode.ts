@@ -19,7 +19,11 @@ export const exitCode = {
   /** The peer broke the protocol, or sent more than `--max-payload`. */
   protocol: 8,
   /** The port can't be listened on. */
-  listen: 9
+  listen: 9,
+  /** The output can't be written: a full disk, for example. A reader that went away is no error. */
+  output: 10,
+  /** The connection ended in order before `--count` messages came. */
+  unmet: 11
 } as const
 
 /** A kind of end. */

@@ -97,6 +97,10 @@ const proxyHint = (code: string, text: string): string | undefined => {
 
 type UnexpectedStatus = Extract<Reason, { _tag: "UnexpectedStatus" }>
 
+/** The body of a refusal, where the client read it. */
+const bodyOf = (reason: UnexpectedStatus): string | undefined =>
+  "body" in reason && typeof reason.body === "string" ? reason.body : undefined
+
 const redirectHint = ({ headers: { location } }: UnexpectedStatus, allowed: number): string => {
   if (typeof location !== "string") return "it names no place to go to"
   return allowed === 0
@@ -160,7 +164,7 @@ const explainHandshake = (error: HandshakeError, target: Target | undefined): Ws
       kind: "handshake",
       message: `the server refused the handshake with status ${status}${phrase}`,
       hint: statusHint(reason, target),
-      status
+      refusal: { status, headers: reason.headers, body: bodyOf(reason) }
     })
   }
   const hint =
@@ -248,6 +252,13 @@ const codeMeanings = new Map([
   [1014, "bad gateway"]
 ])
 
+/** A close code, what it means, and the reason. */
+export const closeText = (code: number | undefined, reason: string): string => {
+  if (code === undefined) return "no code"
+  const meaning = codeMeanings.get(code)
+  return `${code}${meaning === undefined ? "" : ` (${meaning})`}${reason === "" ? "" : `: ${JSON.stringify(reason)}`}`
+}
+
 const cleanCodes = new Set<number | undefined>([1000, 1001, undefined])
 
 /**
@@ -259,12 +270,7 @@ export const explainClosed = ({ cause, first, received }: Closed, asked: boolean
   if (received !== undefined) {
     const { code, reason } = received
     if (cleanCodes.has(code) || (asked && first === "sent")) return undefined
-    const meaning = codeMeanings.get(code ?? 0)
-    const said = reason === "" ? "" : `: ${JSON.stringify(reason)}`
-    return new WscatError({
-      kind: "closed",
-      message: `the peer closed with ${code}${meaning === undefined ? "" : ` (${meaning})`}${said}`
-    })
+    return new WscatError({ kind: "closed", message: `the peer closed with ${closeText(code, reason)}` })
   }
   if (asked) return undefined
   if (cause._tag === "KeepAliveTimeout") return new WscatError({ kind: "closed", message: "the peer answers no more" })

@@ -4,14 +4,23 @@ import { CliError } from "effect/cli"
 import { errorLine } from "../help/answer.ts"
 import { type Ending, exitCode } from "./exitCode.ts"
 
+/** A response that opens no connection. */
+export interface Refusal {
+  readonly status: number
+  /** By lower-case names. */
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  /** The body as text, as far as it was read. */
+  readonly body: string | undefined
+}
+
 /** Why `wscat` ends without having done what it was asked to. */
 export class WscatError extends Data.TaggedError("WscatError")<{
   readonly kind: Exclude<Ending, "clean">
   readonly message: string
   /** What can be done about it. */
   readonly hint?: string | undefined
-  /** The status of a refused handshake. */
-  readonly status?: number | undefined
+  /** What a server answered that refused the handshake. */
+  readonly refusal?: Refusal | undefined
   /** It was shown already. */
   readonly reported?: boolean | undefined
 }> {

@@ -17,6 +17,7 @@ const words = new Map([
   ["EISDIR", "it is a directory"],
   ["ENETUNREACH", "no way to the network (ENETUNREACH)"],
   ["ENOENT", "there is no such file"],
+  ["ENOSPC", "no space is left (ENOSPC)"],
   ["ENOTDIR", "there is no such file"],
   ["ENOTFOUND", "no such host (ENOTFOUND)"],
   ["EPERM", "permission denied (EPERM)"],

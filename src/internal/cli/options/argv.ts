@@ -51,8 +51,10 @@ const unknown = (verb: CommandDefinition, given: string): InvalidArguments => {
   const name = given.replace(/^-+/, "")
   const near = optionsOf(verb)
     .map((word) => ({ word, far: distance(name, word.name) }))
-    .filter(({ far }) => far <= 2)
-    .toSorted((a, b) => a.far - b.far)[0]
+    .filter(({ far, word }) => far <= 2 || (name.length > 2 && word.name.startsWith(name)))
+    .toSorted(
+      (a, b) => Number(!a.word.name.startsWith(name)) - Number(!b.word.name.startsWith(name)) || a.far - b.far
+    )[0]
   return new InvalidArguments(
     `there is no option ${given}`,
     near === undefined || name.length < 2 ? helpHint(verb.name) : `did you mean --${near.word.name}?`

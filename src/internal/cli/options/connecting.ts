@@ -9,6 +9,7 @@ import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes, readSecret } from "./files.ts"
 import type { Connecting } from "./values.ts"
 import { identityOf } from "./identity.ts"
+import { Streams } from "../terminal/streams.ts"
 
 /** Where to connect to, and how. */
 export interface Target {
@@ -26,6 +27,42 @@ const defaultMaxRedirects = 10
 export const completeUrl = (url: string): string =>
   /^(?:[a-z][a-z0-9+.-]*:\/\/|ws\+unix:)/i.test(url) ? url : `ws://${url}`
 
+/** A URL as it may be shown: without user and password. */
+export const withoutCredentials = (url: string): string => url.replace(/(^|\/\/)[^/?#]*@/, "$1")
+
+const maxPort = 65_535
+
+const schemes = "ws, wss, http, https, or ws+unix for a Unix socket"
+
+/** What is wrong with a URL, and what may be meant; `undefined` when it can be used. */
+const urlProblem = (given: string): readonly [problem: string, hint: string] | undefined => {
+  const shown = withoutCredentials(given)
+  if (given.trim() === "") return ["the URL is empty", "a URL, or host:port, such as localhost:8080"]
+  const [, scheme = ""] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(given) ?? []
+  if (scheme !== "" && !/^(?:wss?|https?|ws\+unix)$/i.test(scheme)) {
+    return [`the scheme of ${shown} is ${scheme}`, `one of ${schemes}`]
+  }
+  const [, typed = "", rest = ""] = /^(wss?|https?)[;:]?\/\/?(.*)$/i.exec(given) ?? []
+  if (scheme === "" && typed !== "")
+    return [`${shown} is not a URL`, `${typed}://${withoutCredentials(rest)} may be meant`]
+  const url = completeUrl(given)
+  if (URL.canParse(url)) return undefined
+  const [, authority = ""] = /^[^/]*\/\/([^/?#]*)/.exec(withoutCredentials(url)) ?? []
+  if (/\s/.test(authority)) return [`the host of ${JSON.stringify(shown)} contains a space`, "one URL at a time"]
+  if (authority.replace(/:.*$/, "") === "") return [`${shown} has no host`, "host, or host:port"]
+  const [, port] = /:([^:\]]*)$/.exec(authority) ?? []
+  if (port !== undefined && !(/^\d*$/.test(port) && Number(port) <= maxPort)) {
+    return [`${port} is not a port`, `a port is a number from 0 to ${maxPort}`]
+  }
+  return [`${shown} is not a URL`, "a URL, or host:port, such as localhost:8080"]
+}
+
+/** The URL to connect to. Fails with what is wrong with it. */
+export const urlOf = (given: string): Effect.Effect<string, WscatError> => {
+  const problem = urlProblem(given)
+  return problem === undefined ? Effect.succeed(completeUrl(given)) : Effect.fail(misuse(...problem))
+}
+
 /** Longest message in bytes. */
 export const maxPayload = (flags: Pick<Connecting, "maxPayload">): number => flags.maxPayload ?? defaultMaxPayload
 
@@ -41,6 +78,40 @@ const headersOf = (flags: Connecting): Effect.Effect<ReadonlyArray<readonly [str
   })
 
 const isProtocolHeader = (name: string): boolean => name.toLowerCase() === "sec-websocket-protocol"
+
+/** Headers that the handshake sets itself: a request that was copied from a browser has them. */
+const handshakeHeaders = new Set([
+  "connection",
+  "content-length",
+  "sec-websocket-accept",
+  "sec-websocket-extensions",
+  "sec-websocket-key",
+  "sec-websocket-key1",
+  "sec-websocket-key2",
+  "sec-websocket-version",
+  "transfer-encoding",
+  "upgrade"
+])
+
+type Headers = ReadonlyArray<readonly [string, string]>
+
+/** Takes the headers of the handshake out, and says so in one line. */
+const withoutHandshake = (headers: Headers, flags: Connecting): Effect.Effect<Headers, never> =>
+  Effect.gen(function* () {
+    const ignored = headers.filter(([name]) => handshakeHeaders.has(name.toLowerCase()))
+    if (ignored.length > 0 && !flags.quiet) {
+      const { errors } = yield* Streams
+      const names = [...new Set(ignored.map(([name]) => name))].join(", ")
+      errors.write(`note: ${names} ${ignored.length === 1 ? "is" : "are"} ignored: the handshake sets them itself\n`)
+    }
+    return headers.filter((header) => !ignored.includes(header))
+  })
+
+const valueOf = (headers: Headers, wanted: string): string | undefined =>
+  headers.findLast(([name]) => name.toLowerCase() === wanted)?.[1]
+
+/** Headers that options stand for. */
+const optionHeaders = new Set(["host", "origin", "sec-websocket-protocol"])
 
 /** The subprotocols of `-s`, each of which may be a list, and of a header that asks for them; each once. */
 const protocolsOf = (
@@ -77,22 +148,22 @@ const cookieHeader = (flags: Connecting, url: string): Effect.Effect<string | un
 /** How to connect to a URL. */
 export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target, WscatError> =>
   Effect.gen(function* () {
-    const url = completeUrl(given)
-    const headers = yield* headersOf(flags)
+    const url = yield* urlOf(given)
+    const headers = yield* Effect.flatMap(headersOf(flags), (headers) => withoutHandshake(headers, flags))
     const cookie = yield* cookieHeader(flags, url)
     const identity = yield* identityOf(flags)
     const options: ConnectOptions = {
       draft: draftOf(flags),
       protocols: yield* protocolsOf(flags, headers),
-      origin: flags.origin,
-      host: flags.host,
+      origin: flags.origin ?? valueOf(headers, "origin"),
+      host: flags.host ?? valueOf(headers, "host"),
       auth: yield* authOf(flags),
       headers: [
-        ...headers.filter(([name]) => !isProtocolHeader(name)),
+        ...headers.filter(([name]) => !optionHeaders.has(name.toLowerCase())),
         ...(cookie === undefined ? [] : [["Cookie", cookie] as const])
       ],
       maxRedirects: flags.location ? (flags.maxRedirects ?? defaultMaxRedirects) : 0,
-      compression: flags.compress,
+      compression: flags.compress || flags.compat,
       proxy: yield* proxyOf(flags),
       tls: {
         ...identity,
@@ -151,8 +222,6 @@ export const listenOptionsOf = (
     }
   })
 
-const maxPort = 65_535
-
 const placeOf = (
   place: string,
   host: string | undefined
@@ -161,7 +230,9 @@ const placeOf = (
   const [, named, digits = ""] = /^(?:(.*):)?(\d+)$/.exec(place) ?? []
   const port = Number(digits)
   if (digits === "" || port > maxPort) {
-    return Effect.fail(misuse(`cannot listen on ${place}`, `a port from 0 to ${maxPort}, host:port, or a path`))
+    return Effect.fail(
+      misuse(`cannot listen on ${JSON.stringify(place)}`, `a port from 0 to ${maxPort}, host:port, or a path`)
+    )
   }
   return Effect.succeed({ port, host: named?.replace(/^\[(.*)\]$/, "$1") ?? host })
 }

@@ -146,6 +146,11 @@ const again: OptionDefinition = {
   text: "connect again when the server can't be reached or is lost, with growing pauses; for ever without a number"
 }
 
+const againAfterAll: OptionDefinition = {
+  name: "retry-all",
+  text: "like --retry, and also after close codes 1008 and 4000 to 4999, which are final otherwise"
+}
+
 const messages: Group = {
   heading: "Messages",
   options: [
@@ -167,7 +172,7 @@ const messages: Group = {
       name: "wait",
       short: "w",
       value: "<seconds>",
-      text: "wait after -x (2) or the end of the input (0) before closing; -1, as with --count, holds the connection open"
+      text: "wait before closing: so long after -x (2), for so long a silence after the end of the input (0.5); -1, as with --count, holds the connection open"
     },
     { name: "count", value: "<number>", text: "close after this many messages were received" },
     { name: "binary", text: "send binary messages" },
@@ -192,18 +197,24 @@ const output: Group = {
     { name: "json", text: "one JSON object a line for each message, sent or received" },
     { name: "frames", text: "show each frame as it is on the wire" },
     { name: "timestamps", text: "the time before each message" },
-    { name: "quiet", short: "q", text: "messages alone, no status" },
     { name: "no-color", text: "no colors; so does NO_COLOR" }
   ]
 }
 
+/** The options that are answered before a command is loaded. */
+export const answered: ReadonlyArray<OptionDefinition> = [
+  { name: "version", short: "V", text: "print the version" },
+  { name: "help", short: "h", text: "print this help" },
+  { name: "completions", value: "<bash|zsh|fish>", values: shells, text: "print a completion script for a shell" }
+]
+
 /** The options that every command has. */
-export const general: Group = {
+const general: Group = {
   heading: "General",
   options: [
-    { name: "version", short: "V", text: "print the version" },
-    { name: "help", short: "h", text: "print this help" },
-    { name: "completions", value: "<bash|zsh|fish>", values: shells, text: "print a completion script for a shell" }
+    { name: "quiet", short: "q", text: "no status, no notes" },
+    { name: "compat", text: "exit codes, words and compression as wscat 6.1 has them" },
+    ...answered
   ]
 }
 
@@ -214,7 +225,14 @@ const wscat: CommandDefinition = {
     "wscat doctor [options] <url>"
   ],
   summary: "Talk to a WebSocket server, or be one, on a terminal or in a pipe.",
-  groups: [place, handshake, { ...transport, options: [...transport.options, again] }, messages, output, general],
+  groups: [
+    place,
+    handshake,
+    { ...transport, options: [...transport.options, again, againAfterAll] },
+    messages,
+    output,
+    general
+  ],
   examples: [
     ["wscat -c wss://example.com/chat", "talk to a server"],
     ["wscat -l 8080 --echo", "be a server that echoes"],
@@ -244,9 +262,16 @@ const bench: CommandDefinition = {
         { name: "size", value: "<bytes>", text: "size of a message (32)" },
         { name: "duration", value: "<seconds>", text: "how long to measure (10)" },
         { name: "warmup", value: "<seconds>", text: "how long to run before that (1)" },
+        { name: "ramp", value: "<seconds>", text: "open the connections over this time, not as fast as possible" },
+        {
+          name: "rate",
+          value: "<number>",
+          text: "messages a second on all connections, whatever comes back, instead of --outstanding"
+        },
+        { name: "any", text: "take any message for an answer, from a server that is no echo" },
+        { name: "report", value: "<path>", values: "file", text: "write a page with pictures (HTML)" },
         { name: "binary", text: "send binary messages" },
-        { name: "json", text: "print the result as a JSON object" },
-        { name: "quiet", short: "q", text: "no progress" }
+        { name: "json", text: "print the result as a JSON object" }
       ]
     },
     ...connecting,

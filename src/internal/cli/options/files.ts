@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
-import { readFile } from "node:fs/promises"
-import { misuse, type WscatError } from "../errors/failure.ts"
+import { readFile, writeFile } from "node:fs/promises"
+import { misuse, WscatError } from "../errors/failure.ts"
 import { plain } from "../errors/plain.ts"
 
 /** The content of a file that an option names. */
@@ -8,6 +8,13 @@ export const readBytes = (path: string, option: string): Effect.Effect<Buffer, W
   Effect.tryPromise({
     try: () => readFile(path),
     catch: (cause) => misuse(`${option}: cannot read ${path}: ${plain(cause)}`)
+  })
+
+/** Writes a file that an option names. */
+export const writeText = (path: string, text: string, option: string): Effect.Effect<void, WscatError> =>
+  Effect.tryPromise({
+    try: () => writeFile(path, text),
+    catch: (cause) => new WscatError({ kind: "output", message: `${option}: cannot write ${path}: ${plain(cause)}` })
   })
 
 /** The first line of a file, where a secret stands. */

@@ -47,6 +47,8 @@ const problems = [
   [/mismatch/, "the private key does not belong to the certificate", "--cert and --key"]
 ] as const
 
+const isLocked = ({ key }: Identity): boolean => Buffer.isBuffer(key) && key.includes("ENCRYPTED")
+
 const check = (identity: Identity): Effect.Effect<Identity, WscatError> =>
   Effect.try({
     try: () => {
@@ -55,8 +57,11 @@ const check = (identity: Identity): Effect.Effect<Identity, WscatError> =>
     },
     catch: (cause) => {
       const text = plain(cause)
+      // One wrong passphrase in 256 decrypts to something, which is then no key.
       const [, message = `the certificate or the key can't be used: ${text}`, hint = "look at --cert and --key"] =
-        problems.find(([pattern]) => pattern.test(text)) ?? []
+        problems.find(([pattern]) =>
+          pattern.test(isLocked(identity) && text === "unsupported" ? "bad decrypt" : text)
+        ) ?? []
       return new WscatError({ kind: "tls", message, hint })
     }
   })

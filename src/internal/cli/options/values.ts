@@ -9,6 +9,8 @@ const [wscatDefinition, benchDefinition, doctorDefinition] = commandDefinitions
 
 /** How to connect, for all commands. */
 const connecting = (options: OptionReader) => ({
+  compat: options.on("compat"),
+  quiet: options.on("quiet"),
   protocol: options.draft("protocol"),
   subprotocol: options.texts("subprotocol"),
   origin: options.text("origin"),
@@ -45,6 +47,7 @@ export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
     echo: options.on("echo"),
     ...connecting(options),
     retry: options.whole("retry", -1, Infinity, -1),
+    retryAll: options.on("retry-all"),
     execute: options.texts("execute"),
     file: options.texts("file"),
     wait: options.seconds("wait", -1),
@@ -62,7 +65,6 @@ export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
     json: options.on("json"),
     frames: options.on("frames"),
     timestamps: options.on("timestamps"),
-    quiet: options.on("quiet"),
     noColor: options.on("no-color")
   }
 }
@@ -73,14 +75,17 @@ export type Wscat = ReturnType<typeof wscatValues>
 export const benchValues = (given: ReadonlyArray<GivenOption>) => {
   const options = new OptionReader(benchDefinition, given)
   return {
-    connections: options.whole("connections", 1),
-    outstanding: options.whole("outstanding", 1),
-    size: options.whole("size", 0),
+    connections: options.whole("connections", 1, 100_000),
+    outstanding: options.whole("outstanding", 1, 100_000),
+    size: options.whole("size", 0, 100 * 1024 * 1024),
     duration: options.seconds("duration", 0.001),
     warmup: options.seconds("warmup", 0),
+    ramp: options.seconds("ramp", 0),
+    rate: options.whole("rate", 1, 10_000_000),
+    any: options.on("any"),
+    report: options.text("report"),
     binary: options.on("binary"),
     json: options.on("json"),
-    quiet: options.on("quiet"),
     ...connecting(options)
   }
 }

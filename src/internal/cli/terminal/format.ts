@@ -40,14 +40,33 @@ const hexView = (bytes: Uint8Array, limit = shownBytes): string => {
   return bytes.length <= limit ? hex : `${hex} … ${bytes.length - limit} more`
 }
 
-/** Control characters as pictures, so that nothing a peer sends moves the cursor or changes a terminal's state. */
+/**
+ * Control characters, line feeds and tabs aside, and characters that change the direction of text or have no width. The
+ * first alternative is the joiner inside an emoji, which stays.
+ */
+const unsafe =
+  // oxlint-disable-next-line no-control-regex no-misleading-character-class
+  /((?<=[\p{Extended_Pictographic}\u{1f3fb}-\u{1f3ff}\ufe0f])\u200d(?=\p{Extended_Pictographic}))|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+
+/**
+ * Replaces what would move the cursor, change the state of a terminal, or make text look like other text: control
+ * characters by pictures, other characters by their code.
+ */
 export const harmless = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text.replaceAll(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, (character) => {
-    const code = character.charCodeAt(0)
+  text.replaceAll(unsafe, (character: string, joiner: string | undefined) => {
+    if (joiner !== undefined) return joiner
+    const code = character.codePointAt(0) ?? 0
     if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    return code === 0x7f ? "␡" : `\\x${code.toString(16)}`
+    if (code === 0x7f) return "␡"
+    if (code < 0x100) return `\\x${code.toString(16)}`
+    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`
   })
+
+/** Text that must stay on its line. */
+export const oneLine = (text: string): string => harmless(text.replaceAll("\n", "␊"))
+
+/** What begins each further line of a message on a terminal, so that no message looks like a line of the program. */
+const continuation = "| "
 
 const pad = (value: number, digits: number): string => String(value).padStart(digits, "0")
 
@@ -59,9 +78,14 @@ const stamp = (format: Format, time: Date): string => (format.timestamps ? `[${c
 
 const clientMark = (client: Client): string => (client === undefined ? "" : `[${client}] `)
 
-/** A value as one line of JSON, without characters that a terminal would obey. */
+const unicodeEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
+
+/** A value as one line of JSON, with escapes for all characters that are not harmless on a terminal. */
 export const jsonLine = (value: object): string =>
-  `${JSON.stringify(value).replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)}\n`
+  `${JSON.stringify(value).replaceAll(
+    unsafe,
+    (character: string, joiner: string | undefined) => joiner ?? character.split("").map(unicodeEscape).join("")
+  )}\n`
 
 /** The payload of a message or frame, as the members of a JSON object: text as it is, bytes in base64. */
 const jsonPayload = (payload: Message): { readonly payload: string } | { readonly base64: string } =>
@@ -94,7 +118,9 @@ export const showMessage = (format: Format, message: Message, client: Client, ti
   if (format.json) return jsonMessage("received", message, client, time)
   if (format.terminal) {
     const mark = format.marks ? `${clientMark(client)}< ` : ""
-    return `${stamp(format, time)}${mark}${terminalBody(message, format.encoding)}\n`
+    const body = terminalBody(message, format.encoding)
+    const shown = format.marks ? body.replaceAll("\n", `\n${continuation}`) : body
+    return `${stamp(format, time)}${mark}${shown}\n`
   }
   const body = encodeOutput(message, format.encoding)
   const before = stamp(format, time)

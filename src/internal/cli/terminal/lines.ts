@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { Readable } from "node:stream"
 import { misuse, type WscatError } from "../errors/failure.ts"
-import { RecordSplitter } from "./records.ts"
+import type { RecordSplitter } from "./records.ts"
 
 /** A line that was typed, or a record that came in a pipe. */
 export type Line = string | Buffer
@@ -75,11 +75,10 @@ export class Outbox {
 }
 
 /** The records of a stream, read as fast as they are taken. */
-export const recordsOf = (input: Readable, separator: "line" | "null", limit: number): Lines => {
-  const splitter = new RecordSplitter(separator, limit)
+export const recordsOf = (input: Readable, splitter: RecordSplitter): Lines => {
   let over = false
   const tooLong = Effect.fail(
-    misuse(`a record of the input is longer than ${limit} bytes`, "--max-payload sets the limit")
+    misuse(`a record of the input is longer than ${splitter.limit} bytes`, "--max-payload sets the limit")
   )
   return Effect.callback<ReadonlyArray<Line> | undefined, WscatError>((resume) => {
     const stop = (): void => {

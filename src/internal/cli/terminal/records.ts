@@ -1,13 +1,16 @@
 /** Cuts what comes in a pipe into records: lines, or what ends with a zero byte. */
 export class RecordSplitter {
   private readonly separator: number
-  private readonly limit: number
+  /** Bytes of the longest record. */
+  readonly limit: number
+  private readonly keepsCarriageReturn: boolean
   private partial: Array<Buffer> = []
   private size = 0
 
-  /** `limit` is the longest record in bytes. */
-  constructor(separator: "line" | "null", limit: number) {
+  /** `limit` is the longest record in bytes; in records that are bytes, a carriage return before the line feed is one. */
+  constructor(separator: "line" | "null", limit: number, bytes = false) {
     this.separator = separator === "line" ? newline : 0
+    this.keepsCarriageReturn = bytes || separator === "null"
     this.limit = limit
   }
 
@@ -40,7 +43,7 @@ export class RecordSplitter {
     const whole = this.partial.length === 0 ? last : Buffer.concat([...this.partial, last])
     this.partial = []
     this.size = 0
-    const stripped = this.separator === newline && whole.at(-1) === carriageReturn ? whole.subarray(0, -1) : whole
+    const stripped = !this.keepsCarriageReturn && whole.at(-1) === carriageReturn ? whole.subarray(0, -1) : whole
     return stripped.length > this.limit ? undefined : stripped
   }
 }

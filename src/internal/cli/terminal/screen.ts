@@ -1,10 +1,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { WscatError } from "../errors/failure.ts"
+import { codeOf, plain } from "../errors/plain.ts"
 import { errorLine } from "../help/answer.ts"
-import { Editor } from "./editor.ts"
 import { harmless, type Shown } from "./format.ts"
 import { type Lines, recordsOf } from "./lines.ts"
+import type { RecordSplitter } from "./records.ts"
 import { type CliStreams, Streams } from "./streams.ts"
 
 /** Colours of a terminal, as ever: what comes in is blue, what happens green, what is wrong yellow. */
@@ -31,10 +33,10 @@ export interface Screen {
   /** Shows the prompt, from now on. */
   readonly prompt: () => void
   readonly lines: Lines
-  /** Waits until the output has room, or nobody reads it any more. */
+  /** Waits until the output has room, or is closed. */
   readonly room: Effect.Effect<void>
-  /** Waits until nobody reads the output any more, or a person wants to quit. */
-  readonly quit: Effect.Effect<void>
+  /** Waits until the reader of the output is gone, or a person wants to quit; fails when the output can't be written. */
+  readonly quit: Effect.Effect<void, WscatError>
 }
 
 /** How a screen is to be. */
@@ -44,14 +46,20 @@ export interface ScreenOptions {
   readonly color: boolean
   /** Whether lines are wanted from the input at all. */
   readonly reads: boolean
-  readonly separator: "line" | "null"
-  /** Longest record of the input, in bytes. */
-  readonly limit: number
+  /** Cuts the input into records, where no person types it. */
+  readonly splitter: RecordSplitter
 }
 
 /** Whether colours may be used: by the terminal, and by `NO_COLOR` (no-color.org). */
 export const hasColors = ({ env, output }: CliStreams): boolean =>
   output.isTTY === true && !env["NO_COLOR"] && env["TERM"] !== "dumb"
+
+/** Whether an output failed because nothing reads it any more, which ends a program quietly. */
+export const isReaderGone = (cause: unknown): boolean => codeOf(cause) === "EPIPE"
+
+/** An output that can't be written. */
+export const unwritable = (cause: unknown): WscatError =>
+  new WscatError({ kind: "output", message: `cannot write the output: ${plain(cause)}` })
 
 /** Opens the screen, until the end of the scope. */
 export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never, Scope.Scope> =>
@@ -60,17 +68,21 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
     const { errors, output } = streams
     const terminal = output.isTTY === true
     const interactive = options.reads && terminal && streams.input.isTTY === true
-    const gone = Deferred.makeUnsafe<void>()
+    const gone = Deferred.makeUnsafe<void, WscatError>()
     const leave = (): void => {
       Deferred.doneUnsafe(gone, Effect.void)
     }
+    const broken = (cause: Error): void => {
+      Deferred.doneUnsafe(gone, isReaderGone(cause) ? Effect.void : Effect.fail(unwritable(cause)))
+    }
     yield* Effect.acquireRelease(
-      Effect.sync(() => output.on("error", leave)),
-      () => Effect.sync(() => output.off("error", leave))
+      Effect.sync(() => output.on("error", broken)),
+      () => Effect.sync(() => output.off("error", broken))
     )
     const editor = interactive
       ? yield* Effect.acquireRelease(
-          Effect.sync(() => new Editor(streams, leave)),
+          // The widths of characters take a while to load; a program without a prompt has no use for them.
+          Effect.promise(async () => new (await import("./editor.ts")).Editor(streams, leave)),
           (editor) => Effect.sync(() => editor.close())
         )
       : undefined
@@ -83,7 +95,7 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
       else editor.above(paint(text, color))
     }
     const drained = Effect.raceFirst(
-      Deferred.await(gone),
+      Effect.ignore(Deferred.await(gone)),
       Effect.callback<void>((resume) => {
         const done = (): void => resume(Effect.void)
         output.once("drain", done)
@@ -116,8 +128,7 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
         else show(line, "yellow")
       },
       prompt: () => editor?.begin(),
-      lines:
-        editor?.lines ?? (options.reads ? recordsOf(streams.input, options.separator, options.limit) : Effect.never),
+      lines: editor?.lines ?? (options.reads ? recordsOf(streams.input, options.splitter) : Effect.never),
       room: Effect.suspend(() => (output.writableNeedDrain ? drained : Effect.void)),
       quit: Deferred.await(gone)
     }
