@@ -5,6 +5,7 @@ import { WscatError } from "../errors/failure.ts"
 import { codeOf, plain } from "../errors/plain.ts"
 import { errorLine } from "../help/answer.ts"
 import { harmless, type Shown } from "./format.ts"
+import { openHistory } from "./history.ts"
 import { type Lines, recordsOf } from "./lines.ts"
 import type { RecordSplitter } from "./records.ts"
 import { type CliStreams, Streams } from "./streams.ts"
@@ -82,7 +83,9 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
     const editor = interactive
       ? yield* Effect.acquireRelease(
           // The widths of characters take a while to load; a program without a prompt has no use for them.
-          Effect.promise(async () => new (await import("./editor.ts")).Editor(streams, leave)),
+          Effect.promise(
+            async () => new (await import("./editor.ts")).Editor(streams, openHistory(streams.env), leave)
+          ),
           (editor) => Effect.sync(() => editor.close())
         )
       : undefined
