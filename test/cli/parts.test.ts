@@ -6,7 +6,8 @@ import { completeUrl } from "../../src/internal/cli/options/connecting.ts"
 import { cookiesFor } from "../../src/internal/cli/options/cookies.ts"
 import { endOf, windowOf } from "../../src/internal/cli/terminal/layout.ts"
 import { explainClosed } from "../../src/internal/cli/errors/explain.ts"
-import { type Format, harmless, showControl, showFrame, showMessage } from "../../src/internal/cli/terminal/format.ts"
+import { type Format, showControl, showFrame, showMessage } from "../../src/internal/cli/terminal/format.ts"
+import { harmless } from "../../src/internal/cli/terminal/safeText.ts"
 import { Histogram } from "../../src/internal/cli/commands/histogram.ts"
 import { decodeInput } from "../../src/internal/cli/terminal/payload.ts"
 import { plain } from "../../src/internal/cli/errors/plain.ts"
@@ -118,6 +119,9 @@ describe("formats", () => {
     frames: false,
     timestamps: false,
     encoding: "text",
+    pretty: false,
+    colored: false,
+    decode: undefined,
     separator: "\n"
   }
   const time = new Date(2026, 0, 2, 3, 4, 5, 6)
@@ -133,7 +137,7 @@ describe("formats", () => {
     assert.strictEqual(showMessage({ ...marked, timestamps: true }, "hi", 3, time), "[03:04:05.006] [3] < hi\n")
     assert.strictEqual(showMessage(marked, bytes, undefined, time), "< [binary, 2 bytes] 00 ff\n")
     const long = String(showMessage(marked, new Uint8Array(1000), undefined, time))
-    assert.match(long, /^< \[binary, 1000 bytes\] (?:00 ){256}… 744 more\n$/)
+    assert.match(long, /^< \[binary, 1000 bytes\]\n(?:\| [\da-f]{8}: (?:0000 ){8} \.{16}\n){16}\| … 744 more\n$/)
     assert.strictEqual(showMessage({ ...plain, terminal: true }, "\u001b[1m", undefined, time), "␛[1m\n")
     const json = { ...plain, json: true }
     assert.match(String(showMessage(json, "\u009b\u001b", undefined, time)), /"\\u009b\\u001b"/)
@@ -220,6 +224,9 @@ describe("formats", () => {
       frames: false,
       timestamps: false,
       encoding: "text",
+      pretty: false,
+      colored: false,
+      decode: undefined,
       separator: "\n"
     }
     assert.strictEqual(

@@ -8,7 +8,7 @@ import { answer, errorLine } from "./help/answer.ts"
 import { read } from "./options/argv.ts"
 import { type GivenOption, InvalidArguments } from "./options/given.ts"
 import { benchValues, doctorValues, wscatValues } from "./options/values.ts"
-import { harmless } from "./terminal/format.ts"
+import { harmless } from "./terminal/safeText.ts"
 import { isReaderGone, unwritable } from "./terminal/screen.ts"
 import { Streams } from "./terminal/streams.ts"
 
@@ -87,23 +87,34 @@ export const run = (argv: ReadonlyArray<string>): Effect.Effect<number> =>
     if (invocation._tag !== "Run" || execute === undefined) return exitCode.unexpected
     const { given, operands } = invocation
     const compatible = given.some(({ name }) => name === "compat")
-    const complain = (line: string): Effect.Effect<void> =>
+    const complain = (line: string, body: string | undefined): Effect.Effect<void> =>
       Effect.sync(() => {
         const plain = streams.errors.isTTY !== true || streams.env["NO_COLOR"] || given.some(isNoColor)
         streams.errors.write(plain ? `${harmless(line)}\n` : `\u001B[33m${harmless(line)}\u001B[39m\n`)
+        if (body !== undefined && body !== "") streams.errors.write(bodyLines(body))
       })
     return yield* execute(given, operands).pipe(
       Effect.as<number>(exitCode.clean),
-      Effect.catch(({ hint, kind, message, reported }) =>
+      Effect.catch(({ hint, kind, message, refusal, reported }) =>
         compatible && kind === "closed"
           ? Effect.succeed(exitCode.clean)
           : Effect.as(
-              reported === true ? Effect.void : complain(errorLine(message, hint)),
+              reported === true ? Effect.void : complain(errorLine(message, hint), refusal?.body),
               compatible ? compatibleFailure : exitCode[kind]
             )
       )
     )
   })
+
+/** Characters of the body of a refusal that are shown. */
+const shownBody = 2000
+
+/** The body of a refusal, with a mark before each line. */
+const bodyLines = (body: string): string =>
+  harmless(body.slice(0, shownBody).trimEnd())
+    .split("\n")
+    .map((line) => `| ${line}\n`)
+    .join("")
 
 /** The exit code of wscat 6.1 for every error; a connection that was closed is none, whatever the close code. */
 const compatibleFailure = 255

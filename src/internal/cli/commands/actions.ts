@@ -22,10 +22,49 @@ const helpLines = slashCommands.map(([command, text]) => `${command.padEnd(26)}$
 /** Reads a line. `undefined` when there is nothing to do: it asked for help. Fails with what is wrong with it. */
 export const actionOf = (talk: Talk, line: Line): Effect.Effect<Action | undefined, WscatError> => {
   if (talk.slash && isSlashed(line)) return slashAction(talk, String(line))
-  const decoded = decodeInput(line, talk.encoding)
+  const recorded = talk.format.json ? recordOf(line) : undefined
+  if (recorded !== undefined) return Effect.succeed(recorded)
+  const decoded = decodeInput(line, talk.encoding, talk.escapes)
   return "problem" in decoded
     ? Effect.fail(misuse(`the input can't be sent: ${decoded.problem}`))
     : Effect.succeed({ _tag: "Send", message: decoded.message })
+}
+
+/**
+ * Reads a JSON object as `--json` writes it: the opcode, and its payload as text or in base64. Other lines are messages
+ * as they are, also where they are JSON.
+ */
+const recordOf = (line: Line): Action | undefined => {
+  let value: unknown
+  try {
+    value = JSON.parse(line.toString())
+  } catch {
+    return undefined
+  }
+  if (typeof value !== "object" || value === null || !("opcode" in value)) return undefined
+  const text = "payload" in value && typeof value.payload === "string" ? value.payload : undefined
+  const bytes = "base64" in value && typeof value.base64 === "string" ? Buffer.from(value.base64, "base64") : undefined
+  switch (value.opcode) {
+    case "text": {
+      return text === undefined ? undefined : { _tag: "Send", message: text }
+    }
+    case "binary": {
+      const message = bytes ?? (text === undefined ? undefined : Buffer.from(text))
+      return message === undefined ? undefined : { _tag: "Send", message }
+    }
+    case "ping":
+    case "pong": {
+      const data = bytes ?? (text === undefined ? undefined : Buffer.from(text))
+      return { _tag: value.opcode === "ping" ? "Ping" : "Pong", data }
+    }
+    case "close": {
+      const code = "code" in value && typeof value.code === "number" ? value.code : undefined
+      return { _tag: "Close", code, reason: "reason" in value && typeof value.reason === "string" ? value.reason : "" }
+    }
+    default: {
+      return undefined
+    }
+  }
 }
 
 const slash = 0x2f

@@ -1,14 +1,25 @@
+import { STATUS_CODES } from "node:http"
+import type { Screen } from "../terminal/screen.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { type Closed, connect as open, runBatch, type Socket, type SocketError } from "../../../Socket.ts"
+import type { Message } from "../../socket/receiveBuffer.ts"
+import {
+  type Closed,
+  connect as open,
+  type ConnectOptions,
+  runBatch,
+  type Socket,
+  type SocketError
+} from "../../../Socket.ts"
 import { targetOf } from "../options/connecting.ts"
-import { endOf, explain, explainClosed } from "../errors/explain.ts"
+import { endOf, explain, explainClosed, headerLines } from "../errors/explain.ts"
 import { WscatError } from "../errors/failure.ts"
 import type { Wscat } from "../options/values.ts"
-import { oneLine, showMessage } from "../terminal/format.ts"
+import { showMessage } from "../terminal/format.ts"
+import { oneLine } from "../terminal/safeText.ts"
 import { actionOf, closeWith, orComplain, perform } from "./actions.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
@@ -28,6 +39,7 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
       const { screen } = talk
       const options = {
         ...target.options,
+        ...(flags.verbose ? { onHandshake: traceHandshake(screen) } : {}),
         ...(watches(talk) ? { onFrame: watch(talk, () => undefined) } : {}),
         // Nobody waits long for a peer that hangs: not a person who quits, not one who pings.
         ...(screen.interactive || talk.ping !== undefined ? { closeTimeout: "2 seconds" as const } : {})
@@ -55,6 +67,22 @@ export const expectCount = ({ activity, count }: Talk): Effect.Effect<void, Wsca
           message: `${activity.received} of ${count} messages came before the connection ended`
         })
       )
+
+/** Shows the heads of the request and the response, secrets included. */
+const traceHandshake =
+  (screen: Screen): NonNullable<ConnectOptions["onHandshake"]> =>
+  ({ headers, method, target }, response) => {
+    screen.trace(
+      [
+        `-> ${method} ${target}`,
+        ...headers.map(([name, value]) => `-> ${name}: ${value}`),
+        `<- ${response.status} ${STATUS_CODES[response.status] ?? ""}`.trimEnd(),
+        ...headerLines(response.headers).map((line) => `<- ${line}`)
+      ]
+        .map(oneLine)
+        .join("\n")
+    )
+  }
 
 /** Says what was agreed on, where it was asked for. */
 const greet = (talk: Talk, { extensions, protocol }: Socket): void => {
@@ -119,22 +147,34 @@ const receive = (
 }
 
 /** Sends what is to be sent, then waits as long as it should. What ended the connection is the reader's to say. */
-const transmit = (talk: Talk, socket: Socket, onClose: () => void): Effect.Effect<void, WscatError> =>
+const transmit = (talk: Talk, socket: Socket, onClose: () => void): Effect.Effect<void, WscatError, Scope.Scope> =>
   Effect.gen(function* () {
-    if (talk.prepared !== undefined) {
-      for (const message of talk.prepared)
-        yield* attempt(talk, perform(talk, socket, { _tag: "Send", message }, undefined))
-    } else {
-      const { outbox } = talk
+    const send = (messages: ReadonlyArray<Message>): Effect.Effect<void, WscatError> =>
+      Effect.forEach(
+        messages,
+        (message) => paced(talk, attempt(talk, perform(talk, socket, { _tag: "Send", message }, undefined))),
+        { discard: true }
+      )
+    const { every, initial, outbox, prepared } = talk
+    const repeated = [...initial, ...(prepared ?? [])]
+    yield* send(repeated)
+    if (every !== undefined) {
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.sleep(every), send(repeated))))
+    }
+    if (prepared === undefined) {
       for (let line = yield* outbox.first; line !== undefined; line = yield* outbox.first) {
         const action = yield* orComplain(talk, actionOf(talk, line))
         if (action?._tag === "Close") onClose()
-        if (action !== undefined) yield* attempt(talk, perform(talk, socket, action, undefined))
+        if (action !== undefined) yield* paced(talk, attempt(talk, perform(talk, socket, action, undefined)))
         outbox.shift()
       }
     }
     yield* talk.settle
   })
+
+/** Sends, then waits as `--delay` says. */
+export const paced = <A, E>({ delay }: Talk, sending: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  delay === 0 ? sending : Effect.tap(sending, () => Effect.sleep(delay))
 
 const attempt = (talk: Talk, effect: Effect.Effect<unknown, SocketError>): Effect.Effect<unknown, WscatError> =>
   Effect.catch(effect, (error) =>

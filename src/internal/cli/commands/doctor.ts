@@ -7,10 +7,10 @@ import { performance } from "node:perf_hooks"
 import * as Handshake from "../../../Handshake.ts"
 import { type Closed, connect, type ConnectOptions, runBatch, type Socket, SocketError } from "../../../Socket.ts"
 import { type Target, targetOf } from "../options/connecting.ts"
-import { certificateProblem, closeText, endOf, explain, explainClosed } from "../errors/explain.ts"
+import { certificateProblem, closeText, endOf, explain, explainClosed, headerLines } from "../errors/explain.ts"
 import { type Refusal, WscatError } from "../errors/failure.ts"
 import type { Doctor } from "../options/values.ts"
-import { harmless, jsonLine } from "../terminal/format.ts"
+import { harmless, jsonLine } from "../terminal/safeText.ts"
 import { dial, lookup, secure, type Timed, type TlsFacts } from "./probe.ts"
 import { hasColors } from "../terminal/screen.ts"
 import { Streams } from "../terminal/streams.ts"
@@ -241,16 +241,11 @@ const closedEarly = (closed: Closed): WscatError => {
 
 const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ""}`.trim()
 
-const headerLines = (headers: Refusal["headers"]): string =>
-  Object.entries(headers)
-    .flatMap(([name, value]) => [value ?? []].flat().map((value) => `${name}: ${value}`))
-    .join("\n")
-
 /** Characters of a body that are shown. */
 const shownBody = 2000
 
 const responseLines = ({ body = "", headers, status }: Refusal): string => {
-  const head = [statusText(status), headerLines(headers)].filter((lines) => lines !== "")
+  const head = [statusText(status), ...headerLines(headers)]
   return [...head, ...(body === "" ? [] : ["", body.slice(0, shownBody).trimEnd()])].join("\n")
 }
 

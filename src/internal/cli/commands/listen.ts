@@ -5,13 +5,14 @@ import type { HandshakeError } from "../../../Handshake.ts"
 import * as Server from "../../../Server.ts"
 import { runBatch, type Socket, type SocketError } from "../../../Socket.ts"
 import { demandedAuth, listenOptionsOf } from "../options/connecting.ts"
-import { endOf, explain, explainClosed, explainListening } from "../errors/explain.ts"
+import { endOf, explain, explainClosed, explainListening, headerLines } from "../errors/explain.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
 import type { Wscat } from "../options/values.ts"
-import { oneLine, showMessage } from "../terminal/format.ts"
+import { showMessage } from "../terminal/format.ts"
+import { oneLine } from "../terminal/safeText.ts"
 import type { Line } from "../terminal/lines.ts"
 import { type Action, actionOf, closeWith, orComplain, perform } from "./actions.ts"
-import { expectCount } from "./connect.ts"
+import { expectCount, paced } from "./connect.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
@@ -19,6 +20,8 @@ import { watch, watches } from "./watch.ts"
 interface Room {
   readonly talk: Talk
   readonly echo: boolean
+  /** Whether the heads of requests are shown. */
+  readonly verbose: boolean
   /** Whether status lines are those of wscat 6.1. */
   readonly compatible: boolean
   /** The clients that are connected, by number. */
@@ -30,12 +33,13 @@ interface Room {
   readonly enough: Deferred.Deferred<void>
 }
 
-const openRoom = (talk: Talk, { compat, echo }: Wscat): Room => {
+const openRoom = (talk: Talk, { compat, echo, verbose }: Wscat): Room => {
   const numbers = new WeakMap<Socket, number>()
   let last = 0
   return {
     talk,
     echo,
+    verbose,
     compatible: compat,
     clients: new Map(),
     numberOf: (socket) => {
@@ -83,6 +87,10 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
     })
   )
 
+/** The head of a request, secrets included. */
+const requestText = ({ headers, method, url }: Server.UpgradeRequest): string =>
+  [`<- ${method} ${url}`, ...headerLines(headers).map((line) => `<- ${line}`)].map(oneLine).join("\n")
+
 /** Lets those in who know the user and the password. */
 const authorize =
   (demanded: string) =>
@@ -104,6 +112,7 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     // An IPv4 address on a socket of both kinds, as people write it.
     const address = remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "")
     const client = room.compatible ? "Client" : `Client ${number}`
+    if (room.verbose) screen.trace(requestText(socket.request))
     screen.status(`${client} connected${room.compatible || address === undefined ? "" : ` (${address})`}`)
     clients.set(number, socket)
     for (const next of room.waiting) next()
@@ -142,8 +151,15 @@ const receive = (room: Room, socket: Server.Connection, number: number): Effect.
 
 /** Sends a client what every client is sent first. */
 const greet = ({ talk }: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> =>
-  Effect.forEach(talk.prepared ?? [], (message) => perform(talk, socket, { _tag: "Send", message }, number), {
-    discard: true
+  Effect.gen(function* () {
+    const { every, initial, prepared } = talk
+    const send = Effect.forEach(
+      [...initial, ...(prepared ?? [])],
+      (message) => paced(talk, perform(talk, socket, { _tag: "Send", message }, number)),
+      { discard: true }
+    )
+    yield* send
+    if (every !== undefined) yield* Effect.forever(Effect.andThen(Effect.sleep(every), send))
   })
 
 /** Waits until somebody is connected. */
@@ -166,7 +182,7 @@ const transmit = (room: Room): Effect.Effect<void, WscatError> =>
       spoke = true
       // What comes in a pipe waits for somebody to take it; a person is told.
       if (!screen.interactive) yield* occupied(room)
-      yield* orComplain(talk, deliver(room, line))
+      yield* paced(talk, orComplain(talk, deliver(room, line)))
       outbox.shift()
     }
     // A program without input, such as one in the background, is there to listen.

@@ -1,12 +1,14 @@
 /** What the options say about messages. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { isUtf8 } from "node:buffer"
 import { closeViolation } from "../../../Frame.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { maxPayload } from "../options/connecting.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes } from "../options/files.ts"
 import type { Wscat } from "../options/values.ts"
+import { decodeBinary } from "../terminal/binaryFormats.ts"
 import type { Format } from "../terminal/format.ts"
 import { Outbox } from "../terminal/lines.ts"
 import { decodeInput, type Encoding } from "../terminal/payload.ts"
@@ -58,8 +60,15 @@ export interface Talk {
   readonly format: Format
   /** How the input stands for messages. */
   readonly encoding: Encoding
-  /** Messages to send at once, instead of the input. */
+  /** Messages to send instead of the input. */
   readonly prepared: ReadonlyArray<Message> | undefined
+  /** Messages to send before the input is read. */
+  readonly initial: ReadonlyArray<Message>
+  /** Milliseconds between messages. */
+  readonly delay: number
+  /** Milliseconds after which `initial` and `prepared` are sent again; `undefined` sends them once. */
+  readonly every: number | undefined
+  readonly escapes: boolean
   /** Waits once everything is sent: for a time after `prepared`, for silence after the end of the input. */
   readonly settle: Effect.Effect<void>
   /** Messages to receive. */
@@ -82,9 +91,9 @@ const defaultSilence = 0.5
 const defaultPongTimeout = 20
 
 /** How long to wait where `--wait` doesn't say. wscat 6.1 closes at the end of the input. */
-const waitOf = ({ compat, count }: Wscat, prepared: boolean): number => {
-  // A run that counts messages waits for them.
-  if (count !== undefined) return -1
+const waitOf = ({ compat, count, every }: Wscat, prepared: boolean): number => {
+  // A run that counts messages waits for them; one that repeats messages goes on.
+  if (count !== undefined || (prepared && every !== undefined)) return -1
   if (prepared) return defaultWait
   return compat ? 0 : defaultSilence
 }
@@ -96,17 +105,33 @@ const encodingOf = (flags: Wscat): Effect.Effect<Encoding, WscatError> => {
     : Effect.succeed(chosen[0] ?? "text")
 }
 
+const messagesOf = (
+  texts: ReadonlyArray<string>,
+  option: string,
+  encoding: Encoding,
+  { escapes }: Wscat
+): Effect.Effect<ReadonlyArray<Message>, WscatError> =>
+  Effect.forEach(texts, (text) => {
+    const decoded = decodeInput(text, encoding, escapes)
+    return "problem" in decoded
+      ? Effect.fail(misuse(`${option} ${text}: ${decoded.problem}`))
+      : Effect.succeed(decoded.message)
+  })
+
+const readText = (path: string): Effect.Effect<string, WscatError> =>
+  Effect.flatMap(readBytes(path, "--text-file"), (bytes) =>
+    isUtf8(bytes)
+      ? Effect.succeed(bytes.toString("utf8"))
+      : Effect.fail(misuse(`--text-file: ${path} is not UTF-8`, "--file sends bytes"))
+  )
+
 const prepare = (flags: Wscat, encoding: Encoding): Effect.Effect<ReadonlyArray<Message> | undefined, WscatError> =>
   Effect.gen(function* () {
-    if (flags.execute.length === 0 && flags.file.length === 0) return undefined
-    const commands = yield* Effect.forEach(flags.execute, (command) => {
-      const decoded = decodeInput(command, encoding)
-      return "problem" in decoded
-        ? Effect.fail(misuse(`-x ${command}: ${decoded.problem}`))
-        : Effect.succeed(decoded.message)
-    })
+    if (flags.execute.length + flags.file.length + flags.textFile.length === 0) return undefined
+    const commands = yield* messagesOf(flags.execute, "-x", encoding, flags)
     const files = yield* Effect.forEach(flags.file, (path) => readBytes(path, "--file"))
-    return [...commands, ...files]
+    const texts = yield* Effect.forEach(flags.textFile, readText)
+    return [...commands, ...files, ...texts]
   })
 
 /** Reads the options, and opens the screen. */
@@ -115,16 +140,22 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
     const streams = yield* Streams
     const encoding = yield* encodingOf(flags)
     const prepared = yield* prepare(flags, encoding)
+    const initial = yield* messagesOf(flags.init, "--init", encoding, flags)
+    if (flags.every !== undefined && prepared === undefined && initial.length === 0) {
+      return yield* misuse("--every has nothing to repeat", "-x, --init, --file or --text-file say what")
+    }
     const close = { code: flags.closeCode, reason: flags.closeReason ?? "" }
     const violation = closeViolation(close.code ?? 1000, close.reason)
     if (violation !== undefined) return yield* misuse(`--close-code, --close-reason: ${violation.message}`)
     const terminal = streams.output.isTTY === true
     const screen = yield* openScreen({
       quiet: flags.quiet || prepared !== undefined,
+      verbose: flags.verbose,
       color: !flags.noColor && prepared === undefined && hasColors(streams),
       reads: prepared === undefined,
       splitter: new RecordSplitter(flags.null ? "null" : "line", maxPayload(flags), encoding === "binary")
     })
+    const { decode } = flags
     const activity = new Activity()
     const wait = flags.wait ?? waitOf(flags, prepared !== undefined)
     return {
@@ -139,10 +170,17 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
         frames: flags.frames,
         timestamps: flags.timestamps,
         encoding,
+        pretty: flags.pretty,
+        colored: !flags.noColor && hasColors(streams),
+        decode: decode === undefined ? undefined : (bytes) => decodeBinary(decode, bytes, maxPayload(flags)),
         separator: flags.null ? "\0" : "\n"
       },
       encoding,
+      escapes: flags.escapes,
       prepared,
+      initial,
+      delay: (flags.delay ?? 0) * 1000,
+      every: flags.every === undefined ? undefined : flags.every * 1000,
       settle: Effect.suspend(() => {
         if (wait < 0) return Effect.never
         return prepared === undefined ? activity.silence(wait * 1000) : Effect.sleep(wait * 1000)

@@ -5,7 +5,7 @@ import type { Closed, SocketError } from "../../../Socket.ts"
 import type { Violation } from "../../protocol/protocolError.ts"
 import { STATUS_CODES } from "node:http"
 import type { Target } from "../options/connecting.ts"
-import { WscatError } from "./failure.ts"
+import { type Refusal, WscatError } from "./failure.ts"
 import { codeOf, plain } from "./plain.ts"
 import { messageOf } from "../../messageOf.ts"
 
@@ -96,6 +96,10 @@ const proxyHint = (code: string, text: string): string | undefined => {
 }
 
 type UnexpectedStatus = Extract<Reason, { _tag: "UnexpectedStatus" }>
+
+/** The fields of a head, a line each. */
+export const headerLines = (headers: Refusal["headers"]): ReadonlyArray<string> =>
+  Object.entries(headers).flatMap(([name, value]) => [value ?? []].flat().map((value) => `${name}: ${value}`))
 
 /** The body of a refusal, where the client read it. */
 const bodyOf = (reason: UnexpectedStatus): string | undefined =>

@@ -9,6 +9,7 @@ import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes, readSecret } from "./files.ts"
 import type { Connecting } from "./values.ts"
 import { identityOf } from "./identity.ts"
+import { environmentProxy } from "./proxy.ts"
 import { Streams } from "../terminal/streams.ts"
 
 /** Where to connect to, and how. */
@@ -164,7 +165,8 @@ export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target
       ],
       maxRedirects: flags.location ? (flags.maxRedirects ?? defaultMaxRedirects) : 0,
       compression: flags.compress || flags.compat,
-      proxy: yield* proxyOf(flags),
+      proxy: yield* proxyOf(flags, url),
+      http2: flags.http2,
       tls: {
         ...identity,
         ...(flags.noCheck ? { rejectUnauthorized: false } : {}),
@@ -177,14 +179,20 @@ export const targetOf = (given: string, flags: Connecting): Effect.Effect<Target
     return { url, options }
   })
 
-/** The proxy, whose scheme may be left out. */
-const proxyOf = ({ proxy }: Connecting): Effect.Effect<string | undefined, WscatError> => {
-  if (proxy === undefined) return Effect.succeed(undefined)
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`
-  return /^(?:https?|socks5h?):/i.test(url) && URL.canParse(url)
-    ? Effect.succeed(url)
-    : Effect.fail(misuse(`--proxy ${proxy} can't be used`, "host:port, after http://, https:// or socks5://"))
-}
+/** The proxy of `--proxy` or of the environment. The scheme may be left out. */
+const proxyOf = ({ proxy: given }: Connecting, target: string): Effect.Effect<string | undefined, WscatError> =>
+  Effect.gen(function* () {
+    const { env } = yield* Streams
+    const proxy = given ?? environmentProxy(target, env)
+    if (proxy === undefined || proxy === "" || proxy === "none") return undefined
+    const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`
+    if (/^(?:https?|socks5h?):/i.test(url) && URL.canParse(url)) return url
+    const source = given === undefined ? "the proxy of the environment," : "--proxy"
+    return yield* misuse(
+      `${source} ${withoutCredentials(proxy)} can't be used`,
+      "host:port, after http://, https:// or socks5://"
+    )
+  })
 
 /** How to listen on `[host:]port`, or on the path of a Unix socket. */
 export const listenOptionsOf = (

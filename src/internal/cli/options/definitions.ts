@@ -104,6 +104,7 @@ const handshake: Group = {
       optionalValue: wholeNumber,
       text: "how many redirects are followed (10)"
     },
+    { name: "http2", text: "connect over HTTP/2 (RFC 8441)" },
     { name: "compress", text: "offer or accept compression (permessage-deflate)" }
   ]
 }
@@ -132,7 +133,7 @@ const transport: Group = {
     {
       name: "proxy",
       value: "<[protocol://]host[:port]>",
-      text: "connect through a proxy: http, https or socks5, with user:password@ where it demands them"
+      text: 'connect through a proxy: http, https or socks5, with user:password@ where it demands them; "none" ignores HTTPS_PROXY, HTTP_PROXY and ALL_PROXY'
     },
     { name: "open-timeout", value: "<seconds>", text: "how long opening may take (10)" },
     { name: "max-payload", value: "<bytes>", text: "longest message (104857600, which is 100 MiB)" }
@@ -162,6 +163,12 @@ const messages: Group = {
       text: "send this once connected, instead of reading input; repeat for more"
     },
     {
+      name: "init",
+      value: "<message>",
+      repeats: true,
+      text: "send this once connected, then read input; repeat for more"
+    },
+    {
       name: "file",
       value: "<path>",
       values: "file",
@@ -169,12 +176,22 @@ const messages: Group = {
       text: "send a file as one binary message, after what -x sends"
     },
     {
+      name: "text-file",
+      value: "<path>",
+      values: "file",
+      repeats: true,
+      text: "the same, as one text message"
+    },
+    { name: "delay", value: "<duration>", text: "wait so long between messages that are sent: 2, 2s, 500ms" },
+    { name: "every", value: "<duration>", text: "repeat what -x, --init and files send at this interval" },
+    {
       name: "wait",
       short: "w",
       value: "<seconds>",
       text: "wait before closing: so long after -x (2), for so long a silence after the end of the input (0.5); -1, as with --count, holds the connection open"
     },
     { name: "count", value: "<number>", text: "close after this many messages were received" },
+    { name: "escapes", short: "e", text: "read \\n, \\t, \\xHH, \\uHHHH and the like in -x, --init and the input" },
     { name: "binary", text: "send binary messages" },
     { name: "hex", text: "binary messages in hexadecimal, sent and received" },
     { name: "base64", text: "binary messages in base64, sent and received" },
@@ -194,8 +211,19 @@ const messages: Group = {
 const output: Group = {
   heading: "Output",
   options: [
-    { name: "json", text: "one JSON object a line for each message, sent or received" },
+    {
+      name: "json",
+      text: "one JSON object a line for each message, sent or received; such objects in the input are sent as what they describe"
+    },
+    { name: "verbose", short: "v", text: "show the headers of both handshakes, and how the connection closed" },
     { name: "frames", text: "show each frame as it is on the wire" },
+    { name: "pretty", text: "JSON over several lines, on a terminal" },
+    {
+      name: "decode",
+      value: "<format>",
+      values: ["msgpack", "cbor", "gzip"],
+      text: "show binary messages of this format as text: msgpack, cbor or gzip"
+    },
     { name: "timestamps", text: "the time before each message" },
     { name: "no-color", text: "no colors; so does NO_COLOR" }
   ]

@@ -1,4 +1,5 @@
 /** The options of each command as typed values. */
+import { binaryFormats } from "../terminal/binaryFormats.ts"
 import { commandDefinitions } from "./definitions.ts"
 import { type GivenOption, OptionReader } from "./given.ts"
 
@@ -23,6 +24,7 @@ const connecting = (options: OptionReader) => ({
   location: options.on("location"),
   maxRedirects: options.whole("max-redirects", 0, Infinity, 10),
   compress: options.on("compress"),
+  http2: options.on("http2"),
   noCheck: options.on("no-check"),
   ca: options.text("ca"),
   cert: options.text("cert"),
@@ -49,7 +51,12 @@ export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
     retry: options.whole("retry", -1, Infinity, -1),
     retryAll: options.on("retry-all"),
     execute: options.texts("execute"),
+    init: options.texts("init"),
     file: options.texts("file"),
+    textFile: options.texts("text-file"),
+    delay: options.seconds("delay", 0),
+    every: options.seconds("every", 0.001),
+    escapes: options.on("escapes"),
     wait: options.seconds("wait", -1),
     count: options.whole("count", 1),
     binary: options.on("binary"),
@@ -64,6 +71,9 @@ export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
     closeReason: options.text("close-reason"),
     json: options.on("json"),
     frames: options.on("frames"),
+    verbose: options.on("verbose"),
+    pretty: options.on("pretty"),
+    decode: options.oneOf("decode", binaryFormats),
     timestamps: options.on("timestamps"),
     noColor: options.on("no-color")
   }

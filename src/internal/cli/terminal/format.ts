@@ -5,6 +5,8 @@ import type { WireFrame } from "../../connection/frameObserver.ts"
 import { Opcode } from "../../protocol/opcode.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { type Encoding, encodeOutput } from "./payload.ts"
+import { prettyJson } from "./pretty.ts"
+import { harmless, jsonLine } from "./safeText.ts"
 
 /** How messages are shown. */
 export interface Format {
@@ -19,6 +21,12 @@ export interface Format {
   /** The time before each message. */
   readonly timestamps: boolean
   readonly encoding: Encoding
+  /** JSON over several lines, on a terminal. */
+  readonly pretty: boolean
+  /** Whether what is shown may have colours of its own. */
+  readonly colored: boolean
+  /** Reads binary messages as text; `undefined` for one that it can't read. */
+  readonly decode: ((bytes: Uint8Array) => string | undefined) | undefined
   /** What ends a record. */
   readonly separator: string
 }
@@ -40,31 +48,6 @@ const hexView = (bytes: Uint8Array, limit = shownBytes): string => {
   return bytes.length <= limit ? hex : `${hex} … ${bytes.length - limit} more`
 }
 
-/**
- * Control characters, line feeds and tabs aside, and characters that change the direction of text or have no width. The
- * first alternative is the joiner inside an emoji, which stays.
- */
-const unsafe =
-  // oxlint-disable-next-line no-control-regex no-misleading-character-class
-  /((?<=[\p{Extended_Pictographic}\u{1f3fb}-\u{1f3ff}\ufe0f])\u200d(?=\p{Extended_Pictographic}))|[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
-
-/**
- * Replaces what would move the cursor, change the state of a terminal, or make text look like other text: control
- * characters by pictures, other characters by their code.
- */
-export const harmless = (text: string): string =>
-  text.replaceAll(unsafe, (character: string, joiner: string | undefined) => {
-    if (joiner !== undefined) return joiner
-    const code = character.codePointAt(0) ?? 0
-    if (code < 0x20) return String.fromCharCode(0x2400 + code)
-    if (code === 0x7f) return "␡"
-    if (code < 0x100) return `\\x${code.toString(16)}`
-    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\u{${code.toString(16)}}`
-  })
-
-/** Text that must stay on its line. */
-export const oneLine = (text: string): string => harmless(text.replaceAll("\n", "␊"))
-
 /** What begins each further line of a message on a terminal, so that no message looks like a line of the program. */
 const continuation = "| "
 
@@ -77,15 +60,6 @@ const clock = (time: Date): string =>
 const stamp = (format: Format, time: Date): string => (format.timestamps ? `[${clock(time)}] ` : "")
 
 const clientMark = (client: Client): string => (client === undefined ? "" : `[${client}] `)
-
-const unicodeEscape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`
-
-/** A value as one line of JSON, with escapes for all characters that are not harmless on a terminal. */
-export const jsonLine = (value: object): string =>
-  `${JSON.stringify(value).replaceAll(
-    unsafe,
-    (character: string, joiner: string | undefined) => joiner ?? character.split("").map(unicodeEscape).join("")
-  )}\n`
 
 /** The payload of a message or frame, as the members of a JSON object: text as it is, bytes in base64. */
 const jsonPayload = (payload: Message): { readonly payload: string } | { readonly base64: string } =>
@@ -106,19 +80,35 @@ const nameOf = (opcode: number): string => names.get(opcode) ?? `opcode ${opcode
 /** Something to show: the bytes for the output, and for a terminal whether it is coloured as incoming. */
 export type Shown = string | Uint8Array
 
-const terminalBody = (message: Message, encoding: Encoding): string => {
-  if (typeof message === "string") return harmless(message)
-  return encoding === "hex" || encoding === "base64"
-    ? String(encodeOutput(message, encoding))
-    : `[binary, ${message.length} bytes] ${hexView(message)}`
+/** Bytes as `xxd` shows them: the place, the bytes by two, and the characters of ASCII. */
+const hexDump = (bytes: Uint8Array): string => {
+  const shown = viewOf(bytes).subarray(0, shownBytes)
+  const rows = Array.from({ length: Math.ceil(shown.length / 16) }, (_, row) => {
+    const part = shown.subarray(row * 16, row * 16 + 16)
+    const hex = part.toString("hex").replaceAll(/.{4}(?=.)/g, "$& ")
+    const text = part.toString("latin1").replaceAll(/[^ -~]/g, ".")
+    return `${(row * 16).toString(16).padStart(8, "0")}: ${hex.padEnd(39)}  ${text}`
+  })
+  return [...rows, ...(bytes.length > shownBytes ? [`… ${bytes.length - shownBytes} more`] : [])].join("\n")
+}
+
+/** Bytes that are shown on the line of their message. */
+const shortBinary = 16
+
+const terminalBody = (message: Message, { colored, encoding, pretty }: Format): string => {
+  if (typeof message === "string") return (pretty ? prettyJson(message, colored) : undefined) ?? harmless(message)
+  if (encoding === "hex" || encoding === "base64") return String(encodeOutput(message, encoding))
+  const head = `[binary, ${message.length} bytes]`
+  return message.length <= shortBinary ? `${head} ${hexView(message)}` : `${head}\n${hexDump(message)}`
 }
 
 /** A message that arrived. */
-export const showMessage = (format: Format, message: Message, client: Client, time: Date): Shown => {
+export const showMessage = (format: Format, received: Message, client: Client, time: Date): Shown => {
+  const message = (typeof received === "string" ? undefined : format.decode?.(received)) ?? received
   if (format.json) return jsonMessage("received", message, client, time)
   if (format.terminal) {
     const mark = format.marks ? `${clientMark(client)}< ` : ""
-    const body = terminalBody(message, format.encoding)
+    const body = terminalBody(message, format)
     const shown = format.marks ? body.replaceAll("\n", `\n${continuation}`) : body
     return `${stamp(format, time)}${mark}${shown}\n`
   }

@@ -4,7 +4,8 @@ import type * as Scope from "effect/Scope"
 import { WscatError } from "../errors/failure.ts"
 import { codeOf, plain } from "../errors/plain.ts"
 import { errorLine } from "../help/answer.ts"
-import { harmless, type Shown } from "./format.ts"
+import { type Shown } from "./format.ts"
+import { harmless } from "./safeText.ts"
 import { openHistory } from "./history.ts"
 import { type Lines, recordsOf } from "./lines.ts"
 import type { RecordSplitter } from "./records.ts"
@@ -27,6 +28,8 @@ export interface Screen {
   readonly together: (show: () => void) => void
   /** Says what happens, to a person. */
   readonly status: (text: string) => void
+  /** Says what belongs to `--verbose`: above the prompt of a terminal, on the errors of a pipe. */
+  readonly trace: (text: string) => void
   /** Says what must be known also where nobody sees the output. */
   readonly announce: (text: string) => void
   /** Says what is wrong. The program goes on. */
@@ -44,6 +47,8 @@ export interface Screen {
 export interface ScreenOptions {
   /** Messages alone, no status. */
   readonly quiet: boolean
+  /** Status in a pipe too, on the errors. */
+  readonly verbose: boolean
   readonly color: boolean
   /** Whether lines are wanted from the input at all. */
   readonly reads: boolean
@@ -107,6 +112,7 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
     )
     const status: Screen["status"] = (text) => {
       if (terminal && !options.quiet) show(`${harmless(text)}\n`, "green")
+      else if (options.verbose) errors.write(`${harmless(text)}\n`)
     }
     return {
       terminal,
@@ -121,8 +127,12 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
         }
       },
       status,
+      trace: (text) => {
+        if (terminal) show(`${harmless(text)}\n`, "dim")
+        else errors.write(`${harmless(text)}\n`)
+      },
       announce: (text) => {
-        if (terminal) status(text)
+        if (terminal || options.verbose) status(text)
         else errors.write(`${text}\n`)
       },
       complain: (message, hint) => {
