@@ -47,8 +47,16 @@ const commandOf = <Name extends string>(
   const flags = optionsOf(definition)
     .filter((option) => !answered.includes(option))
     .map(flagOf)
-  const operands = definition.operand === undefined ? [] : [Argument.String(definition.operand)]
-  return Command.make(called, { flags, operands }, ({ flags, operands }) => execute(flags.flat(), operands)).pipe(
+  const { operands: names = [], required = 0 } = definition
+  const operands = names.map((name, at) => {
+    const operand = Argument.String(name)
+    return at < required
+      ? Argument.map(operand, (value) => [value])
+      : Argument.map(Argument.optional(operand), (value) => (value._tag === "None" ? [] : [value.value]))
+  })
+  return Command.make(called, { flags, operands }, ({ flags, operands }) =>
+    execute(flags.flat(), operands.flat())
+  ).pipe(
     Command.withDescription(summary),
     Command.withExamples(examples.map(([command, description]) => ({ command, description })))
   )

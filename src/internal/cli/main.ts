@@ -7,7 +7,7 @@ import { misuse, type WscatError } from "./errors/failure.ts"
 import { answer, errorLine } from "./help/answer.ts"
 import { read } from "./options/argv.ts"
 import { type GivenOption, InvalidArguments } from "./options/given.ts"
-import { benchValues, doctorValues, wscatValues } from "./options/values.ts"
+import { benchValues, doctorValues, proxyValues, replayValues, wscatValues } from "./options/values.ts"
 import { harmless } from "./terminal/safeText.ts"
 import { isReaderGone, unwritable } from "./terminal/screen.ts"
 import { Streams } from "./terminal/streams.ts"
@@ -63,11 +63,27 @@ const doctor: Execute = (given, [url = ""]) =>
     yield* doctor(url, values)
   })
 
+const proxy: Execute = (given) =>
+  Effect.gen(function* () {
+    const values = yield* valuesOf(proxyValues, given)
+    const { proxy } = yield* load(() => import("./commands/proxy.ts"))
+    yield* proxy(values)
+  })
+
+const replay: Execute = (given, [file = "", url]) =>
+  Effect.gen(function* () {
+    const values = yield* valuesOf(replayValues, given)
+    const { replay } = yield* load(() => import("./commands/replay.ts"))
+    yield* replay(file, url, values)
+  })
+
 /** What runs for each command, by its name; `undefined` for `wscat` itself. */
 export const commands = new Map<string | undefined, Execute>([
   [undefined, wscat],
   ["bench", bench],
-  ["doctor", doctor]
+  ["doctor", doctor],
+  ["proxy", proxy],
+  ["replay", replay]
 ])
 
 /**

@@ -118,9 +118,10 @@ export const perform = (
   }
 }
 
-/** Sent messages are shown where both directions are: as JSON. */
-const showSent = ({ format, screen }: Talk, message: Message, client: Client): Effect.Effect<void> =>
+/** Sent messages are shown where both directions are: as JSON, and in a recording. */
+const showSent = ({ format, recorder, screen }: Talk, message: Message, client: Client): Effect.Effect<void> =>
   Effect.sync(() => {
+    recorder?.add("sent", message, client)
     if (format.json) screen.show(jsonMessage("sent", message, client, new Date()), undefined)
   })
 

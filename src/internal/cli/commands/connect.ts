@@ -14,7 +14,7 @@ import {
   type Socket,
   type SocketError
 } from "../../../Socket.ts"
-import { targetOf } from "../options/connecting.ts"
+import { targetOf, withoutCredentials } from "../options/connecting.ts"
 import { endOf, explain, explainClosed, headerLines } from "../errors/explain.ts"
 import { WscatError } from "../errors/failure.ts"
 import type { Wscat } from "../options/values.ts"
@@ -35,7 +35,7 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
   Effect.scoped(
     Effect.gen(function* () {
       const target = yield* targetOf(url, flags)
-      const talk = yield* openTalk(flags)
+      const talk = yield* openTalk(flags, withoutCredentials(target.url), "client")
       const { screen } = talk
       const options = {
         ...target.options,
@@ -52,10 +52,33 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
         })
       )
       const times = flags.retry ?? (flags.retryAll ? -1 : 0)
-      const end = yield* repeat(session, talk, { times, all: flags.retryAll })
-      if (end === "ended") yield* expectCount(talk)
+      const end = yield* Effect.mapError(repeat(session, talk, { times, all: flags.retryAll }), (error) =>
+        error.kind === "closed" ? (missing(talk, error.message) ?? error) : error
+      )
+      if (end === "quit") return
+      const problem = missing(talk, "the peer closed the connection")
+      if (problem !== undefined) return yield* problem
+      yield* expectCount(talk)
     })
   )
+
+/** What `--expect` has not got when the connection has ended. */
+const missing = ({ expectation }: Talk, how: string): WscatError | undefined =>
+  expectation === undefined || expectation.isMet
+    ? undefined
+    : new WscatError({ kind: "missing", message: `${how} before ${expectation.missing} came` })
+
+/** Fails when a message that `--expect` describes doesn't come in time. */
+const deadline = ({ expectation }: Talk): Effect.Effect<never, WscatError> => {
+  if (expectation === undefined) return Effect.never
+  const { within } = expectation
+  return Effect.andThen(
+    Effect.sleep(within * 1000),
+    Effect.suspend(() =>
+      Effect.fail(new WscatError({ kind: "late", message: `${expectation.missing} did not come within ${within} s` }))
+    )
+  )
+}
 
 /** Fails when fewer messages came than `--count` demands. */
 export const expectCount = ({ activity, count }: Talk): Effect.Effect<void, WscatError> =>
@@ -112,7 +135,8 @@ const converse = (talk: Talk, socket: Socket): Effect.Effect<Ended, WscatError, 
       ),
       Effect.as(Deferred.await(enough), "us" as const),
       Effect.as(screen.quit, "quit" as const),
-      pings(talk, socket)
+      pings(talk, socket),
+      deadline(talk)
     ])
     if (by !== "peer") {
       yield* Effect.mapError(closeWith(socket, talk.close), (error) => explain(error))
@@ -126,7 +150,7 @@ const converse = (talk: Talk, socket: Socket): Effect.Effect<Ended, WscatError, 
 
 /** Shows what comes, until the connection ends; says when it was enough. */
 const receive = (
-  { activity, count, format, screen }: Talk,
+  { activity, count, expectation, format, recorder, screen }: Talk,
   socket: Socket,
   enough: Deferred.Deferred<void>
 ): Effect.Effect<void, SocketError> => {
@@ -138,10 +162,12 @@ const receive = (
     screen.together(() => {
       for (const message of batch.slice(0, wanted)) {
         if (shown) screen.show(showMessage(format, message, undefined, new Date()), "blue")
+        recorder?.add("received", message, undefined)
+        expectation?.receive(message)
       }
     })
     activity.receive(batch.length)
-    if (activity.received >= count) Deferred.doneUnsafe(enough, Effect.void)
+    if (activity.received >= count || expectation?.isMet === true) Deferred.doneUnsafe(enough, Effect.void)
     return Effect.andThen(screen.room, done)
   })
 }

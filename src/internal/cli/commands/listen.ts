@@ -13,6 +13,8 @@ import { oneLine } from "../terminal/safeText.ts"
 import type { Line } from "../terminal/lines.ts"
 import { type Action, actionOf, closeWith, orComplain, perform } from "./actions.ts"
 import { expectCount, paced } from "./connect.ts"
+import { type Recording, readRecording } from "./recording.ts"
+import { makePart, type Part } from "./script.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
@@ -20,6 +22,8 @@ import { watch, watches } from "./watch.ts"
 interface Room {
   readonly talk: Talk
   readonly echo: boolean
+  /** The conversation whose server is played for each client. */
+  readonly script: Recording | undefined
   /** Whether the heads of requests are shown. */
   readonly verbose: boolean
   /** Whether status lines are those of wscat 6.1. */
@@ -33,13 +37,14 @@ interface Room {
   readonly enough: Deferred.Deferred<void>
 }
 
-const openRoom = (talk: Talk, { compat, echo, verbose }: Wscat): Room => {
+const openRoom = (talk: Talk, { compat, echo, verbose }: Wscat, script: Recording | undefined): Room => {
   const numbers = new WeakMap<Socket, number>()
   let last = 0
   return {
     talk,
     echo,
     verbose,
+    script,
     compatible: compat,
     clients: new Map(),
     numberOf: (socket) => {
@@ -58,9 +63,10 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
     Effect.gen(function* () {
       const options = yield* listenOptionsOf(place, flags.path, flags)
       const demanded = yield* demandedAuth(flags)
-      const talk = yield* openTalk(flags)
+      const talk = yield* openTalk(flags, "ws://localhost/", "server")
+      const script = flags.script === undefined ? undefined : yield* readRecording(flags.script, "--script")
       const { screen } = talk
-      const room = openRoom(talk, flags)
+      const room = openRoom(talk, flags, script)
       const server = yield* Effect.mapError(
         Server.make({
           ...options,
@@ -116,7 +122,16 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     screen.status(`${client} connected${room.compatible || address === undefined ? "" : ` (${address})`}`)
     clients.set(number, socket)
     for (const next of room.waiting) next()
-    yield* Effect.ignore(Effect.all([receive(room, socket, number), greet(room, socket, number)], { concurrency: 2 }))
+    const part = room.script === undefined ? undefined : yield* partOf(room, room.script, socket, number)
+    const reading = receive(room, socket, number, part)
+    yield* Effect.ignore(
+      part === undefined
+        ? Effect.all([reading, greet(room, socket, number)], { concurrency: 2 })
+        : Effect.raceFirst(
+            reading,
+            Effect.catch(part.play, () => Effect.never)
+          )
+    )
     const closed = yield* socket.closed
     clients.delete(number)
     const problem = explainClosed(closed, false)
@@ -126,19 +141,34 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     screen.status(`${gone} (code: ${code}, reason: "${oneLine(reason)}")`)
   })
 
-const receive = (room: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> => {
-  const { activity, count, format, screen } = room.talk
+/** The part of a script that is played for one client. */
+const partOf = ({ talk }: Room, script: Recording, socket: Server.Connection, number: number): Effect.Effect<Part> =>
+  makePart(
+    script,
+    (message) => perform(talk, socket, { _tag: "Send", message }, number),
+    (problem) => talk.screen.complain(`client ${number} ${problem}`)
+  )
+
+const receive = (
+  room: Room,
+  socket: Server.Connection,
+  number: number,
+  part: Part | undefined
+): Effect.Effect<void, SocketError> => {
+  const { activity, count, format, recorder, screen } = room.talk
   const shown = !format.frames || format.terminal || format.json
   const done = Effect.sync(() => activity.shown())
   return runBatch(socket, (batch) => {
     screen.together(() => {
       for (const message of batch.slice(0, Math.max(0, count - activity.received))) {
         if (shown) screen.show(showMessage(format, message, number, new Date()), "blue")
+        recorder?.add("received", message, number)
       }
     })
     activity.receive(batch.length)
     if (activity.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
     const shownAll = Effect.andThen(screen.room, done)
+    if (part !== undefined) return Effect.andThen(part.receive(batch), shownAll)
     if (!room.echo) return shownAll
     return Effect.andThen(
       Effect.forEach(batch, (message) => perform(room.talk, socket, { _tag: "Send", message }, number), {
@@ -176,7 +206,7 @@ const transmit = (room: Room): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
     const { echo, talk } = room
     const { outbox, screen } = talk
-    if (talk.prepared !== undefined) return yield* Effect.never
+    if (talk.prepared !== undefined || room.script !== undefined) return yield* Effect.never
     let spoke = false
     for (let line = yield* outbox.first; line !== undefined; line = yield* outbox.first) {
       spoke = true

@@ -10,6 +10,8 @@ import { readBytes } from "../options/files.ts"
 import type { Wscat } from "../options/values.ts"
 import { decodeBinary } from "../terminal/binaryFormats.ts"
 import type { Format } from "../terminal/format.ts"
+import { Expectation } from "./expectation.ts"
+import { openRecorder, type Recorder } from "./recording.ts"
 import { Outbox } from "../terminal/lines.ts"
 import { decodeInput, type Encoding } from "../terminal/payload.ts"
 import { RecordSplitter } from "../terminal/records.ts"
@@ -54,6 +56,10 @@ export class Activity {
 /** What goes over a connection, and how it is shown. */
 export interface Talk {
   readonly activity: Activity
+  /** Where messages are kept. */
+  readonly recorder: Recorder | undefined
+  /** What must come before the connection is closed. */
+  readonly expectation: Expectation | undefined
   readonly screen: Screen
   /** What is typed, or comes in a pipe. */
   readonly outbox: Outbox
@@ -90,10 +96,13 @@ const defaultSilence = 0.5
 
 const defaultPongTimeout = 20
 
+/** Seconds that `--expect` waits. */
+const defaultWithin = 10
+
 /** How long to wait where `--wait` doesn't say. wscat 6.1 closes at the end of the input. */
-const waitOf = ({ compat, count, every }: Wscat, prepared: boolean): number => {
-  // A run that counts messages waits for them; one that repeats messages goes on.
-  if (count !== undefined || (prepared && every !== undefined)) return -1
+const waitOf = ({ compat, count, every, expect }: Wscat, prepared: boolean): number => {
+  // A run that counts or expects messages waits for them; one that repeats messages goes on.
+  if (count !== undefined || expect.length > 0 || (prepared && every !== undefined)) return -1
   if (prepared) return defaultWait
   return compat ? 0 : defaultSilence
 }
@@ -134,8 +143,12 @@ const prepare = (flags: Wscat, encoding: Encoding): Effect.Effect<ReadonlyArray<
     return [...commands, ...files, ...texts]
   })
 
-/** Reads the options, and opens the screen. */
-export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Scope> =>
+/** Reads the options, and opens the screen. `url` is the place of the conversation, for a recording. */
+export const openTalk = (
+  flags: Wscat,
+  url: string,
+  role: "client" | "server"
+): Effect.Effect<Talk, WscatError, Scope.Scope> =>
   Effect.gen(function* () {
     const streams = yield* Streams
     const encoding = yield* encodingOf(flags)
@@ -156,10 +169,15 @@ export const openTalk = (flags: Wscat): Effect.Effect<Talk, WscatError, Scope.Sc
       splitter: new RecordSplitter(flags.null ? "null" : "line", maxPayload(flags), encoding === "binary")
     })
     const { decode } = flags
+    const recorder = flags.record === undefined ? undefined : yield* openRecorder(flags.record, url, role)
+    const expectation =
+      flags.expect.length === 0 ? undefined : yield* Expectation.make(flags.expect, flags.within ?? defaultWithin)
     const activity = new Activity()
     const wait = flags.wait ?? waitOf(flags, prepared !== undefined)
     return {
       activity,
+      recorder,
+      expectation,
       screen,
       outbox: new Outbox(screen.lines),
       format: {

@@ -23,7 +23,13 @@ export const exitCode = {
   /** The output can't be written: a full disk, for example. A reader that went away is no error. */
   output: 10,
   /** The connection ended in order before `--count` messages came. */
-  unmet: 11
+  unmet: 11,
+  /** A message that `--expect` describes did not come within `--within`. */
+  late: 12,
+  /** The connection ended before a message came that `--expect` describes. */
+  missing: 13,
+  /** The answers to `wscat replay` differ from the recording. */
+  different: 14
 } as const
 
 /** A kind of end. */

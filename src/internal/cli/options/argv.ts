@@ -11,6 +11,7 @@ import {
   type OptionDefinition,
   optionsOf
 } from "./definitions.ts"
+import { fromCurl } from "./curl.ts"
 import { type GivenOption, helpHint, InvalidArguments } from "./given.ts"
 
 /** What a command line asks for. */
@@ -141,6 +142,8 @@ class Reader {
 const [main, ...subcommands] = commandDefinitions
 
 const interpret = (argv: ReadonlyArray<string>): Invocation => {
+  // A name of its own, and nothing else of its own: it is `wscat` with the options that the curl command stands for.
+  if (argv[0] === "curl") return interpret(fromCurl(argv.slice(1)))
   const subcommand = subcommands.find(({ name }) => name === argv[0])
   const verb = subcommand ?? main
   const reader = new Reader(verb, subcommand === undefined ? argv : argv.slice(1))
@@ -155,19 +158,27 @@ const interpret = (argv: ReadonlyArray<string>): Invocation => {
     if (shell !== undefined) return { _tag: "Completions", shell }
     throw new InvalidArguments(`there are no completions for ${wanted.value}`, `there are for ${shells.join(", ")}`)
   }
-  const [url, second] = operands
-  if (second !== undefined) {
+  const { operands: names = [], required = 0 } = verb
+  const surplus = operands[subcommand === undefined ? 1 : names.length]
+  if (surplus !== undefined) {
     const misplaced = subcommands.some(({ name }) => operands.includes(name ?? ""))
     throw new InvalidArguments(
-      `unexpected argument: ${second}`,
+      `unexpected argument: ${surplus}`,
       misplaced ? "a subcommand comes first" : "one URL at a time; what has spaces needs quotes"
     )
   }
   const options = given.map(({ value, word }) => ({ name: word.name, value }))
   if (subcommand !== undefined) {
-    if (url === undefined) throw new InvalidArguments(`wscat ${verb.name} needs a URL`, helpHint(verb.name))
-    return { _tag: "Run", command: verb.name, given: options, operands: [url] }
+    const missing = operands.length < required ? names[operands.length] : undefined
+    if (missing !== undefined) {
+      throw new InvalidArguments(
+        `wscat ${verb.name} needs a ${missing === "url" ? "URL" : missing}`,
+        helpHint(verb.name)
+      )
+    }
+    return { _tag: "Run", command: verb.name, given: options, operands }
   }
+  const [url] = operands
   if (url !== undefined && isGiven("connect")) throw new InvalidArguments("two URLs are given", "one URL at a time")
   if (url !== undefined) options.push({ name: "connect", value: url })
   const connect = isGiven("connect") || url !== undefined

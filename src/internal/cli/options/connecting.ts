@@ -230,7 +230,7 @@ export const listenOptionsOf = (
     }
   })
 
-const placeOf = (
+export const placeOf = (
   place: string,
   host: string | undefined
 ): Effect.Effect<Pick<ServeOptions, "host" | "port" | "socketPath">, WscatError> => {

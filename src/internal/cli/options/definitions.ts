@@ -33,8 +33,10 @@ export interface Group {
 export interface CommandDefinition {
   /** Absent for `wscat` itself. */
   readonly name?: string
-  /** What stands beside the options. */
-  readonly operand?: string
+  /** What stands beside the options: what must, then what may. */
+  readonly operands?: ReadonlyArray<string>
+  /** How many of the operands must be given. */
+  readonly required?: number
   readonly usage: ReadonlyArray<string>
   readonly summary: string
   readonly groups: ReadonlyArray<Group>
@@ -58,7 +60,13 @@ const place: Group = {
     { name: "connect", short: "c", value: "<url>", text: "connect to a WebSocket server; without a scheme, by ws://" },
     { name: "listen", short: "l", value: "<[host:]port>", text: "listen on a port, or on a Unix socket by its path" },
     { name: "path", value: "<path>", text: "listen: serve this path alone, answer 404 elsewhere" },
-    { name: "echo", text: "listen: send every message back to where it came from" }
+    { name: "echo", text: "listen: send every message back to where it came from" },
+    {
+      name: "script",
+      value: "<path>",
+      values: "file",
+      text: "listen: play the server of a recorded conversation, a file of --record or a HAR file"
+    }
   ]
 }
 
@@ -191,6 +199,13 @@ const messages: Group = {
       text: "wait before closing: so long after -x (2), for so long a silence after the end of the input (0.5); -1, as with --count, holds the connection open"
     },
     { name: "count", value: "<number>", text: "close after this many messages were received" },
+    {
+      name: "expect",
+      value: "<message>",
+      repeats: true,
+      text: "close when this message came: JSON that it contains, /pattern/, or its text; several come in this order"
+    },
+    { name: "within", value: "<duration>", text: "how long --expect waits once connected (10)" },
     { name: "escapes", short: "e", text: "read \\n, \\t, \\xHH, \\uHHHH and the like in -x, --init and the input" },
     { name: "binary", text: "send binary messages" },
     { name: "hex", text: "binary messages in hexadecimal, sent and received" },
@@ -214,6 +229,12 @@ const output: Group = {
     {
       name: "json",
       text: "one JSON object a line for each message, sent or received; such objects in the input are sent as what they describe"
+    },
+    {
+      name: "record",
+      value: "<path>",
+      values: "file",
+      text: "write all messages to a file for wscat replay; as HAR when its name ends in .har"
     },
     { name: "verbose", short: "v", text: "show the headers of both handshakes, and how the connection closed" },
     { name: "frames", text: "show each frame as it is on the wire" },
@@ -250,7 +271,10 @@ const wscat: CommandDefinition = {
   usage: [
     "wscat [options] (<url> | --connect <url> | --listen <port>)",
     "wscat bench [options] <url>",
-    "wscat doctor [options] <url>"
+    "wscat doctor [options] <url>",
+    "wscat proxy [options] --listen <port> --to <url>",
+    "wscat replay [options] <file> [<url>]",
+    "wscat curl '<curl command>' [options]"
   ],
   summary: "Talk to a WebSocket server, or be one, on a terminal or in a pipe.",
   groups: [
@@ -278,7 +302,8 @@ const connecting = [handshake, transport].map(({ heading, options }): Group => (
 
 const bench: CommandDefinition = {
   name: "bench",
-  operand: "url",
+  operands: ["url"],
+  required: 1,
   usage: ["wscat bench [options] <url>"],
   summary: "Measure an echo server: throughput, and how long its answers take.",
   groups: [
@@ -310,7 +335,8 @@ const bench: CommandDefinition = {
 
 const doctor: CommandDefinition = {
   name: "doctor",
-  operand: "url",
+  operands: ["url"],
+  required: 1,
   usage: ["wscat doctor [options] <url>"],
   summary: "Look at a WebSocket server step by step, and say in plain words what is wrong.",
   groups: [
@@ -327,12 +353,85 @@ const doctor: CommandDefinition = {
   examples: [["wscat doctor wss://example.com/chat", "see what is wrong with a server"]]
 }
 
+const proxy: CommandDefinition = {
+  name: "proxy",
+  usage: ["wscat proxy [options] --listen <port> --to <url>"],
+  summary: "Stand between clients and a server, and show what both send. Each side may speak a draft of its own.",
+  groups: [
+    {
+      heading: "Where",
+      options: [
+        {
+          name: "listen",
+          short: "l",
+          value: "<[host:]port>",
+          text: "listen on a port, or on a Unix socket by its path"
+        },
+        {
+          name: "to",
+          value: "<url>",
+          text: "the server to connect clients to; without a path, at the path that the client asked for"
+        }
+      ]
+    },
+    {
+      heading: "Output",
+      options: [
+        { name: "json", text: "one JSON object a line for each message" },
+        {
+          name: "record",
+          value: "<path>",
+          values: "file",
+          text: "write all messages to a file; as HAR when it ends in .har"
+        },
+        { name: "pretty", text: "JSON over several lines" },
+        { name: "timestamps", text: "the time before each message" },
+        { name: "no-color", text: "no colors; so does NO_COLOR" }
+      ]
+    },
+    ...connecting,
+    general
+  ],
+  examples: [["wscat proxy -l 8080 --to ws://host", "watch both sides"]]
+}
+
+const replay: CommandDefinition = {
+  name: "replay",
+  operands: ["file", "url"],
+  required: 1,
+  usage: ["wscat replay [options] <file> [<url>]"],
+  summary:
+    "Send what a recorded conversation has sent, with its timing, and show how the answers differ: + is new, - is missing.",
+  groups: [
+    {
+      heading: "Replay",
+      options: [
+        { name: "speed", value: "<factor>", text: "how much faster than the original (1)" },
+        { name: "fast", text: "do not wait for the original times, but for the answers before each message" },
+        {
+          name: "ignore",
+          value: "<names>",
+          repeats: true,
+          text: "leave these members of JSON messages out of the comparison"
+        },
+        { name: "wait", short: "w", value: "<seconds>", text: "silence after which no more answers are expected (2)" },
+        { name: "no-color", text: "no colors; so does NO_COLOR" }
+      ]
+    },
+    ...connecting,
+    general
+  ],
+  examples: [["wscat replay talk.jsonl localhost:8080", "say it again, elsewhere"]]
+}
+
 /** `wscat` first, then its subcommands. */
 export const commandDefinitions: readonly [
   main: CommandDefinition,
   bench: CommandDefinition,
-  doctor: CommandDefinition
-] = [wscat, bench, doctor]
+  doctor: CommandDefinition,
+  proxy: CommandDefinition,
+  replay: CommandDefinition
+] = [wscat, bench, doctor, proxy, replay]
 
 /** All options of a command. */
 export const optionsOf = (verb: CommandDefinition): ReadonlyArray<OptionDefinition> =>

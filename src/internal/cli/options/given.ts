@@ -80,6 +80,11 @@ export class OptionReader {
     throw this.invalid(name, text, `a number of seconds, at least ${min}, or with a unit: 500ms, 2s, 1m`)
   }
 
+  /** A number, not only a whole one. */
+  factor(name: string, min: number): number | undefined {
+    return this.number(name, `a number, at least ${min}`, undefined, (value) => Number.isFinite(value) && value >= min)
+  }
+
   oneOf<A extends string>(name: string, values: ReadonlyArray<A>): A | undefined {
     const text = this.text(name)
     if (text === undefined) return undefined

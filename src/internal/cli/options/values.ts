@@ -6,7 +6,7 @@ import { type GivenOption, OptionReader } from "./given.ts"
 /** The value of `--passphrase` without a value: no passphrase contains it. */
 export const ask = "\0"
 
-const [wscatDefinition, benchDefinition, doctorDefinition] = commandDefinitions
+const [wscatDefinition, benchDefinition, doctorDefinition, proxyDefinition, replayDefinition] = commandDefinitions
 
 /** How to connect, for all commands. */
 const connecting = (options: OptionReader) => ({
@@ -59,6 +59,10 @@ export const wscatValues = (given: ReadonlyArray<GivenOption>) => {
     escapes: options.on("escapes"),
     wait: options.seconds("wait", -1),
     count: options.whole("count", 1),
+    expect: options.texts("expect"),
+    within: options.seconds("within", 0.001),
+    record: options.text("record"),
+    script: options.text("script"),
     binary: options.on("binary"),
     hex: options.on("hex"),
     base64: options.on("base64"),
@@ -109,3 +113,35 @@ export const doctorValues = (given: ReadonlyArray<GivenOption>) => {
 }
 
 export type Doctor = ReturnType<typeof doctorValues>
+
+/** The options of `wscat proxy`. */
+export const proxyValues = (given: ReadonlyArray<GivenOption>) => {
+  const options = new OptionReader(proxyDefinition, given)
+  return {
+    listen: options.text("listen"),
+    to: options.text("to"),
+    json: options.on("json"),
+    record: options.text("record"),
+    pretty: options.on("pretty"),
+    timestamps: options.on("timestamps"),
+    noColor: options.on("no-color"),
+    ...connecting(options)
+  }
+}
+
+export type Proxy = ReturnType<typeof proxyValues>
+
+/** The options of `wscat replay`. */
+export const replayValues = (given: ReadonlyArray<GivenOption>) => {
+  const options = new OptionReader(replayDefinition, given)
+  return {
+    speed: options.factor("speed", 0.001),
+    fast: options.on("fast"),
+    ignore: options.texts("ignore"),
+    wait: options.seconds("wait", 0),
+    noColor: options.on("no-color"),
+    ...connecting(options)
+  }
+}
+
+export type Replay = ReturnType<typeof replayValues>
