@@ -86,6 +86,7 @@ const originalSize = [
 const ourSize = [
   ours,
   `${ours}.LICENSES.txt`,
+  pathOf("../dist/wscat.1"),
   ...["LICENSE", "README.md", "package.json"].map((name) => pathOf(`../packages/wscat/${name}`))
 ].reduce((sum, path) => sum + sizeOf(path), 0)
 

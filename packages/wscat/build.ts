@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { bundle, root } from "../../scripts/bundle.ts"
+import { manPage } from "../../src/internal/cli/help/manPage.ts"
 
 const versionOf = (): string => JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version
 
@@ -29,12 +30,13 @@ export const bundleWscat = async (): Promise<{ readonly code: string; readonly l
   return { code, licenses: main.licenses }
 }
 
-/** Writes the program to a file, and the licences of what it contains to one beside it. */
+/** Writes the program to a file, and beside it the licences of what it contains and its page of the manual. */
 export const writeWscat = async (file: string): Promise<void> => {
   const { code, licenses } = await bundleWscat()
   mkdirSync(dirname(file), { recursive: true })
   writeFileSync(file, code, { mode: 0o755 })
   writeFileSync(`${file}.LICENSES.txt`, licenses)
+  writeFileSync(join(dirname(file), "wscat.1"), manPage(versionOf()))
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {

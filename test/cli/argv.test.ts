@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { manPage } from "../../src/internal/cli/help/manPage.ts"
 import { answer } from "../../src/internal/cli/help/answer.ts"
 import { read } from "../../src/internal/cli/options/argv.ts"
 import { exitCode } from "../../src/internal/cli/errors/exitCode.ts"
-import { helpText } from "../../src/internal/cli/help/help.ts"
+import { briefText, helpText } from "../../src/internal/cli/help/help.ts"
 import { commandDefinitions, optionsOf } from "../../src/internal/cli/options/definitions.ts"
 import { original } from "./support/program.ts"
 
@@ -159,8 +160,13 @@ describe("the page", () => {
     }
   })
 
-  it("names no option that isn't there", () => {
-    const own = page.slice(0, page.indexOf("## The options of its ancestors"))
+  it("names no option that isn't there, and neither do the recipes", () => {
+    const recipes = readFileSync(new URL("../../docs/wscat-cookbook.md", import.meta.url), "utf8")
+    const commands = recipes.split("\n").filter((line) => line.includes("wscat "))
+    const own = [
+      page.slice(0, page.indexOf("## The options of its ancestors")),
+      ...commands.map((line) => `\`${line}\``)
+    ].join("\n")
     const known = new Set(commandDefinitions.flatMap((verb) => optionsOf(verb).map(({ name }) => name)))
     for (const [, name = ""] of own.matchAll(/`[^`\n]*?--([a-z][\w-]*)/g)) assert.include([...known], name)
   })
@@ -192,6 +198,38 @@ describe("wscat of 2012", () => {
       assert.strictEqual(word?.value !== undefined, takes)
     })
   }
+})
+
+describe("the short help", () => {
+  for (const command of commandDefinitions) {
+    it(`of wscat ${command.name ?? "itself"} has 25 lines at most, of 80 columns`, () => {
+      const lines = briefText(command).trimEnd().split("\n")
+      assert.isAtMost(lines.length, 25)
+      for (const line of lines) assert.isAtMost(line.length, 80, line)
+    })
+  }
+
+  it("is what -h gives, and --help gives all", () => {
+    assert.notInclude(answer(["-h"])?.text ?? "", "--max-payload")
+    assert.include(answer(["--help"])?.text ?? "", "--max-payload")
+    assert.include(answer(["-h", "--help"])?.text ?? "", "--max-payload")
+  })
+})
+
+describe("the page of the manual", () => {
+  const text = manPage("1.2.3")
+
+  it("has every option and every exit code", () => {
+    for (const { name } of commandDefinitions.flatMap(optionsOf)) {
+      assert.include(text, `\\fB\\-\\-${name.replaceAll("-", "\\-")}\\fR`)
+    }
+    for (const code of Object.values(exitCode)) assert.include(text, `.TP\n.B ${code}\n`)
+    assert.match(text, /^\.TH WSCAT 1 "" "wscat 1\.2\.3"\n/)
+  })
+
+  it("has no line that roff takes for a request but those that are", () => {
+    for (const line of text.split("\n")) if (/^[.']/.test(line)) assert.match(line, /^\.(?:TH|SH|SS|TP|PP|B|br)(?: |$)/)
+  })
 })
 
 describe("the help", () => {

@@ -39,6 +39,7 @@ describe("@effect-ws/wscat", () => {
     const files = [
       bundle,
       licenses,
+      join(dirname(bundle), "wscat.1"),
       ...["package.json", "README.md", "LICENSE"].map((name) => join(root, "packages/wscat", name))
     ]
     const size = files.reduce((sum, file) => sum + statSync(file).size, 0)

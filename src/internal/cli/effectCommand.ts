@@ -3,13 +3,9 @@ import * as Effect from "effect/Effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { commands, type Execute } from "./main.ts"
 import { textOf } from "./help/help.ts"
-import {
-  type CommandDefinition,
-  commandDefinitions,
-  answered,
-  type OptionDefinition,
-  optionsOf
-} from "./options/definitions.ts"
+import { commandDefinitions, optionsOf } from "./options/definitions.ts"
+import { answered } from "./options/groups.ts"
+import type { CommandDefinition, OptionDefinition } from "./options/model.ts"
 import type { GivenOption } from "./options/given.ts"
 
 /** An optional value that was left out: no value contains it. */

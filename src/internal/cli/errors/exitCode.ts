@@ -34,3 +34,22 @@ export const exitCode = {
 
 /** A kind of end. */
 export type Ending = keyof typeof exitCode
+
+/** What the exit codes mean, in the words of the help. */
+export const exitTexts: ReadonlyArray<readonly [code: number, text: string]> = [
+  [exitCode.clean, "closed in order: with 1000, 1001 or no code, or by this program"],
+  [exitCode.unexpected, "something that should not happen"],
+  [exitCode.usage, "the command line, the input, or a file that it names can't be used"],
+  [exitCode.unreachable, "no connection: not found, refused, unreachable, no way by proxy"],
+  [exitCode.handshake, "the server refused the handshake, or broke it"],
+  [exitCode.tls, "TLS failed"],
+  [exitCode.timeout, "opening took too long"],
+  [exitCode.closed, "closed with an error code, or lost"],
+  [exitCode.protocol, "the peer broke the protocol, or sent more than --max-payload"],
+  [exitCode.listen, "the port can't be listened on"],
+  [exitCode.output, "the output can't be written"],
+  [exitCode.unmet, "the connection ended before --count messages came"],
+  [exitCode.late, "what --expect describes did not come --within the time"],
+  [exitCode.missing, "the connection ended before what --expect describes came"],
+  [exitCode.different, "the answers to wscat replay differ from the recording"]
+]

@@ -2,7 +2,7 @@ import { read } from "../options/argv.ts"
 import { completions } from "./completions.ts"
 import { exitCode } from "../errors/exitCode.ts"
 import { version } from "../version.ts"
-import { helpText } from "./help.ts"
+import { briefText, helpText } from "./help.ts"
 
 /** What is said, on which of the two outputs, and how the program ends. */
 export interface Answer {
@@ -23,7 +23,11 @@ export const answer = (argv: ReadonlyArray<string>): Answer | undefined => {
   const invocation = read(argv)
   switch (invocation._tag) {
     case "Help": {
-      return { to: "output", text: helpText(invocation.verb), exitCode: exitCode.clean }
+      return {
+        to: "output",
+        text: invocation.brief ? briefText(invocation.verb) : helpText(invocation.verb),
+        exitCode: exitCode.clean
+      }
     }
     case "Version": {
       return { to: "output", text: `${version()}\n`, exitCode: exitCode.clean }

@@ -1,12 +1,8 @@
 /** Completion scripts of shells, made from the words. */
 import { textOf } from "./help.ts"
-import {
-  type Shell,
-  type CommandDefinition,
-  commandDefinitions,
-  type OptionDefinition,
-  optionsOf
-} from "../options/definitions.ts"
+import { commandDefinitions, optionsOf } from "../options/definitions.ts"
+import { type Shell } from "../options/groups.ts"
+import type { CommandDefinition, OptionDefinition } from "../options/model.ts"
 
 const [main, ...subcommands] = commandDefinitions
 

@@ -1,4 +1,5 @@
-import type { Group, CommandDefinition, OptionDefinition } from "../options/definitions.ts"
+import { exitTexts } from "../errors/exitCode.ts"
+import type { CommandDefinition, Group, OptionDefinition } from "../options/model.ts"
 
 /** What terminals are wide, at least. */
 const width = 80
@@ -9,7 +10,7 @@ const column = 30
 /** Where what an example does begins. */
 const exampleColumn = 44
 
-const title = (word: OptionDefinition): string => {
+const title = (word: Pick<OptionDefinition, "name" | "short"> & { readonly value?: string | undefined }): string => {
   const short = word.short === undefined ? "    " : `-${word.short}, `
   return `  ${short}--${word.name}${word.value === undefined ? "" : ` ${word.value}`}`
 }
@@ -43,10 +44,33 @@ const lineOf = (word: OptionDefinition): string => {
 
 const section = ({ heading, options }: Group): string => `${heading}:\n${options.map(lineOf).join("\n")}`
 
+const usageText = ({ usage }: CommandDefinition): string =>
+  usage.map((line, at) => (at === 0 ? `Usage: ${line}` : `       ${line}`)).join("\n")
+
+const examplesText = ({ examples }: CommandDefinition): string =>
+  ["Examples:", ...examples.map(([command, what]) => `  ${command.padEnd(exampleColumn - 2)}${what}`)].join("\n")
+
 /** The help of a command, for a terminal of 80 columns. */
-export const helpText = (verb: CommandDefinition): string => {
-  const usage = verb.usage.map((line, at) => (at === 0 ? `Usage: ${line}` : `       ${line}`)).join("\n")
-  const summary = wrap(verb.summary, width).join("\n")
-  const examples = verb.examples.map(([command, what]) => `  ${command.padEnd(exampleColumn - 2)}${what}`)
-  return `${[usage, summary, ...verb.groups.map(section), ["Examples:", ...examples].join("\n")].join("\n\n")}\n`
+export const helpText = (command: CommandDefinition): string => {
+  const summary = wrap(command.summary, width).join("\n")
+  const codes = `Exit codes:\n${exitTexts.map(([code, text]) => `  ${String(code).padEnd(4)}${text}`).join("\n")}`
+  const sections = [usageText(command), summary, ...command.groups.map(section), examplesText(command), codes]
+  return `${sections.join("\n\n")}\n`
+}
+
+/** The most used options of `wscat`, or all of a subcommand that are its own, on one screen. */
+export const briefText = (command: CommandDefinition): string => {
+  const options = command.groups
+    .filter(({ shared }) => shared !== true || command.name === undefined)
+    .flatMap(({ options }) => options)
+    .filter(({ brief }) => command.name !== undefined || brief !== undefined)
+  const lines = options.map((option) => {
+    const whole = title(option)
+    const head = whole.length + 2 <= column ? whole : title({ ...option, value: undefined })
+    const room = width - column
+    const text = option.brief ?? textOf(option)
+    return head.padEnd(column) + (text.length <= room ? text : `${text.slice(0, room - 1).replace(/\s+\S*$/, "")}…`)
+  })
+  const more = command.name === undefined ? [] : [`wscat ${command.name} --help lists everything.`]
+  return `${[usageText(command), lines.join("\n"), ...more].join("\n\n")}\n`
 }

@@ -3,20 +3,20 @@
  * a dash (`-x -hello`, `-w -1`), values without `=` after an option whose value is optional (`--passphrase secret`),
  * clusters (`-nLc url`), `-V`.
  */
-import {
-  type Shell,
-  shells,
-  type CommandDefinition,
-  commandDefinitions,
-  type OptionDefinition,
-  optionsOf
-} from "./definitions.ts"
+import { commandDefinitions, optionsOf } from "./definitions.ts"
+import { type Shell, shells } from "./groups.ts"
+import type { CommandDefinition, OptionDefinition } from "./model.ts"
 import { fromCurl } from "./curl.ts"
 import { type GivenOption, helpHint, InvalidArguments } from "./given.ts"
 
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly _tag: "Help"; readonly verb: CommandDefinition }
+  | {
+      readonly _tag: "Help"
+      readonly verb: CommandDefinition
+      /** `-h`, and not `--help`. */
+      readonly brief: boolean
+    }
   | { readonly _tag: "Version" }
   | { readonly _tag: "Completions"; readonly shell: Shell }
   | { readonly _tag: "Invalid"; readonly message: string; readonly hint: string }
@@ -32,6 +32,8 @@ export type Invocation =
 interface Given {
   readonly word: OptionDefinition
   readonly value: string | undefined
+  /** The name by which it was given. */
+  readonly as: string
 }
 
 /** How many characters must be changed, added or left out to get from one word to the other. */
@@ -113,7 +115,7 @@ class Reader {
   private take(word: OptionDefinition, attached: string | undefined, as: string): void {
     if (word.value === undefined) {
       if (attached !== undefined) throw new InvalidArguments(`${as} takes no value`, helpHint(this.verb.name))
-      this.given.push({ word, value: undefined })
+      this.given.push({ word, value: undefined, as })
       return
     }
     let value = attached
@@ -127,7 +129,7 @@ class Reader {
       }
     }
     if (!word.repeats && this.given.some((given) => given.word === word)) this.forget(word)
-    this.given.push({ word, value })
+    this.given.push({ word, value, as })
   }
 
   /** The last one counts. */
@@ -150,7 +152,9 @@ const interpret = (argv: ReadonlyArray<string>): Invocation => {
   reader.read()
   const { given, operands } = reader
   const isGiven = (name: string): boolean => given.some(({ word }) => word.name === name)
-  if (argv.length === 0 || isGiven("help")) return { _tag: "Help", verb }
+  if (argv.length === 0 || isGiven("help")) {
+    return { _tag: "Help", verb, brief: !given.some(({ as }) => as === "--help") }
+  }
   if (isGiven("version")) return { _tag: "Version" }
   const wanted = given.find(({ word }) => word.name === "completions")
   if (wanted !== undefined) {

@@ -1,5 +1,6 @@
 import type { Draft } from "../../handshake/model.ts"
-import { type CommandDefinition, optionsOf } from "./definitions.ts"
+import { optionsOf } from "./definitions.ts"
+import type { CommandDefinition } from "./model.ts"
 
 /** A command line that can't be used. */
 export class InvalidArguments extends Error {
