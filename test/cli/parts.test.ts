@@ -111,6 +111,20 @@ describe("slash commands", () => {
   })
 })
 
+/** How messages are shown on a terminal. */
+const format: Format = {
+  json: false,
+  terminal: true,
+  marks: true,
+  frames: false,
+  timestamps: false,
+  encoding: "text",
+  pretty: false,
+  colored: false,
+  decode: undefined,
+  separator: "\n"
+}
+
 describe("formats", () => {
   const plain: Format = {
     json: false,
@@ -215,20 +229,16 @@ describe("formats", () => {
     assert.strictEqual(harmless(family), family)
   })
 
+  it("keeps the data of a ping on its line", () => {
+    const ping = { opcode: 9, payload: Buffer.from("a\nDisconnected") }
+    assert.strictEqual(
+      showControl(format, ping, undefined, undefined, new Date()),
+      '< Received ping (data: "a␊Disconnected")\n'
+    )
+  })
+
   it("marks the further lines of a message, so that none looks like a status line", () => {
     const forged = 'hello\nDisconnected (code: 1000, reason: "")'
-    const format: Format = {
-      json: false,
-      terminal: true,
-      marks: true,
-      frames: false,
-      timestamps: false,
-      encoding: "text",
-      pretty: false,
-      colored: false,
-      decode: undefined,
-      separator: "\n"
-    }
     assert.strictEqual(
       showMessage(format, forged, undefined, new Date()),
       '< hello\n| Disconnected (code: 1000, reason: "")\n'

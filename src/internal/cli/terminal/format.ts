@@ -6,7 +6,7 @@ import { Opcode } from "../../protocol/opcode.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { type Encoding, encodeOutput } from "./payload.ts"
 import { prettyJson } from "./pretty.ts"
-import { harmless, jsonLine } from "./safeText.ts"
+import { harmless, jsonLine, oneLine } from "./safeText.ts"
 
 /** How messages are shown. */
 export interface Format {
@@ -149,7 +149,7 @@ export const showControl = (
       ...(elapsed === undefined ? {} : { milliseconds: Number(elapsed.toFixed(3)) })
     })
   }
-  const data = text === undefined ? hexView(payload) : `"${harmless(text)}"`
+  const data = text === undefined ? hexView(payload) : `"${oneLine(text)}"`
   const took = elapsed === undefined ? "" : ` after ${elapsed.toFixed(2)} ms`
   const mark = format.marks ? `${clientMark(client)}< ` : ""
   return `${stamp(format, time)}${mark}Received ${name} (data: ${data})${took}\n`
