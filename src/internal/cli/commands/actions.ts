@@ -19,7 +19,7 @@ export type Action =
 
 const helpLines = slashCommands.map(([command, text]) => `${command.padEnd(26)}${text}`).join("\n")
 
-/** Reads a line. `undefined` when there is nothing to do: it asked for help. Fails with what is wrong with it. */
+/** Reads a line. Returns `undefined` when there is nothing to do, after `/help`. Fails with what is wrong with it. */
 export const actionOf = (talk: Talk, line: Line): Effect.Effect<Action | undefined, WscatError> => {
   if (talk.slash && isSlashed(line)) return slashAction(talk, String(line))
   const recorded = talk.format.json ? recordOf(line) : undefined

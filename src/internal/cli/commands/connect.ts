@@ -24,7 +24,7 @@ import { actionOf, closeWith, orComplain, perform } from "./actions.ts"
 import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
-/** How a conversation ended, and who asked for it: the peer, this program, or a person who quits. */
+/** How a conversation ended, and which side began that: the peer, this program, or a person who quits. */
 interface Ended {
   readonly closed: Closed
   readonly by: "peer" | "us" | "quit"
@@ -41,7 +41,7 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
         ...target.options,
         ...(flags.verbose ? { onHandshake: traceHandshake(screen) } : {}),
         ...(watches(talk) ? { onFrame: watch(talk, () => undefined) } : {}),
-        // Nobody waits long for a peer that hangs: not a person who quits, not one who pings.
+        // A person who quits, and a run that pings, do not wait long for a peer that hangs.
         ...(screen.interactive || talk.ping !== undefined ? { closeTimeout: "2 seconds" as const } : {})
       }
       const session = Effect.scoped(
@@ -107,7 +107,7 @@ const traceHandshake =
     )
   }
 
-/** Says what was agreed on, where it was asked for. */
+/** Shows what the handshake has agreed on. */
 const greet = (talk: Talk, { extensions, protocol }: Socket): void => {
   const { screen } = talk
   screen.status("Connected (press CTRL+C to quit)")
@@ -168,7 +168,7 @@ const receive = (
     })
     activity.receive(batch.length)
     if (activity.received >= count || expectation?.isMet === true) Deferred.doneUnsafe(enough, Effect.void)
-    return Effect.andThen(screen.room, done)
+    return Effect.andThen(screen.drained, done)
   })
 }
 

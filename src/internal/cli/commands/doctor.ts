@@ -28,7 +28,7 @@ interface Finding {
   readonly milliseconds?: number | undefined
 }
 
-/** To the microsecond: a timer tells no more. */
+/** To the microsecond: a timer is no more exact. */
 const rounded = (milliseconds: number | undefined): number | undefined =>
   milliseconds === undefined ? undefined : Number(milliseconds.toFixed(3))
 
@@ -120,7 +120,7 @@ const examineNetwork = (
 ): Effect.Effect<"well" | "untrusted" | "unreachable", never> =>
   Effect.gen(function* () {
     const { host, port, secure: isSecure, socketPath } = request
-    /** Tells of a failure as opening the connection would have it. */
+    /** Reports a failure as opening the connection would. */
     const probe = <A>(step: string, what: string, effect: Effect.Effect<Timed<A>, Error>) =>
       Effect.catch(
         Effect.timeoutOrElse(effect, {
@@ -148,7 +148,7 @@ const examineNetwork = (
     const options = { host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...target.options.tls }
     const shaken = yield* probe("tls", `TLS with ${where} fails`, secure(options))
     if (shaken === undefined) return "unreachable"
-    return tellTls(shaken, target, chart) ? "well" : "untrusted"
+    return reportTls(shaken, target, chart) ? "well" : "untrusted"
   })
 
 const day = 24 * 60 * 60 * 1000
@@ -156,8 +156,8 @@ const day = 24 * 60 * 60 * 1000
 /** From so many days on, an expiry is worth a note. */
 const soon = 21
 
-/** Tells what TLS showed; answers whether the certificate is trusted, or need not be. */
-const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Chart): boolean => {
+/** Reports what TLS showed; returns whether the certificate is trusted, or need not be. */
+const reportTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Chart): boolean => {
   const { cipher, issuer, names, problem, subject, validTo, version } = value
   chart.ok("tls", `${version}, ${cipher}`, elapsed)
   const shown = `of ${subject} by ${issuer}${names === "" ? "" : `, for ${names}`}`
@@ -181,7 +181,7 @@ const tellTls = ({ elapsed, value }: Timed<TlsFacts>, target: Target, chart: Cha
 /** How many pings are sent. */
 const pingCount = 3
 
-/** The handshake that was asked for, and what can be done once it is over. Answers what was wrong with it. */
+/** Examines the handshake and the open connection. Returns what was wrong with the handshake. */
 const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatError | undefined> =>
   Effect.gen(function* () {
     const { options, url } = target
@@ -193,7 +193,7 @@ const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatErro
     chart.ok("handshake", `the server speaks ${nameOf(draft)}`, performance.now() - begun)
     const { headers = {}, status = 101 } = responses.at(-1) ?? {}
     chart.note("response", responseLines({ status, headers, body: undefined }))
-    tellAgreement(socket, options, chart)
+    reportAgreement(socket, options, chart)
     // What the server sends meanwhile is not looked at, but must not stand in the way of a close frame.
     yield* Effect.forkScoped(Effect.ignore(runBatch(socket, () => Effect.void)))
     const patient = Effect.andThen(
@@ -285,7 +285,7 @@ const examineOrigin = (
 const nameOf = ({ id, version }: Handshake.Draft): string =>
   version === undefined ? "Hixie-76" : version === 13 ? "version 13 (RFC 6455)" : `version ${version} (${id})`
 
-const tellAgreement = ({ extensions, protocol }: Socket, options: ConnectOptions, chart: Chart): void => {
+const reportAgreement = ({ extensions, protocol }: Socket, options: ConnectOptions, chart: Chart): void => {
   const asked = options.protocols ?? []
   if (protocol !== undefined) chart.ok("subprotocol", protocol)
   else if (asked.length > 0) {
@@ -336,7 +336,7 @@ const draftTimeout = Duration.seconds(3)
 const list = (names: ReadonlyArray<string>): string =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
 
-/** Which drafts the server accepts beside the one that was asked for, where `problem` is what was wrong. */
+/** Examines which other drafts the server accepts; `problem` is what was wrong with the requested one. */
 const examineDrafts = (target: Target, chart: Chart, problem: WscatError | undefined): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { options, url } = target

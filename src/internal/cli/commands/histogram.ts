@@ -58,7 +58,7 @@ export class Histogram {
   }
 }
 
-/** The shortest duration that is told from shorter ones, in milliseconds. */
+/** The shortest duration that has a class of its own, in milliseconds. */
 const smallest = 0.001
 
 const upperEnd = (index: number): number => smallest * 2 ** ((index + 1) / partsPerDoubling)

@@ -19,7 +19,7 @@ import { openTalk, type Talk } from "./session.ts"
 import { watch, watches } from "./watch.ts"
 
 /** What all connections share. */
-interface Room {
+interface Listener {
   readonly talk: Talk
   readonly echo: boolean
   /** The conversation whose server is played for each client. */
@@ -31,13 +31,13 @@ interface Room {
   /** The clients that are connected, by number. */
   readonly clients: Map<number, Server.Connection>
   readonly numberOf: (socket: Socket) => number
-  /** Who waits for somebody to connect. */
+  /** Called when a client connects. */
   readonly waiting: Set<() => void>
   /** As many messages came as were wanted. */
   readonly enough: Deferred.Deferred<void>
 }
 
-const openRoom = (talk: Talk, { compat, echo, verbose }: Wscat, script: Recording | undefined): Room => {
+const openListener = (talk: Talk, { compat, echo, verbose }: Wscat, script: Recording | undefined): Listener => {
   const numbers = new WeakMap<Socket, number>()
   let last = 0
   return {
@@ -66,12 +66,12 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
       const talk = yield* openTalk(flags, "ws://localhost/", "server")
       const script = flags.script === undefined ? undefined : yield* readRecording(flags.script, "--script")
       const { screen } = talk
-      const room = openRoom(talk, flags, script)
+      const listener = openListener(talk, flags, script)
       const server = yield* Effect.mapError(
         Server.make({
           ...options,
           ...(demanded === undefined ? {} : { authorize: authorize(demanded) }),
-          ...(watches(talk) ? { onFrame: watch(talk, room.numberOf) } : {})
+          ...(watches(talk) ? { onFrame: watch(talk, listener.numberOf) } : {})
         }),
         (error) => explainListening(error, options.socketPath)
       )
@@ -83,10 +83,10 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
         )
       }
       screen.prompt()
-      yield* Effect.forkScoped(server.run((socket) => attend(room, socket)))
+      yield* Effect.forkScoped(server.run((socket) => attend(listener, socket)))
       const end = yield* Effect.raceAllFirst([
-        Effect.as(transmit(room), "input" as const),
-        Effect.as(Deferred.await(room.enough), "count" as const),
+        Effect.as(transmit(listener), "input" as const),
+        Effect.as(Deferred.await(listener.enough), "count" as const),
         Effect.as(screen.quit, "quit" as const)
       ])
       if (end === "input") yield* expectCount(talk)
@@ -97,7 +97,7 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
 const requestText = ({ headers, method, url }: Server.UpgradeRequest): string =>
   [`<- ${method} ${url}`, ...headerLines(headers).map((line) => `<- ${line}`)].map(oneLine).join("\n")
 
-/** Lets those in who know the user and the password. */
+/** Accepts clients that send this user and password. */
 const authorize =
   (demanded: string) =>
   ({ headers }: Server.UpgradeRequest): Effect.Effect<undefined, HandshakeError> => {
@@ -109,24 +109,24 @@ const authorize =
   }
 
 /** Talks to one client. */
-const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
+const attend = (listener: Listener, socket: Server.Connection): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const { clients, talk } = room
+    const { clients, talk } = listener
     const { screen } = talk
-    const number = room.numberOf(socket)
+    const number = listener.numberOf(socket)
     const { remoteAddress } = socket.request
     // An IPv4 address on a socket of both kinds, as people write it.
     const address = remoteAddress?.replace(/^::ffff:(?=\d+\.)/, "")
-    const client = room.compatible ? "Client" : `Client ${number}`
-    if (room.verbose) screen.trace(requestText(socket.request))
-    screen.status(`${client} connected${room.compatible || address === undefined ? "" : ` (${address})`}`)
+    const client = listener.compatible ? "Client" : `Client ${number}`
+    if (listener.verbose) screen.trace(requestText(socket.request))
+    screen.status(`${client} connected${listener.compatible || address === undefined ? "" : ` (${address})`}`)
     clients.set(number, socket)
-    for (const next of room.waiting) next()
-    const part = room.script === undefined ? undefined : yield* partOf(room, room.script, socket, number)
-    const reading = receive(room, socket, number, part)
+    for (const next of listener.waiting) next()
+    const part = listener.script === undefined ? undefined : yield* partOf(listener, listener.script, socket, number)
+    const reading = receive(listener, socket, number, part)
     yield* Effect.ignore(
       part === undefined
-        ? Effect.all([reading, greet(room, socket, number)], { concurrency: 2 })
+        ? Effect.all([reading, greet(listener, socket, number)], { concurrency: 2 })
         : Effect.raceFirst(
             reading,
             Effect.catch(part.play, () => Effect.never)
@@ -137,12 +137,17 @@ const attend = (room: Room, socket: Server.Connection): Effect.Effect<void> =>
     const problem = explainClosed(closed, false)
     if (problem?.kind === "protocol") screen.complain(`client ${number}: ${problem.message}`, problem.hint)
     const { code, reason } = endOf(closed)
-    const gone = room.compatible ? "Disconnected" : `${client} disconnected`
+    const gone = listener.compatible ? "Disconnected" : `${client} disconnected`
     screen.status(`${gone} (code: ${code}, reason: "${oneLine(reason)}")`)
   })
 
 /** The part of a script that is played for one client. */
-const partOf = ({ talk }: Room, script: Recording, socket: Server.Connection, number: number): Effect.Effect<Part> =>
+const partOf = (
+  { talk }: Listener,
+  script: Recording,
+  socket: Server.Connection,
+  number: number
+): Effect.Effect<Part> =>
   makePart(
     script,
     (message) => perform(talk, socket, { _tag: "Send", message }, number),
@@ -150,12 +155,12 @@ const partOf = ({ talk }: Room, script: Recording, socket: Server.Connection, nu
   )
 
 const receive = (
-  room: Room,
+  listener: Listener,
   socket: Server.Connection,
   number: number,
   part: Part | undefined
 ): Effect.Effect<void, SocketError> => {
-  const { activity, count, format, recorder, screen } = room.talk
+  const { activity, count, format, recorder, screen } = listener.talk
   const shown = !format.frames || format.terminal || format.json
   const done = Effect.sync(() => activity.shown())
   return runBatch(socket, (batch) => {
@@ -166,12 +171,12 @@ const receive = (
       }
     })
     activity.receive(batch.length)
-    if (activity.received >= count) Deferred.doneUnsafe(room.enough, Effect.void)
-    const shownAll = Effect.andThen(screen.room, done)
+    if (activity.received >= count) Deferred.doneUnsafe(listener.enough, Effect.void)
+    const shownAll = Effect.andThen(screen.drained, done)
     if (part !== undefined) return Effect.andThen(part.receive(batch), shownAll)
-    if (!room.echo) return shownAll
+    if (!listener.echo) return shownAll
     return Effect.andThen(
-      Effect.forEach(batch, (message) => perform(room.talk, socket, { _tag: "Send", message }, number), {
+      Effect.forEach(batch, (message) => perform(listener.talk, socket, { _tag: "Send", message }, number), {
         discard: true
       }),
       shownAll
@@ -180,7 +185,7 @@ const receive = (
 }
 
 /** Sends a client what every client is sent first. */
-const greet = ({ talk }: Room, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> =>
+const greet = ({ talk }: Listener, socket: Server.Connection, number: number): Effect.Effect<void, SocketError> =>
   Effect.gen(function* () {
     const { every, initial, prepared } = talk
     const send = Effect.forEach(
@@ -192,8 +197,8 @@ const greet = ({ talk }: Room, socket: Server.Connection, number: number): Effec
     if (every !== undefined) yield* Effect.forever(Effect.andThen(Effect.sleep(every), send))
   })
 
-/** Waits until somebody is connected. */
-const occupied = ({ clients, waiting }: Room): Effect.Effect<void> =>
+/** Waits until a client is connected. */
+const occupied = ({ clients, waiting }: Listener): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (clients.size > 0) return resume(Effect.void)
     const next = (): void => resume(Effect.void)
@@ -202,23 +207,23 @@ const occupied = ({ clients, waiting }: Room): Effect.Effect<void> =>
   })
 
 /** Sends what is typed or comes in a pipe to the clients. */
-const transmit = (room: Room): Effect.Effect<void, WscatError> =>
+const transmit = (listener: Listener): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
-    const { echo, talk } = room
+    const { echo, talk } = listener
     const { outbox, screen } = talk
-    if (talk.prepared !== undefined || room.script !== undefined) return yield* Effect.never
+    if (talk.prepared !== undefined || listener.script !== undefined) return yield* Effect.never
     let spoke = false
     for (let line = yield* outbox.first; line !== undefined; line = yield* outbox.first) {
       spoke = true
-      // What comes in a pipe waits for somebody to take it; a person is told.
-      if (!screen.interactive) yield* occupied(room)
-      yield* paced(talk, orComplain(talk, deliver(room, line)))
+      // Piped input waits for a client; a person gets an error.
+      if (!screen.interactive) yield* occupied(listener)
+      yield* paced(talk, orComplain(talk, deliver(listener, line)))
       outbox.shift()
     }
     // A program without input, such as one in the background, is there to listen.
     if (!spoke || echo) return yield* Effect.never
     yield* talk.settle
-    yield* Effect.forEach(room.clients.values(), (socket) => Effect.ignore(closeWith(socket, talk.close)), {
+    yield* Effect.forEach(listener.clients.values(), (socket) => Effect.ignore(closeWith(socket, talk.close)), {
       concurrency: "unbounded",
       discard: true
     })
@@ -229,9 +234,9 @@ const addressed = /^\/to\s+(\d+)(?:\s(.*))?$/s
 
 const rest = (line: Line, from: number): Line => (typeof line === "string" ? line.slice(from) : line.subarray(from))
 
-const deliver = (room: Room, line: Line): Effect.Effect<void, WscatError> =>
+const deliver = (listener: Listener, line: Line): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
-    const { clients, talk } = room
+    const { clients, talk } = listener
     // What comes in a pipe is data, unless `--slash` says otherwise. A byte for a character: it may be no text.
     const commands = talk.slash || talk.screen.interactive
     const [head = "", digits, text] =
@@ -252,7 +257,7 @@ const deliver = (room: Room, line: Line): Effect.Effect<void, WscatError> =>
     })
   })
 
-/** A client that goes away is no failure, and one whose draft can't say it is told of. */
+/** A client that disconnects is no failure; one whose draft does not support the action is reported. */
 const sendTo = (
   talk: Talk,
   socket: Server.Connection,

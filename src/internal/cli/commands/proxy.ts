@@ -75,7 +75,7 @@ export const proxy = (flags: Proxy): Effect.Effect<void, WscatError> =>
           ...place,
           drafts: Handshake.all,
           origins: "any",
-          // The server of `--to` is asked for what the client was promised.
+          // The upstream request then offers the subprotocol that the client was given.
           protocols: ([first]) => first,
           maxMessageSize: target.options.maxMessageSize,
           keepAlive: false,
@@ -185,7 +185,7 @@ const pump = (
           ? Effect.asVoid(Effect.ignore(from.close(1003, "the other side can't receive this")))
           : Effect.fail(error)
       ),
-      screen.room
+      screen.drained
     )
   })
   // Why a side ended is in its `closed`.

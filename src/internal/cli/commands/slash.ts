@@ -2,7 +2,7 @@ import { isValidCloseCode, maxControlSize } from "../../../Frame.ts"
 import { maxReasonSize } from "../../protocol/closeCode.ts"
 import { parseHex } from "../terminal/payload.ts"
 
-/** What a line that begins with a slash asks for. */
+/** A command that begins with a slash. */
 export type SlashCommand =
   | { readonly _tag: "Ping" | "Pong"; readonly data: Uint8Array | undefined }
   | { readonly _tag: "Close"; readonly code: number | undefined; readonly reason: string }

@@ -13,7 +13,7 @@ export interface Refusal {
   readonly body: string | undefined
 }
 
-/** Why `wscat` ends without having done what it was asked to. */
+/** Why `wscat` ends without success. */
 export class WscatError extends Data.TaggedError("WscatError")<{
   readonly kind: Exclude<Ending, "clean">
   readonly message: string

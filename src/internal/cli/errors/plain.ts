@@ -6,7 +6,7 @@ import { messageOf } from "../../messageOf.ts"
 export const codeOf = (cause: unknown): string =>
   typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : ""
 
-/** Names that are worth being looked up stand behind the words. */
+/** Plain words for error codes; a code that is worth looking up follows its words. */
 const words = new Map([
   ["EACCES", "permission denied (EACCES)"],
   ["EADDRINUSE", "the address is in use (EADDRINUSE)"],

@@ -9,7 +9,7 @@ import type { CommandDefinition, OptionDefinition } from "./model.ts"
 import { fromCurl } from "./curl.ts"
 import { type GivenOption, helpHint, InvalidArguments } from "./given.ts"
 
-/** What a command line asks for. */
+/** What to do for a command line. */
 export type Invocation =
   | {
       readonly _tag: "Help"

@@ -7,7 +7,7 @@ import { ask, type Connecting } from "./values.ts"
 import { askPassphrase } from "./passphrase.ts"
 import { plain } from "../errors/plain.ts"
 
-/** What proves who we are, and whom we trust. */
+/** The certificates of this side, and the authorities that it trusts. */
 export type Identity = Pick<ConnectionOptions, "ca" | "cert" | "key" | "pfx" | "passphrase">
 
 const passphraseOf = (flags: Connecting): Effect.Effect<string | undefined, WscatError> => {

@@ -14,7 +14,7 @@ const continuationMark = "| "
 const clearRow = "\u001B[2K"
 const clearScreen = "\u001B[2J\u001B[H"
 
-/** Makes the terminal mark what is pasted, so that its line feeds are told from keys (xterm's "bracketed paste"). */
+/** Makes the terminal mark what is pasted, so that its line feeds differ from keys (xterm's "bracketed paste"). */
 const pasteOn = "\u001B[?2004h"
 const pasteOff = "\u001B[?2004l"
 

@@ -9,7 +9,7 @@ export type Line = string | Buffer
 /** Gives what came in since; `undefined` when there is no more. One taker at a time. */
 export type Lines = Effect.Effect<ReadonlyArray<Line> | undefined, WscatError>
 
-/** Lines that somebody adds: what comes before it is asked for waits. */
+/** A queue of lines: lines wait until they are taken. */
 export class LineQueue {
   private lines: Array<Line> = []
   private over = false

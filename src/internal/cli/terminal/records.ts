@@ -32,7 +32,7 @@ export class RecordSplitter {
     return records
   }
 
-  /** What stands behind the last separator: a record too, unless it is empty. */
+  /** Returns the record after the last separator, unless it is empty. */
   end(): Array<Buffer> | undefined {
     if (this.size === 0) return []
     const record = this.join(empty)

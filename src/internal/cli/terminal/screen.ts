@@ -30,7 +30,7 @@ export interface Screen {
   readonly status: (text: string) => void
   /** Says what belongs to `--verbose`: above the prompt of a terminal, on the errors of a pipe. */
   readonly trace: (text: string) => void
-  /** Says what must be known also where nobody sees the output. */
+  /** Writes a line that matters without a terminal too: it then goes to the errors. */
   readonly announce: (text: string) => void
   /** Says what is wrong. The program goes on. */
   readonly complain: (message: string, hint?: string) => void
@@ -38,7 +38,7 @@ export interface Screen {
   readonly prompt: () => void
   readonly lines: Lines
   /** Waits until the output has room, or is closed. */
-  readonly room: Effect.Effect<void>
+  readonly drained: Effect.Effect<void>
   /** Waits until the reader of the output is gone, or a person wants to quit; fails when the output can't be written. */
   readonly quit: Effect.Effect<void, WscatError>
 }
@@ -102,7 +102,7 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
       if (editor === undefined) output.write(paint(text, color))
       else editor.above(paint(text, color))
     }
-    const drained = Effect.raceFirst(
+    const draining = Effect.raceFirst(
       Effect.ignore(Deferred.await(gone)),
       Effect.callback<void>((resume) => {
         const done = (): void => resume(Effect.void)
@@ -142,7 +142,7 @@ export const openScreen = (options: ScreenOptions): Effect.Effect<Screen, never,
       },
       prompt: () => editor?.begin(),
       lines: editor?.lines ?? (options.reads ? recordsOf(streams.input, options.splitter) : Effect.never),
-      room: Effect.suspend(() => (output.writableNeedDrain ? drained : Effect.void)),
+      drained: Effect.suspend(() => (output.writableNeedDrain ? draining : Effect.void)),
       quit: Deferred.await(gone)
     }
   })
