@@ -63,7 +63,7 @@ ${subcommands.map((verb) => `      ${verb.name}) options='${optionList(verb)}' ;
     COMPREPLY=($(compgen -W '${names.join(" ")}' -- "$cur"))
   fi
 }
-complete -F _wscat wscat
+complete -F _wscat wscat wsc
 `
 }
 
@@ -94,7 +94,7 @@ const zshOption = (word: OptionDefinition): string => {
 /** Arguments besides the options are taken, with nothing to say: what is said of them keeps zsh from completing options. */
 const zshArguments = "  _arguments -s -S $options '*: :()'"
 
-const zsh = (): string => `#compdef wscat
+const zsh = (): string => `#compdef wscat wsc
 ${commandDefinitions
   .map(
     (verb) => `${functionOf(verb)}() {
@@ -127,7 +127,7 @@ ${zshArguments}`
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
   _wscat "$@"
 else
-  compdef _wscat wscat
+  compdef _wscat wscat wsc
 fi
 `
 
@@ -149,6 +149,7 @@ const fishOption = (condition: string, word: OptionDefinition): string => {
 const fish = (): string =>
   `${[
     "complete -c wscat -f",
+    "complete -c wsc -w wscat",
     ...subcommands.map(
       ({ name = "", summary }) => `complete -c wscat -n __fish_use_subcommand -a ${name} -d ${fishQuoted(summary)}`
     ),
