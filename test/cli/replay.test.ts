@@ -144,6 +144,10 @@ describe("wscat --record and wscat replay", () => {
       assert.match(errors, /^error: --record: cannot write .*nowhere\/talk: there is no such file/)
       assert.strictEqual(code, 10)
       assert.isFalse(existsSync(file("nowhere")))
+      if (!existsSync("/dev/full")) return
+      const full = yield* wscat([url, "-x", "a", "--count", "1", "--record", "/dev/full"])
+      assert.strictEqual(full.errors, "error: --record: cannot write /dev/full: no space is left (ENOSPC)\n")
+      assert.deepStrictEqual([full.output, full.code], ["a\n", 10])
     })
   )
 })

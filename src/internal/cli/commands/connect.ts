@@ -55,10 +55,10 @@ export const connect = (url: string, flags: Wscat): Effect.Effect<void, WscatErr
       const end = yield* Effect.mapError(repeat(session, talk, { times, all: flags.retryAll }), (error) =>
         error.kind === "closed" ? (missing(talk, error.message) ?? error) : error
       )
-      if (end === "quit") return
-      const problem = missing(talk, "the peer closed the connection")
+      if (talk.recorder !== undefined) yield* talk.recorder.finish
+      const problem = missing(talk, end === "quit" ? "the program was ended" : "the peer closed the connection")
       if (problem !== undefined) return yield* problem
-      yield* expectCount(talk)
+      if (end === "ended") yield* expectCount(talk)
     })
   )
 

@@ -89,6 +89,7 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
         Effect.as(Deferred.await(listener.enough), "count" as const),
         Effect.as(screen.quit, "quit" as const)
       ])
+      if (talk.recorder !== undefined) yield* talk.recorder.finish
       if (end === "input") yield* expectCount(talk)
     })
   )

@@ -90,6 +90,7 @@ export const proxy = (flags: Proxy): Effect.Effect<void, WscatError> =>
       let last = 0
       yield* Effect.forkScoped(server.run((client) => attend(bridge, client, ++last)))
       yield* screen.quit
+      if (recorder !== undefined) yield* recorder.finish
     })
   )
 

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { createWriteStream } from "node:fs"
+import { closeSync, openSync, writeSync } from "node:fs"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { misuse, WscatError } from "../errors/failure.ts"
 import { plain } from "../errors/plain.ts"
@@ -30,9 +30,11 @@ export interface Recording {
   readonly messages: ReadonlyArray<Recorded>
 }
 
-/** Keeps messages, from now to the end of the scope. */
+/** Keeps messages. */
 export interface Recorder {
   readonly add: (direction: Direction, message: Message, client: Client) => void
+  /** Completes the file, which the end of the scope does otherwise. Fails when the file could not be written. */
+  readonly finish: Effect.Effect<void, WscatError>
 }
 
 interface HarMessage {
@@ -72,53 +74,72 @@ const harOf = (url: string, begun: Date, messages: ReadonlyArray<Recorded>): str
   return `${JSON.stringify({ log: { version: "1.2", creator: { name: "wscat", version: version() }, entries: [entry] } }, undefined, 2)}\n`
 }
 
+const unwritable = (path: string, cause: unknown): WscatError =>
+  new WscatError({ kind: "output", message: `--record: cannot write ${path}: ${plain(cause)}` })
+
+/** Writes each message at once, so that a program that is killed leaves what it has seen. */
+const lineRecorder = (path: string, url: string): Effect.Effect<Recorder, WscatError> =>
+  Effect.try({
+    try: () => {
+      const file = openSync(path, "w")
+      let problem: unknown
+      const write = (line: string): void => {
+        if (problem !== undefined) return
+        try {
+          writeSync(file, line)
+        } catch (cause) {
+          problem = cause
+        }
+      }
+      write(jsonLine({ time: new Date().toISOString(), url }))
+      return {
+        add: (direction, message, client) => write(jsonMessage(direction, message, client, new Date())),
+        finish: Effect.suspend(() => {
+          closeSync(file)
+          return problem === undefined ? Effect.void : Effect.fail(unwritable(path, problem))
+        })
+      }
+    },
+    catch: (cause) => unwritable(path, cause)
+  })
+
+const harRecorder = (path: string, url: string): Recorder => {
+  const begun = new Date()
+  const messages: Array<Recorded> = []
+  return {
+    add: (direction, message) => {
+      messages.push({ direction, message, time: Date.now() })
+    },
+    finish: Effect.suspend(() => writeText(path, harOf(url, begun, messages), "--record"))
+  }
+}
+
 /**
- * Writes a conversation to a file: as HAR when its name ends in `.har`, written at the end of the scope, otherwise line by
- * line. A role of `server` is turned around: the file is seen from the client.
+ * Opens a file for a conversation: HAR when its name ends in `.har`, which is written at the end, otherwise JSON lines. The
+ * file is seen from the client, whatever the role.
  */
 export const openRecorder = (
   path: string,
   url: string,
   role: "client" | "server"
-): Effect.Effect<Recorder, WscatError, Scope.Scope> => {
-  const turned = (direction: Direction): Direction =>
-    role === "client" ? direction : direction === "sent" ? "received" : "sent"
-  if (/\.har$/i.test(path)) {
-    return Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => ({ begun: new Date(), messages: new Array<Recorded>() })),
-        ({ begun, messages }) => Effect.ignore(writeText(path, harOf(url, begun, messages), "--record"))
-      ),
-      ({ messages }) => ({
-        add: (direction, message) => {
-          messages.push({ direction: turned(direction), message, time: Date.now() })
-        }
-      })
-    )
-  }
-  return Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createWriteStream>, WscatError>((resume) => {
-        const stream = createWriteStream(path)
-        stream.once("error", (cause) =>
-          resume(
-            Effect.fail(new WscatError({ kind: "output", message: `--record: cannot write ${path}: ${plain(cause)}` }))
-          )
-        )
-        stream.once("open", () => resume(Effect.succeed(stream)))
-      }),
-      (stream) => Effect.callback<void>((resume) => void stream.end(() => resume(Effect.void)))
-    ),
-    (stream) => {
-      stream.write(jsonLine({ time: new Date().toISOString(), url }))
-      return {
-        add: (direction, message, client) => {
-          stream.write(jsonMessage(turned(direction), message, client, new Date()))
-        }
-      }
+): Effect.Effect<Recorder, WscatError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { add, finish } = /\.har$/i.test(path) ? harRecorder(path, url) : yield* lineRecorder(path, url)
+    let finished = false
+    const once = Effect.suspend(() => {
+      if (finished) return Effect.void
+      finished = true
+      return finish
+    })
+    yield* Effect.addFinalizer(() => Effect.ignore(once))
+    return {
+      add: (direction, message, client) => {
+        const opposite = direction === "sent" ? "received" : "sent"
+        add(role === "client" ? direction : opposite, message, client)
+      },
+      finish: once
     }
-  )
-}
+  })
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)

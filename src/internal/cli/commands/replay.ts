@@ -12,7 +12,7 @@ import { hasColors } from "../terminal/screen.ts"
 import { Streams } from "../terminal/streams.ts"
 import { type Difference, differencesOf } from "./difference.ts"
 import { type Recorded, readRecording } from "./recording.ts"
-import { Activity } from "./session.ts"
+import { Activity } from "./activity.ts"
 
 /** Answers beyond those of the recording that are kept for the comparison. */
 const maxExtra = 10_000

@@ -10,6 +10,7 @@ import { readBytes } from "../options/files.ts"
 import type { Wscat } from "../options/values.ts"
 import { decodeBinary } from "../terminal/binaryFormats.ts"
 import type { Format } from "../terminal/format.ts"
+import { Activity } from "./activity.ts"
 import { Expectation } from "./expectation.ts"
 import { openRecorder, type Recorder } from "./recording.ts"
 import { Outbox } from "../terminal/lines.ts"
@@ -17,41 +18,6 @@ import { decodeInput, type Encoding } from "../terminal/payload.ts"
 import { RecordSplitter } from "../terminal/records.ts"
 import { hasColors, openScreen, type Screen } from "../terminal/screen.ts"
 import { Streams } from "../terminal/streams.ts"
-
-/** What happened on the connections of one run so far. */
-export class Activity {
-  /** Messages received, on all connections. */
-  received = 0
-  /** When the connection opened, by the clock of `performance`; `undefined` before. */
-  openedAt: number | undefined = undefined
-  /** When the last message was shown; `Infinity` while the output has no room for one. */
-  private shownAt = -Infinity
-
-  opened(): void {
-    this.openedAt = performance.now()
-  }
-
-  /** A batch of messages begins; `shown` is to follow. */
-  receive(count: number): void {
-    this.received += count
-    this.shownAt = Infinity
-  }
-
-  shown(): void {
-    this.shownAt = performance.now()
-  }
-
-  /** Waits until no message has come for so many milliseconds, from now on. */
-  silence(milliseconds: number): Effect.Effect<void> {
-    const since = performance.now()
-    const rest = (): number => milliseconds - (performance.now() - Math.max(since, this.shownAt))
-    const wait: Effect.Effect<void> = Effect.suspend(() => {
-      const left = rest()
-      return left <= 0 ? Effect.void : Effect.andThen(Effect.sleep(Math.min(left, milliseconds)), wait)
-    })
-    return wait
-  }
-}
 
 /** What goes over a connection, and how it is shown. */
 export interface Talk {
