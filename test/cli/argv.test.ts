@@ -1,18 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { answer } from "../../src/internal/cli/answer.ts"
-import { read } from "../../src/internal/cli/argv.ts"
-import { exitCode } from "../../src/internal/cli/exitCode.ts"
-import { helpText } from "../../src/internal/cli/help.ts"
-import { verbs, wordsOf } from "../../src/internal/cli/words.ts"
+import { manPage } from "../../src/internal/cli/help/manPage.ts"
+import { answer } from "../../src/internal/cli/help/answer.ts"
+import { read } from "../../src/internal/cli/options/argv.ts"
+import { exitCode } from "../../src/internal/cli/errors/exitCode.ts"
+import { briefText, helpText } from "../../src/internal/cli/help/help.ts"
+import { commandDefinitions, optionsOf } from "../../src/internal/cli/options/definitions.ts"
 import { original } from "./support/program.ts"
 
-/** What `effect/cli` is given for a command line. */
+/** The options of a command line in one form, `--name=value`, then what else it has. */
 const argsOf = (...argv: ReadonlyArray<string>): ReadonlyArray<string> => {
   const invocation = read(argv)
   assert.strictEqual(invocation._tag, "Run", JSON.stringify(invocation))
-  return invocation._tag === "Run" ? invocation.args : []
+  if (invocation._tag !== "Run") return []
+  const { command, given, operands } = invocation
+  const options = given.map(({ name, value }) => (value === undefined ? `--${name}` : `--${name}=${value}`))
+  return [...(command === undefined ? [] : [command]), ...options, ...operands]
 }
 
 const problemOf = (...argv: ReadonlyArray<string>): string => {
@@ -56,7 +60,7 @@ describe("the command line", () => {
   it("takes a URL without an option", () => {
     assert.deepStrictEqual(argsOf("localhost:8080", "-x", "a"), ["--execute=a", "--connect=localhost:8080"])
     assert.deepStrictEqual(argsOf("--", "-odd"), ["--connect=-odd"])
-    assert.deepStrictEqual(argsOf("bench", "u", "--size", "1"), ["bench", "--size=1", "--", "u"])
+    assert.deepStrictEqual(argsOf("bench", "u", "--size", "1"), ["bench", "--size=1", "u"])
   })
 
   it("lets the last of several values count, unless they add up", () => {
@@ -122,7 +126,7 @@ describe("wscat 6.1", () => {
 
   for (const { name, short, takes } of flags) {
     it(`--${name} has its name, its short form and its value here, too`, () => {
-      const word = wordsOf(verbs[0]).find((word) => word.name === name)
+      const word = optionsOf(commandDefinitions[0]).find((word) => word.name === name)
       assert.strictEqual(word?.short, short)
       assert.strictEqual(
         word?.value === undefined ? "nothing" : word.optionalValue === undefined ? "one" : "any",
@@ -156,9 +160,14 @@ describe("the page", () => {
     }
   })
 
-  it("names no option that isn't there", () => {
-    const own = page.slice(0, page.indexOf("## The options of its ancestors"))
-    const known = new Set(verbs.flatMap((verb) => wordsOf(verb).map(({ name }) => name)))
+  it("names no option that isn't there, and neither do the recipes", () => {
+    const recipes = readFileSync(new URL("../../docs/wscat-cookbook.md", import.meta.url), "utf8")
+    const commands = recipes.split("\n").filter((line) => line.includes("wscat "))
+    const own = [
+      page.slice(0, page.indexOf("## The options of its ancestors")),
+      ...commands.map((line) => `\`${line}\``)
+    ].join("\n")
+    const known = new Set(commandDefinitions.flatMap((verb) => optionsOf(verb).map(({ name }) => name)))
     for (const [, name = ""] of own.matchAll(/`[^`\n]*?--([a-z][\w-]*)/g)) assert.include([...known], name)
   })
 
@@ -184,20 +193,52 @@ describe("wscat of 2012", () => {
   ]
   for (const [short, name, takes] of flags) {
     it(`--${name} is here, too`, () => {
-      const word = wordsOf(verbs[0]).find((word) => word.name === name)
+      const word = optionsOf(commandDefinitions[0]).find((word) => word.name === name)
       assert.strictEqual(word?.short, short)
       assert.strictEqual(word?.value !== undefined, takes)
     })
   }
 })
 
+describe("the short help", () => {
+  for (const command of commandDefinitions) {
+    it(`of wscat ${command.name ?? "itself"} has 25 lines at most, of 80 columns`, () => {
+      const lines = briefText(command).trimEnd().split("\n")
+      assert.isAtMost(lines.length, 25)
+      for (const line of lines) assert.isAtMost(line.length, 80, line)
+    })
+  }
+
+  it("is what -h gives, and --help gives all", () => {
+    assert.notInclude(answer(["-h"])?.text ?? "", "--max-payload")
+    assert.include(answer(["--help"])?.text ?? "", "--max-payload")
+    assert.include(answer(["-h", "--help"])?.text ?? "", "--max-payload")
+  })
+})
+
+describe("the page of the manual", () => {
+  const text = manPage("1.2.3")
+
+  it("has every option and every exit code", () => {
+    for (const { name } of commandDefinitions.flatMap(optionsOf)) {
+      assert.include(text, `\\fB\\-\\-${name.replaceAll("-", "\\-")}\\fR`)
+    }
+    for (const code of Object.values(exitCode)) assert.include(text, `.TP\n.B ${code}\n`)
+    assert.match(text, /^\.TH WSCAT 1 "" "wscat 1\.2\.3"\n/)
+  })
+
+  it("has no line that roff takes for a request but those that are", () => {
+    for (const line of text.split("\n")) if (/^[.']/.test(line)) assert.match(line, /^\.(?:TH|SH|SS|TP|PP|B|br)(?: |$)/)
+  })
+})
+
 describe("the help", () => {
-  for (const verb of verbs) {
+  for (const verb of commandDefinitions) {
     const text = helpText(verb)
 
     it(`of wscat ${verb.name ?? "itself"} fits 80 columns, and lists every option once`, () => {
       for (const line of text.split("\n")) assert.isAtMost(line.length, 80, line)
-      for (const { name, short } of wordsOf(verb)) {
+      for (const { name, short } of optionsOf(verb)) {
         const mark = short === undefined ? `      --${name}` : `  -${short}, --${name}`
         assert.lengthOf(text.match(new RegExp(`^${mark}(?= |$)`, "gm")) ?? [], 1, name)
       }
@@ -205,8 +246,8 @@ describe("the help", () => {
   }
 
   it("gives no name to two options", () => {
-    for (const verb of verbs) {
-      const names = wordsOf(verb).flatMap(({ name, short }) => [name, ...(short === undefined ? [] : [short])])
+    for (const verb of commandDefinitions) {
+      const names = optionsOf(verb).flatMap(({ name, short }) => [name, ...(short === undefined ? [] : [short])])
       assert.lengthOf(new Set(names), names.length)
     }
   })

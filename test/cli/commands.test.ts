@@ -7,11 +7,11 @@ import * as Cli from "effect-ws/Cli"
 import { execFileSync, spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { PassThrough } from "node:stream"
-import { verbs, wordsOf } from "../../src/internal/cli/words.ts"
+import { commandDefinitions, optionsOf } from "../../src/internal/cli/options/definitions.ts"
 import { makeCertificate } from "../support/certificate.ts"
 import { folder } from "./support/files.ts"
 import { program, wscat } from "./support/program.ts"
-import { serve, serveTcp } from "./support/server.ts"
+import { serve, serveTcp, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
 vi.setConfig({ testTimeout: 60_000 })
@@ -63,10 +63,10 @@ describe("wscat as a command among others", () => {
   it("knows every option of the help, by both of its names", () => {
     const general = new Set(["help", "version", "completions"])
     const descriptor = Completions.fromCommand(Cli.command)
-    for (const verb of verbs) {
+    for (const verb of commandDefinitions) {
       const described = [descriptor, ...descriptor.subcommands].find(({ name }) => name === (verb.name ?? "wscat"))
       const known = described?.flags.map(({ aliases, name }) => [name, ...aliases].join(" ")).toSorted()
-      const listed = wordsOf(verb)
+      const listed = optionsOf(verb)
         .filter(({ name }) => !general.has(name))
         .map(({ name, short }) => (short === undefined ? name : `${name} ${short}`))
         .toSorted()
@@ -215,6 +215,61 @@ describe("wscat bench", () => {
   )
 })
 
+describe("wscat bench, on servers that are no plain echo", () => {
+  const load = ["--connections", "2", "--duration", "0.3", "--warmup", "0.1", "--json"]
+  const measure = (url: string, ...args: ReadonlyArray<string>) => wscat(["bench", url, ...load, ...args])
+
+  it.live("counts the echoes of its own messages alone, also as binary messages", () =>
+    Effect.gen(function* () {
+      let received = 0
+      const { url } = yield* serveWs((socket) =>
+        socket.on("message", (data: Buffer) => {
+          received++
+          socket.send(data, { binary: true })
+          socket.send("x".repeat(data.length))
+        })
+      )
+      const { code, output } = yield* measure(url)
+      const result = JSON.parse(output)
+      assert.strictEqual(code, 0)
+      assert.isAbove(result.messages, 0)
+      assert.isAtMost(result.messages, received)
+      assert.isAbove(result.otherMessages, 0)
+    })
+  )
+
+  it.live("says that the server is no echo, unless any message counts", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serveWs((socket) => socket.on("message", () => socket.send("another")))
+      const strict = yield* measure(url)
+      assert.match(strict.errors, /^error: the server is no echo: .* \(hint: --any takes any message/)
+      assert.strictEqual(strict.code, 7)
+      assert.isAbove(JSON.parse((yield* measure(url, "--any")).output).messages, 0)
+    })
+  )
+
+  it.live("keeps a rate, opens connections over a time, and writes a page; no password is shown", () =>
+    Effect.gen(function* () {
+      const { port } = yield* serve()
+      const file = yield* folder()
+      const url = `ws://user:secret@127.0.0.1:${port}/`
+      const args = ["--rate", "200", "--ramp", "0.2", "--duration", "2.2", "--report", file("report.html")]
+      const { code, output } = yield* measure(url, ...args)
+      const result = JSON.parse(output)
+      assert.strictEqual(code, 0)
+      assert.strictEqual(result.rate, 200)
+      assert.approximately(result.messagesPerSecond, 200, 40)
+      assert.lengthOf(result.perSecond, 2)
+      const page = readFileSync(file("report.html"), "utf8")
+      assert.match(page, /<svg[^]*<polyline[^]*<\/html>\n$/)
+      for (const text of [output, page, (yield* wscat(["bench", url, "--duration", "0.1"])).output]) {
+        assert.include(text, `ws://127.0.0.1:${port}/`)
+        assert.notInclude(text, "secret")
+      }
+    })
+  )
+})
+
 describe("wscat doctor", () => {
   interface Finding {
     readonly step: string
@@ -292,6 +347,43 @@ describe("wscat doctor", () => {
         /^problem +connection +cannot connect.*\n +nothing listens there.*\n\nOne problem\.\n$/m
       )
       assert.strictEqual(wrong.errors, "")
+    })
+  )
+
+  it.live("distinguishes an open connection that is closed from a refusal", () =>
+    Effect.gen(function* () {
+      const closing = yield* serveWs((socket) => socket.close(4401, "no token"))
+      const closed = yield* examine(closing.url)
+      assert.strictEqual(closed.of("handshake")[0]?.verdict, "ok")
+      assert.match(closed.of("close")[0]?.text ?? "", /accepted the handshake, then closed .* with 4401: "no token"$/)
+      assert.strictEqual(closed.code, 7)
+      const refusing = yield* serveTcp((socket) =>
+        socket.once("data", () => socket.end("HTTP/1.1 403 Forbidden\r\nX-Reason: none\r\nContent-Length: 0\r\n\r\n"))
+      )
+      const refused = yield* examine(`127.0.0.1:${refusing}`)
+      assert.strictEqual(refused.of("handshake")[0]?.verdict, "problem")
+      assert.match(refused.of("response")[0]?.text ?? "", /^403 Forbidden\nx-reason: none\n/)
+      assert.strictEqual(refused.code, 4)
+    })
+  )
+
+  it.live("tries the origin of the server's own pages, and names Host where that is refused", () =>
+    Effect.gen(function* () {
+      const origins: Array<string | undefined> = []
+      const { url } = yield* serveWs(() => {}, {
+        verifyClient: ({ origin }: { origin: string | undefined }) => {
+          origins.push(origin)
+          return origin === undefined
+        }
+      })
+      const { code, of } = yield* examine(url)
+      assert.include(origins, new URL(url.replace("ws", "http")).origin)
+      assert.strictEqual(of("handshake")[0]?.verdict, "ok")
+      assert.strictEqual(of("origin")[0]?.verdict, "problem")
+      assert.match(of("origin")[0]?.hint ?? "", /must pass Host on/)
+      assert.strictEqual(code, 4)
+      const open = yield* serve()
+      assert.strictEqual((yield* examine(open.url)).of("origin")[0]?.verdict, "ok")
     })
   )
 

@@ -178,7 +178,7 @@ describe("wscat and TLS", () => {
       const file = yield* folder({ "cert.pem": cert, "key.pem": key })
       const identity = ["--cert", file("cert.pem"), "--key", file("key.pem")]
       const listener = yield* start(["-l", "127.0.0.1:0", "--echo", ...identity], { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       for (const trust of [["--ca", file("cert.pem")], ["-n"], ["--no-check"]]) {
         const outcome = yield* wscat(["-c", `wss://localhost:${port}`, ...round, ...trust])
         assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["there\n", "", 0])
@@ -196,7 +196,7 @@ describe("wscat and TLS", () => {
       const secret = ["--passphrase", "opensesame"]
       const demanding = ["-l", "127.0.0.1:0", "--echo", ...identity, ...secret, "--ca", file("cert.pem")]
       const listener = yield* start(demanding, { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       const args = ["-c", `wss://localhost:${port}`, "--ca", file("cert.pem"), ...round]
       for (const passphrase of [secret, ["--passphrase-file", file("secret")]]) {
         const outcome = yield* wscat([...args, ...identity, ...passphrase])
@@ -229,7 +229,7 @@ describe("wscat and TLS", () => {
       yield* fails(["--ca", file("key.pem")], 2, /^error: --ca: there is no certificate in .*key\.pem/)
       yield* fails(["--cert", file("empty"), "--key", file("key.pem")], 2, /^error: --cert: there is no certificate/)
       const listener = yield* start(["-l", "127.0.0.1:0", "--echo", "--cert", file("both.pem")], { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       assert.strictEqual((yield* wscat(["-c", `wss://localhost:${port}`, ...round, "-n"])).output, "there\n")
     })
   )
@@ -244,7 +244,7 @@ describe("wscat and TLS", () => {
       execFileSync("openssl", ["pkcs12", "-export", ...input, ...output, "-passout", "pass:opensesame"])
       const identity = ["--cert", file("both.p12"), "--passphrase", "opensesame"]
       const listener = yield* start(["-l", "127.0.0.1:0", "--echo", ...identity], { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       const outcome = yield* wscat(["-c", `wss://localhost:${port}`, ...round, "-n"])
       assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["there\n", "", 0])
     })
@@ -261,7 +261,7 @@ describe("wscat and TLS", () => {
       screen.type("opensesame")
       screen.press("Enter")
       const lines = yield* screen.until((lines) => lines.at(-1) === ">")
-      assert.deepStrictEqual(lines, ["Passphrase:", "connected (press CTRL+C to quit)", ">"])
+      assert.deepStrictEqual(lines, ["Passphrase:", "Connected (press CTRL+C to quit)", ">"])
       // What asked for the passphrase listens to no key any more.
       screen.type("x")
       screen.press("Enter")
@@ -276,7 +276,7 @@ describe("a listening wscat", () => {
     Effect.gen(function* () {
       const options = ["--path", "/chat", "--auth", "me:secret", "-s", "v2", "-H", "X-Served-By: wscat", "--compress"]
       const listener = yield* start(["-l", "0", "--host", "127.0.0.1", "--echo", ...options], { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       const refused = yield* wscat(["-c", `127.0.0.1:${port}/chat`])
       assert.match(refused.errors, /status 401/)
       const lost = yield* wscat(["-c", `127.0.0.1:${port}/elsewhere`, "--auth", "me:secret"])
@@ -290,11 +290,11 @@ describe("a listening wscat", () => {
   it.live("speaks one version alone when it is told, and every one when it isn't", () =>
     Effect.gen(function* () {
       const listener = yield* start(["-l", "127.0.0.1:0", "-p", "8", "--echo"], { input: "" })
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       assert.strictEqual((yield* wscat(["-c", `127.0.0.1:${port}`, "-p", "8", ...round])).output, "there\n")
       assert.match((yield* wscat(["-c", `127.0.0.1:${port}`, ...round])).errors, /status 426.*version 8/)
       const open = yield* start(["-l", "127.0.0.1:0", "--echo"], { input: "" })
-      const [, any] = yield* open.until(/listening on port (\d+)/)
+      const [, any] = yield* open.until(/Listening on port (\d+)/)
       for (const { id, version } of Handshake.all) {
         const outcome = yield* wscat(["-c", `127.0.0.1:${any}`, "-p", String(version ?? id), ...round])
         assert.strictEqual(outcome.output, "there\n", id)
@@ -304,8 +304,8 @@ describe("a listening wscat", () => {
 
   it.live("gives its input to all, keeps it until somebody is there, and closes at its end", () =>
     Effect.gen(function* () {
-      const listener = yield* start(["-l", "127.0.0.1:0", "--json"])
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const listener = yield* start(["-l", "127.0.0.1:0", "--json", "--slash"])
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       listener.process.stdin.write("early\n")
       const first = yield* start(["-c", `127.0.0.1:${port}`])
       yield* first.until(/early/)
@@ -324,7 +324,7 @@ describe("a listening wscat", () => {
   it.live("ends after --count messages, and greets everybody with -x", () =>
     Effect.gen(function* () {
       const listener = yield* start(["-l", "127.0.0.1:0", "--count", "2", "-x", "welcome"])
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       for (const message of ["one", "two"]) {
         const client = yield* wscat(["-c", `127.0.0.1:${port}`, "-x", message, "--count", "1"])
         assert.strictEqual(client.output, "welcome\n")

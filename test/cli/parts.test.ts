@@ -2,16 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { CliOutput } from "effect/cli"
 import fc from "fast-check"
 import { Handshake } from "effect-ws"
-import { completeUrl } from "../../src/internal/cli/connecting.ts"
-import { cookiesFor } from "../../src/internal/cli/cookies.ts"
-import { endOf, windowOf } from "../../src/internal/cli/editor.ts"
-import { explainClosed } from "../../src/internal/cli/explain.ts"
-import { type Format, harmless, showControl, showFrame, showMessage } from "../../src/internal/cli/format.ts"
-import { Histogram } from "../../src/internal/cli/histogram.ts"
-import { decodeInput } from "../../src/internal/cli/payload.ts"
-import { plain } from "../../src/internal/cli/plain.ts"
-import { RecordSplitter } from "../../src/internal/cli/records.ts"
-import { parseSlash } from "../../src/internal/cli/slash.ts"
+import { completeUrl } from "../../src/internal/cli/options/connecting.ts"
+import { cookiesFor } from "../../src/internal/cli/options/cookies.ts"
+import { endOf, windowOf } from "../../src/internal/cli/terminal/layout.ts"
+import { explainClosed } from "../../src/internal/cli/errors/explain.ts"
+import { type Format, showControl, showFrame, showMessage } from "../../src/internal/cli/terminal/format.ts"
+import { harmless } from "../../src/internal/cli/terminal/safeText.ts"
+import { Histogram } from "../../src/internal/cli/commands/histogram.ts"
+import { decodeInput } from "../../src/internal/cli/terminal/payload.ts"
+import { plain } from "../../src/internal/cli/errors/plain.ts"
+import { RecordSplitter } from "../../src/internal/cli/terminal/records.ts"
+import { parseSlash } from "../../src/internal/cli/commands/slash.ts"
 
 /** The records of bytes that come in pieces. */
 const split = (separator: "line" | "null", limit: number, pieces: ReadonlyArray<Buffer>) => {
@@ -110,6 +111,20 @@ describe("slash commands", () => {
   })
 })
 
+/** How messages are shown on a terminal. */
+const format: Format = {
+  json: false,
+  terminal: true,
+  marks: true,
+  frames: false,
+  timestamps: false,
+  encoding: "text",
+  pretty: false,
+  colored: false,
+  decode: undefined,
+  separator: "\n"
+}
+
 describe("formats", () => {
   const plain: Format = {
     json: false,
@@ -118,6 +133,9 @@ describe("formats", () => {
     frames: false,
     timestamps: false,
     encoding: "text",
+    pretty: false,
+    colored: false,
+    decode: undefined,
     separator: "\n"
   }
   const time = new Date(2026, 0, 2, 3, 4, 5, 6)
@@ -133,7 +151,7 @@ describe("formats", () => {
     assert.strictEqual(showMessage({ ...marked, timestamps: true }, "hi", 3, time), "[03:04:05.006] [3] < hi\n")
     assert.strictEqual(showMessage(marked, bytes, undefined, time), "< [binary, 2 bytes] 00 ff\n")
     const long = String(showMessage(marked, new Uint8Array(1000), undefined, time))
-    assert.match(long, /^< \[binary, 1000 bytes\] (?:00 ){256}… 744 more\n$/)
+    assert.match(long, /^< \[binary, 1000 bytes\]\n(?:\| [\da-f]{8}: (?:0000 ){8} \.{16}\n){16}\| … 744 more\n$/)
     assert.strictEqual(showMessage({ ...plain, terminal: true }, "\u001b[1m", undefined, time), "␛[1m\n")
     const json = { ...plain, json: true }
     assert.match(String(showMessage(json, "\u009b\u001b", undefined, time)), /"\\u009b\\u001b"/)
@@ -199,6 +217,32 @@ describe("formats", () => {
       })
     )
     assert.strictEqual(harmless("tab\tand\nline, käse €"), "tab\tand\nline, käse €")
+  })
+
+  it("shows what changes the direction of text or has no width by its code, but keeps emojis", () => {
+    assert.strictEqual(
+      harmless("a\u202eb\u2066c\u200bd\u200de\ufefff\u061cg\u0085h"),
+      String.raw`a\u202eb\u2066c\u200bd\u200de\ufefff\u061cg\x85h`
+    )
+    assert.strictEqual(harmless("\u{e0041}"), String.raw`\u{e0041}`)
+    const family = "👨\u200d👩\u200d👧 and 👍🏽"
+    assert.strictEqual(harmless(family), family)
+  })
+
+  it("keeps the data of a ping on its line", () => {
+    const ping = { opcode: 9, payload: Buffer.from("a\nDisconnected") }
+    assert.strictEqual(
+      showControl(format, ping, undefined, undefined, new Date()),
+      '< Received ping (data: "a␊Disconnected")\n'
+    )
+  })
+
+  it("marks the further lines of a message, so that none looks like a status line", () => {
+    const forged = 'hello\nDisconnected (code: 1000, reason: "")'
+    assert.strictEqual(
+      showMessage(format, forged, undefined, new Date()),
+      '< hello\n| Disconnected (code: 1000, reason: "")\n'
+    )
   })
 })
 

@@ -58,7 +58,7 @@ describe("wscat in a pipe", () => {
     it.live(`speaks version ${draft}, on both ends`, () =>
       Effect.gen(function* () {
         const listener = yield* start(["-l", "127.0.0.1:0", "-p", draft, "--echo"], { input: "" })
-        const [, port] = yield* listener.until(/listening on port (\d+)/)
+        const [, port] = yield* listener.until(/Listening on port (\d+)/)
         const args = ["-p", draft, `127.0.0.1:${port}`, "--count", "1"]
         const outcome = yield* wscat(args, { input: "hello\n" })
         assert.deepStrictEqual([outcome.output, outcome.errors, outcome.code], ["hello\n", "", 0])
@@ -318,7 +318,7 @@ describe("wscat in a pipe", () => {
       const other = yield* start(["-c", url, "-x", "from the original", "-w", "-1"], { file: original })
       yield* other.until(/from the original/)
       const listener = yield* start(["-l", "127.0.0.1:0"])
-      const [, port] = yield* listener.until(/listening on port (\d+)/)
+      const [, port] = yield* listener.until(/Listening on port (\d+)/)
       const client = yield* start(["-c", `ws://127.0.0.1:${port}/`, "-x", "to ours", "-w", "-1"], { file: original })
       yield* listener.until(/to ours/)
       listener.process.stdin.write("to the original\n")

@@ -29,7 +29,7 @@ const serve = (handle?: (socket: Socket.Socket) => Effect.Effect<unknown, Socket
 const say = (clients: ReadonlyArray<Socket.Socket>, message: string) =>
   clients[0]?.send(message) ?? Effect.die("no client")
 
-const connected = "connected (press CTRL+C to quit)"
+const connected = "Connected (press CTRL+C to quit)"
 
 const shows = (line: string) => (lines: ReadonlyArray<string>) => lines.includes(line)
 
@@ -61,9 +61,25 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
         connected,
         "> hello",
         "< hello",
-        'disconnected (code: 1000, reason: "")',
+        'Disconnected (code: 1000, reason: "")',
         "exit 0"
       ])
+    })
+  )
+
+  it.live("shows a close reason on one line, and nothing of it as the terminal would take it", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve((socket) =>
+        socket.close(4000, "a\u009bb\u202ec\u200bd\nConnected (press CTRL+C to quit)")
+      )
+      const screen = yield* terminal(["-c", url, "-w", "-1"], { columns: 100 })
+      const lines = yield* screen.until((lines) => lines.includes("exit 7"))
+      const reason = String.raw`a\x9bb\u202ec\u200bd␊Connected (press CTRL+C to quit)`
+      assert.include(lines, `Disconnected (code: 4000, reason: "${reason}")`)
+      assert.lengthOf(
+        lines.filter((line) => line === connected),
+        1
+      )
     })
   )
 
@@ -77,7 +93,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       const [first = "", second = ""] = rowsOf(`> ${long}`, 40)
       yield* screen.until(shows(second))
       for (const message of ["one", "two\nlines", "three"]) yield* say(clients, message)
-      const received = ["< one", "< two", "lines", "< three"]
+      const received = ["< one", "< two", "| lines", "< three"]
       assert.deepStrictEqual(yield* screen.until(shows("< three")), [connected, ...received, first, second])
       // Editing goes on where it was.
       screen.press("Left", "BSpace")
@@ -191,7 +207,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       yield* clients[0]?.close(4001, "no more") ?? Effect.die("no client")
       assert.deepStrictEqual(yield* screen.until(shows("exit 7")), [
         connected,
-        'disconnected (code: 4001, reason: "no more")',
+        'Disconnected (code: 4001, reason: "no more")',
         'error: the peer closed with 4001: "no more"',
         "exit 7"
       ])
@@ -242,7 +258,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       shell.press("Enter")
       yield* shell.until(shows("< back"))
       shell.press("C-c")
-      yield* shell.until((lines) => lines.some((line) => line.startsWith("disconnected (code: 1000")))
+      yield* shell.until((lines) => lines.some((line) => line.startsWith("Disconnected (code: 1000")))
     })
   )
 
@@ -265,7 +281,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       shell.press("Enter")
       yield* shell.until(shows("< half a line"))
       shell.press("C-c")
-      yield* shell.until((lines) => lines.some((line) => line.startsWith("disconnected (code: 1000")))
+      yield* shell.until((lines) => lines.some((line) => line.startsWith("Disconnected (code: 1000")))
     })
   )
 
@@ -306,7 +322,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       ])
       yield* clients[0]?.close(4000, "\u001B[2J\u009B1A") ?? Effect.die("no client")
       const end = yield* screen.until(shows("exit 7"))
-      assert.include(end, 'disconnected (code: 4000, reason: "␛[2J\\x9b1A")')
+      assert.include(end, 'Disconnected (code: 4000, reason: "␛[2J\\x9b1A")')
     })
   )
 
@@ -354,7 +370,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       yield* screen.until((lines) => lines.some((line) => line.startsWith("/close [code [reason]]")))
       enter("/close 4000 that is it")
       yield* screen.until(shows("exit 0"))
-      assert.include(screen.screen(), 'disconnected (code: 4000, reason: "")')
+      assert.include(screen.screen(), 'Disconnected (code: 4000, reason: "")')
     })
   )
 
@@ -375,7 +391,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
         "< hello",
         '-> close opcode=8 fin=1 rsv=000 mask=1 length=2 1000 ""',
         '<- close opcode=8 fin=1 rsv=000 mask=0 length=2 1000 ""',
-        'disconnected (code: 1000, reason: "")',
+        'Disconnected (code: 1000, reason: "")',
         "exit 0"
       ])
     })
@@ -384,13 +400,13 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
   it.live("listens to several clients, which have numbers, and talks to all or to one", () =>
     Effect.gen(function* () {
       const screen = yield* terminal(["-l", "127.0.0.1:0"], { columns: 80 })
-      const listening = /^listening on port (\d+) \(press CTRL\+C to quit\)$/
+      const listening = /^Listening on port (\d+) \(press CTRL\+C to quit\)$/
       const lines = yield* screen.until((lines) => lines.some((line) => listening.test(line)) && lines.at(-1) === ">")
       const port = lines.flatMap((line) => listening.exec(line)?.[1] ?? [])[0]
       const first = yield* Socket.connect(`ws://127.0.0.1:${port}/`)
-      yield* screen.until(shows("client 1 connected (127.0.0.1)"))
+      yield* screen.until(shows("Client 1 connected (127.0.0.1)"))
       const second = yield* Socket.connect(`ws://127.0.0.1:${port}/`)
-      yield* screen.until(shows("client 2 connected (127.0.0.1)"))
+      yield* screen.until(shows("Client 2 connected (127.0.0.1)"))
       yield* first.send("from the first")
       yield* screen.until(shows("[1] < from the first"))
       yield* second.send("from the second")
@@ -407,7 +423,7 @@ describe.skipIf(missing !== undefined)("wscat in a terminal", () => {
       ])
       yield* screen.until(shows("error: there is no client 3"))
       yield* first.close(4000, "enough")
-      yield* screen.until(shows('client 1 disconnected (code: 4000, reason: "enough")'))
+      yield* screen.until(shows('Client 1 disconnected (code: 4000, reason: "enough")'))
       screen.press("C-c")
       yield* screen.until(shows("exit 0"))
       assert.strictEqual((yield* second.closed).received?.code, 1001)

@@ -49,6 +49,11 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
    * and never leave TLS. Default 0: a redirect is a failed handshake.
    */
   readonly maxRedirects?: number | undefined
+  /**
+   * Called with the request and the response of each opening handshake, those that are refused or redirected included;
+   * for diagnosis. Must not throw.
+   */
+  readonly onHandshake?: ((request: Handshake.ClientRequest, response: Handshake.ServerResponse) => void) | undefined
 }
 
 const connectRules: OptionRules = {
@@ -157,6 +162,7 @@ const attempt = (
         : exchangeHttp2(request, http2, options)
     return Effect.flatMap(answered, ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
       const negotiated = Handshake.verifyResult(request, response)
+      options.onHandshake?.(request, response)
       if (Result.isFailure(negotiated)) {
         const { failure } = negotiated
         const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined

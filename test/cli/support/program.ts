@@ -24,7 +24,7 @@ const builds = join(root, "node_modules", ".cache", "wscat")
 
 const sourcesHash = (): string => {
   const hash = createHash("sha256")
-  const files = ["src", "bin"].flatMap((folder) =>
+  const files = ["src", "bin", "packages", "scripts"].flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((file) => join(folder, file))
   )
   for (const file of [...files, "package.json"].toSorted()) {
@@ -52,8 +52,8 @@ const build = (): string => {
   forgetOld()
   // Another worker may be building: the first to be done is taken.
   const unfinished = mkdtempSync(join(builds, "build-"))
-  const tsc = join(root, "node_modules", ".bin", "tsc")
-  execFileSync(tsc, ["-p", join(root, "tsconfig.build.json"), "--noCheck", "--outDir", join(unfinished, "dist")])
+  const script = join(root, "packages", "wscat", "build.ts")
+  execFileSync(process.execPath, [script, join(unfinished, "dist", "wscat.cjs")])
   cpSync(join(root, "bin"), join(unfinished, "bin"), { recursive: true })
   cpSync(join(root, "package.json"), join(unfinished, "package.json"))
   try {

@@ -15,7 +15,7 @@ export interface Served {
 /** Serves with this library; without a handler, as an echo. */
 export const serve = (
   handle?: (socket: Server.Connection) => Effect.Effect<unknown, Socket.SocketError>,
-  options: Server.Options = {}
+  options: Server.ServeOptions = {}
 ): Effect.Effect<Served, Server.ServerError, Scope.Scope> =>
   Effect.gen(function* () {
     const server = yield* Server.make({ origins: "any", ...options, port: 0, host: "127.0.0.1" })

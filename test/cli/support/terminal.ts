@@ -20,6 +20,8 @@ export interface Terminal {
   readonly press: (...keys: ReadonlyArray<string>) => void
   /** Pastes text, all at once. */
   readonly paste: (text: string) => void
+  /** Pastes text as a terminal does that marks what is pasted. */
+  readonly pasteMarked: (text: string) => void
   /** Changes the size, and waits until the program can know. */
   readonly resize: (columns: number, rows: number) => Effect.Effect<void>
   /** The lines on the screen, without the empty ones below. */
@@ -57,7 +59,9 @@ export const terminal = (
       const run =
         options.shell === true ? ["bash", "--norc", "-i"] : [process.execPath, options.file ?? program(), ...args]
       const command = run.map(quote).join(" ")
-      const variables = Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${quote(value)} `)
+      const variables = Object.entries({ WSCAT_HISTORY: "", ...options.env }).map(
+        ([name, value]) => `${name}=${quote(value)} `
+      )
       const size = ["-x", String(options.columns ?? 60), "-y", String(options.rows ?? 20)]
       const script = `${variables.join("")}${command}; echo "exit $?"; exec sleep 1000`
       tmux(server, "-f", "/dev/null", "new-session", "-d", ...size, script)
@@ -77,6 +81,10 @@ export const terminal = (
         paste: (text) => {
           execFileSync("tmux", ["-L", server, "load-buffer", "-"], { input: text })
           tmux(server, "paste-buffer", "-r")
+        },
+        pasteMarked: (text) => {
+          execFileSync("tmux", ["-L", server, "load-buffer", "-"], { input: text })
+          tmux(server, "paste-buffer", "-p", "-r")
         },
         resize: (columns, rows) =>
           Effect.promise(async () => {
