@@ -13,7 +13,9 @@ import { makeTopics } from "./internal/topic/topics.ts"
 export * from "./internal/topic/error.ts"
 export { gaps, missed, overruns } from "./internal/topic/metrics.ts"
 export type {
+  BrokerConnection,
   BrokerService,
+  BrokerState,
   Delivered,
   Delivery,
   Gap,

@@ -5,13 +5,13 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
-import type { BrokerService } from "./internal/topic/model.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { BrokerConnection } from "./internal/topic/model.ts"
 import { type ClientOptions, natsDriver } from "./internal/topic/nats.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
-export type { LinkOptions } from "./internal/topic/link.ts"
+export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions } from "./internal/topic/nats.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
@@ -33,7 +33,7 @@ export interface Options extends LinkOptions {
  * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
  * Fails when NATS can't be reached at the start.
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
   return makeLink(natsDriver({ client, prefix, format: payload }), options)
 }

@@ -6,15 +6,15 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
-import type { BrokerService } from "./internal/topic/model.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { BrokerConnection } from "./internal/topic/model.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import type { ClientOptions } from "./internal/topic/redisClient.ts"
 import { pubSubDriver } from "./internal/topic/redisPubSub.ts"
 import { streamsDriver } from "./internal/topic/redisStreams.ts"
 import { Broker } from "./Topic.ts"
 
-export type { LinkOptions } from "./internal/topic/link.ts"
+export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /** How to reach Redis. */
@@ -38,7 +38,7 @@ export interface Options extends ConnectOptions {
  * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
  * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start.
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
   return makeLink(pubSubDriver({ client, prefix, format: payload }), options)
 }
@@ -59,7 +59,7 @@ export interface StreamsOptions extends ConnectOptions {
  * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
  * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start.
  */
-export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
   return makeLink(streamsDriver({ client, key, maxLength }), options)
 }

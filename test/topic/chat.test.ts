@@ -5,7 +5,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
-import { startRedis } from "./brokers.ts"
+import { redisServer } from "./brokers.ts"
 import { until } from "./processes.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -56,10 +56,7 @@ describe("the example chat", () => {
     "is one chat over two processes and Redis, and says so when Redis is away",
     () =>
       Effect.gen(function* () {
-        const redis = yield* Effect.acquireRelease(
-          Effect.promise(() => startRedis()),
-          (server) => Effect.promise(() => server.stop())
-        )
+        const redis = yield* redisServer()
         const ports = yield* Effect.all([startChat(redis.port), startChat(redis.port)], { concurrency: "unbounded" })
         const ann = yield* person(ports[0], "Ann")
         const bob = yield* person(ports[1], "Bob")

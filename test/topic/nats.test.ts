@@ -3,13 +3,10 @@ import { connect } from "@nats-io/transport-node"
 import { Effect, Schedule, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
 import * as TopicNats from "effect-ws/TopicNats"
-import { startNats } from "./brokers.ts"
+import { natsServer } from "./brokers.ts"
 import { until } from "./processes.ts"
 
-const nats = Effect.acquireRelease(
-  Effect.promise(() => startNats()),
-  (server) => Effect.promise(() => server.stop())
-)
+const nats = natsServer()
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
 

@@ -79,8 +79,13 @@ export class Group {
   /** Tells everybody that messages are missing: sockets by `message`. */
   gap(gap: Gap, message: Message | undefined): void {
     this.flush()
-    if (message !== undefined) this.send(new Encodings([message]))
+    if (message !== undefined) for (const kind of this.kinds.values()) kind.gap(gap, message)
     this.tell(gap)
+  }
+
+  /** The subscriptions of sockets, as they are now. */
+  get subscriptions(): ReadonlyArray<Subscription> {
+    return [...this.kinds.values()].flatMap(({ all }) => all)
   }
 
   private tell(delivery: Delivery): void {

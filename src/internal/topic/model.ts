@@ -18,16 +18,22 @@ export interface Delivered extends Published {
 }
 
 /**
- * Messages are missing here, between those delivered before and after. `cause` says why: the connection to the broker was
- * lost and is back, the broker had forgotten them when it was, or this subscriber didn't keep up.
+ * Messages are missing here, between those delivered before and after. `cause` says why:
+ *
+ * - `"disconnected"`: the connection to the broker was lost and is back.
+ * - `"forgotten"`: the broker no longer has them.
+ * - `"slow"`: this subscriber did not keep up.
+ * - `"refused"`: the broker does not allow the filter, as it turned out after the subscription was answered. The subscription has ended.
  */
 export interface Gap {
   readonly _tag: "Gap"
   /** The filter of the subscription. */
   readonly filter: string
-  readonly cause: "disconnected" | "forgotten" | "slow"
-  /** How many are missing; `undefined` when nobody knows, and it may be none. */
+  readonly cause: "disconnected" | "forgotten" | "slow" | "refused"
+  /** How many are missing; `undefined` when the number is not known, and it may be none. */
   readonly missed: number | undefined
+  /** Why the broker refused the filter; only with the cause `"refused"`. */
+  readonly error?: TopicError | undefined
 }
 
 /** What a subscription brings: a message, or word that some are missing. */
@@ -47,14 +53,34 @@ export interface BrokerService {
   readonly publish: (messages: ReadonlyArray<Published>) => Effect.Effect<void, TopicError>
   /**
    * Has everything that is published on names of a valid filter delivered, until the scope ends. Done when nothing that is
-   * published from now on is missed unsaid: while the broker is away that is at once, and a gap follows when it is back. A
-   * filter is subscribed to once at a time.
+   * published from now on is missed unsaid: while the broker is away that is at once, and a gap follows when it is back. Services
+   * that share a broker may subscribe to the same filter at once, and each gets every message. A gap with the cause `"refused"` is the
+   * last delivery.
    */
   readonly subscribe: (
     filter: string,
     deliver: (delivery: Delivery) => void
   ) => Effect.Effect<void, TopicError, Scope.Scope>
+  /** Whether the broker can be reached: the current state, then each change. Without it the broker counts as always up. */
+  readonly state?: Stream.Stream<BrokerState> | undefined
 }
+
+/** A broker of this library, which connects again by itself. */
+export interface BrokerConnection extends BrokerService {
+  readonly state: Stream.Stream<BrokerState>
+}
+
+/**
+ * Whether a broker can be reached.
+ *
+ * - `up`: connected, and all filters are subscribed to.
+ * - `down`: there is no connection. `cause` says why; `final` says that no further attempt is made.
+ * - `recovering`: an attempt to connect and to subscribe again is under way. `cause` says why the last connection ended.
+ */
+export type BrokerState =
+  | { readonly _tag: "up" }
+  | { readonly _tag: "recovering"; readonly cause: TopicError }
+  | { readonly _tag: "down"; readonly cause: TopicError; readonly final: boolean }
 
 /**
  * What becomes of a subscriber that doesn't keep up: more than `queueSize` waits for it. As in `Socket.broadcast`: `"wait"`

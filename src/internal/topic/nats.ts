@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
-import type { Arrivals, Driver, Wire } from "./link.ts"
+import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
 import { nameViolation } from "./name.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
 
@@ -51,13 +51,16 @@ const connect = (
     )
     const flush = sharedFlush(connection)
     const subscriptions = new Map<string, Subscription>()
-    const refusals = new Map<string, Error>()
+    /** Filters that wait for the server's confirmation, and the errors that came instead. */
+    const pending = new Map<string, Error | undefined>()
 
     const subscribe = (filter: string): void => {
       const subscription = connection.subscribe(prefix + filter, {
         callback: (error, { data, subject }) => {
           if (error !== null) {
-            refusals.set(filter, error)
+            subscriptions.delete(filter)
+            if (pending.has(filter)) pending.set(filter, error)
+            else arrivals.refused({ filter, error: refused(natsName, error) })
             return
           }
           const topic = subject.slice(prefix.length)
@@ -86,7 +89,8 @@ const connect = (
           const size = payloads.reduce((largest, { length }) => Math.max(largest, length), 0)
           const limit = connection.info?.max_payload ?? Infinity
           if (size > limit) return Effect.fail(tooLarge(size, limit))
-          if (connection.isClosed()) return Effect.fail(unavailable(natsName, "not sent", closed))
+          if (connection.isClosed() || connection.isDraining())
+            return Effect.fail(unavailable(natsName, "not sent", closed))
           return request(() => {
             for (const [at, { topic }] of messages.entries()) connection.publish(prefix + topic, payloads[at])
             return flush()
@@ -94,13 +98,18 @@ const connect = (
         }),
       subscribe: (filters) =>
         request(async () => {
-          for (const filter of filters) subscribe(filter)
-          await flush()
           for (const filter of filters) {
-            const error = refusals.get(filter)
-            refusals.delete(filter)
-            if (error !== undefined) throw error
+            pending.set(filter, undefined)
+            subscribe(filter)
           }
+          await flush()
+          const refusals: Array<Refusal> = []
+          for (const filter of filters) {
+            const error = pending.get(filter)
+            pending.delete(filter)
+            if (error !== undefined) refusals.push({ filter, error: refused(natsName, error) })
+          }
+          return refusals
         }),
       unsubscribe: (filter) =>
         Effect.sync(() => {
@@ -146,8 +155,11 @@ const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
     }))
 }
 
-const request = (send: () => Promise<void>): Effect.Effect<void, TopicError> =>
-  Effect.tryPromise({ try: send, catch: (cause) => failure("unknown", cause) })
+const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>
+  Effect.tryPromise({
+    try: send,
+    catch: (cause) => failure("unknown", cause)
+  })
 
 const failure = (outcome: "not sent" | "unknown", cause: unknown): TopicError =>
   cause instanceof AuthorizationError || cause instanceof PermissionViolationError

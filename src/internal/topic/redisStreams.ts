@@ -106,7 +106,7 @@ const connect = (
       subscribe: (added) =>
         Effect.sync(() => {
           for (const filter of added) filters.add({ filter })
-          if (reading) return
+          if (reading) return []
           reading = true
           // From now on what is missing is told.
           position.last = here.last
@@ -115,6 +115,7 @@ const connect = (
             const error = Exit.findErrorOption(exit)
             if (Option.isSome(error)) Deferred.doneUnsafe(failed, Effect.succeed(error.value))
           })
+          return []
         }),
       unsubscribe: (filter) =>
         Effect.sync(() => {

@@ -1,5 +1,6 @@
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
+import { GapCounts } from "./gapCounts.ts"
 import type { Group } from "./group.ts"
 import type { Gap, SlowPolicy } from "./model.ts"
 import type { Outlet } from "./outlet.ts"
@@ -20,8 +21,10 @@ export class Subscription {
   joined = false
   /** Its place among those of its kind. */
   place = 0
-  /** The gap that waits in the queue and that the next message missed adds to. */
-  gap: Entry | undefined = undefined
+  /** The gap in the queue that no message of this subscription comes before. */
+  front: GapEntry | undefined = undefined
+  /** The gap in the queue that no message of this subscription comes after. */
+  tail: GapEntry | undefined = undefined
 
   constructor(subscriber: Subscriber, group: Group, slow: SlowPolicy) {
     this.subscriber = subscriber
@@ -30,14 +33,24 @@ export class Subscription {
   }
 }
 
-/** A message that waits, or in place of one a gap of so many. */
-interface Entry {
+/** A message that waits. */
+interface MessageEntry {
+  readonly _tag: "Message"
   readonly subscription: Subscription
-  readonly message: Message | undefined
+  readonly message: Message
   readonly bytes: Uint8Array | undefined
   readonly size: number
-  missed: number
 }
+
+/** A place in the queue where messages are missing. */
+interface GapEntry {
+  readonly _tag: "Gap"
+  readonly subscription: Subscription
+  readonly counts: GapCounts
+  readonly size: number
+}
+
+type Entry = MessageEntry | GapEntry
 
 /** What all subscribers of a process have in common. */
 export interface Shared {
@@ -92,7 +105,6 @@ export class Subscriber {
     }
     if (!outlet.isOpen) return
     const size = (bytes ?? message).length + overhead
-    const entry: Entry = { subscription, message, bytes, size, missed: 0 }
     const { queueSize } = this.shared
     const over = this.queued + size > queueSize
     switch (subscription.slow) {
@@ -104,17 +116,34 @@ export class Subscriber {
         break
       case "drop":
         if (over) return this.missNewest(subscription)
-        subscription.gap = undefined
         break
       case "dropOldest":
         if (over && !this.makeRoom(size)) return this.missNewest(subscription)
         break
     }
-    this.enqueue(entry)
+    subscription.tail = undefined
+    this.enqueue({ _tag: "Message", subscription, message, bytes, size })
     if (subscription.slow === "wait" && this.isOver) {
       this.crowded = true
       subscription.group.crowded.add(this)
     }
+  }
+
+  /**
+   * Takes a gap of the broker, which no policy drops: it is sent at once, or waits in its place. `message` and `bytes` are what it is
+   * sent as.
+   */
+  offerGap(subscription: Subscription, gap: Gap, message: Message, bytes: Uint8Array | undefined): void {
+    const { outlet, queue, shared } = this
+    if (queue.length === 0 && outlet.isReady) {
+      outlet.send(message, bytes)
+      return
+    }
+    if (!outlet.isOpen) return
+    const { slow } = subscription
+    const most = slow === "close" ? shared.queueSize : slow === "wait" ? shared.queueSize * waitFactor : Infinity
+    if (subscription.tail === undefined && this.queued + overhead > most) return this.overrun()
+    this.gapAtTail(subscription).add(gap.cause, gap.missed, gap.error)
   }
 
   /** Forgets what waits for a subscription that ended. */
@@ -160,9 +189,8 @@ export class Subscriber {
       const entry = queue[sent++]
       if (entry === undefined) break
       this.queued -= entry.size
-      if (entry.subscription.gap === entry) entry.subscription.gap = undefined
-      if (entry.message === undefined) this.sendGap(entry)
-      else outlet.send(entry.message, entry.bytes)
+      if (entry._tag === "Message") outlet.send(entry.message, entry.bytes)
+      else this.sendGap(entry)
     }
     queue.splice(0, sent)
     this.hold()
@@ -191,46 +219,67 @@ export class Subscriber {
   /** Notes at the end of the queue that a message is missing. */
   private missNewest(subscription: Subscription): void {
     this.shared.onMissed(1)
-    if (subscription.gap === undefined) this.enqueue((subscription.gap = gapIn(subscription)))
-    subscription.gap.missed++
+    this.gapAtTail(subscription).add("slow", 1)
   }
 
-  /** Drops those that waited longest, of subscriptions that want it so. Answers whether there is room then. */
+  /** What is missing after all messages of a subscription that wait. */
+  private gapAtTail(subscription: Subscription): GapCounts {
+    if (subscription.tail === undefined) this.enqueue((subscription.tail = gapIn(subscription)))
+    return subscription.tail.counts
+  }
+
+  /** Drops those that waited longest, of subscriptions whose policy is that. Returns whether there is room then. */
   private makeRoom(size: number): boolean {
     const { queue, shared } = this
     let at = 0
     while (this.queued + size > shared.queueSize) {
-      let entry = queue[at]
-      while (entry !== undefined && (entry.message === undefined || entry.subscription.slow !== "dropOldest")) {
-        entry = queue[++at]
-      }
+      const entry = queue[at]
       if (entry === undefined) return false
       const { subscription } = entry
-      this.queued -= entry.size
-      if (subscription.gap === undefined) {
-        queue[at] = subscription.gap = gapIn(subscription)
-        this.queued += overhead
+      if (subscription.slow !== "dropOldest") {
+        at++
+      } else if (entry._tag === "Gap") {
+        // Nothing of the subscription is left before it, so it is the first gap or adjoins it.
+        const { front = entry } = subscription
+        subscription.front = front
+        if (front === entry) {
+          at++
+        } else {
+          front.counts.merge(entry.counts)
+          if (subscription.tail === entry) subscription.tail = front
+          queue.splice(at, 1)
+          this.queued -= entry.size
+        }
       } else {
-        queue.splice(at, 1)
+        if (subscription.front === undefined) {
+          queue[at] = subscription.front = gapIn(subscription)
+          this.queued += overhead
+        } else {
+          queue.splice(at, 1)
+        }
+        this.queued -= entry.size
+        subscription.front.counts.add("slow", 1)
+        shared.onMissed(1)
       }
-      subscription.gap.missed++
-      shared.onMissed(1)
     }
     return true
   }
 
-  private sendGap({ missed, subscription }: Entry): void {
-    const { group } = subscription
-    const message = this.shared.gapMessage?.({ _tag: "Gap", filter: group.filter, cause: "slow", missed })
-    if (message === undefined || !this.outlet.takes(message)) return
-    this.outlet.send(message, this.outlet.encode(new Encodings([message]))?.joined)
+  private sendGap(entry: GapEntry): void {
+    const { counts, subscription } = entry
+    if (subscription.front === entry) subscription.front = undefined
+    if (subscription.tail === entry) subscription.tail = undefined
+    for (const gap of counts.gaps(subscription.group.filter)) {
+      const message = this.shared.gapMessage?.(gap)
+      if (message === undefined || !this.outlet.takes(message)) continue
+      this.outlet.send(message, this.outlet.encode(new Encodings([message]))?.joined)
+    }
   }
 }
 
-const gapIn = (subscription: Subscription): Entry => ({
+const gapIn = (subscription: Subscription): GapEntry => ({
+  _tag: "Gap",
   subscription,
-  message: undefined,
-  bytes: undefined,
-  size: overhead,
-  missed: 0
+  counts: new GapCounts(),
+  size: overhead
 })

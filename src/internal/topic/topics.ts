@@ -280,7 +280,18 @@ export class Topics implements TopicsService {
     } else {
       gaps.updateUnsafe(delivery.cause, this.context)
       group.gap(delivery, this.shared.gapMessage?.(delivery))
+      if (delivery.cause === "refused") this.endGroup(group)
     }
+  }
+
+  /** The broker delivers nothing more for a filter: who subscribes to it next asks the broker again. */
+  private endGroup(group: Group): void {
+    for (const subscription of group.subscriptions) {
+      subscription.subscriber.subscriptions.delete(group.filter)
+      group.delete(subscription)
+    }
+    group.listeners.clear()
+    this.dropUnused(group)
   }
 }
 
