@@ -6,7 +6,8 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
-const hook = fileURLToPath(new URL("../support/resolve-src.mjs", import.meta.url))
+/** Makes `effect-ws` mean the sources, in a process of its own. */
+export const hook = fileURLToPath(new URL("../support/resolve-src.mjs", import.meta.url))
 
 /** A program that runs, and where it listens. */
 export interface Program {
