@@ -1,13 +1,13 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { TopicError } from "./internal/topic/error.ts"
+import { TopicError } from "./internal/topic/error.ts"
 import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
-import { type ClientOptions, natsDriver } from "./internal/topic/nats.ts"
+import { type ClientOptions, natsDriver, prefixViolation } from "./internal/topic/nats.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
@@ -22,7 +22,10 @@ export interface Options extends LinkOptions {
    * here. Pings go every 10 seconds where `pingInterval` isn't given.
    */
   readonly client?: ClientOptions | undefined
-  /** Stands before each name to make it a subject, such as `"app."`. Default `""`. */
+  /**
+   * Stands before each name to make it a subject, such as `"app."`: at most 255 characters, segments without white space, `*` and `>`,
+   * each followed by a dot. Anything else fails with `InvalidTopic` when the broker is made. Default `""`.
+   */
   readonly prefix?: string | undefined
   /** Default `"tagged"`. */
   readonly payload?: PayloadFormat | undefined
@@ -32,9 +35,17 @@ export interface Options extends LinkOptions {
  * A broker over NATS' publish and subscribe. What is published while a process has no connection to NATS never reaches it: each of
  * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
  * Fails when NATS can't be reached at the start.
+ *
+ * **Details**
+ *
+ * In a cluster of NATS servers the ping speaks for the server that this process is connected to. What another process publishes through
+ * another server right after `subscribe` was answered may be missing, without a gap, until the servers have told each other of the
+ * subscription: within milliseconds where they are close to each other.
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
+  const reason = prefixViolation(prefix)
+  if (reason !== undefined) return Effect.fail(new TopicError({ reason }))
   return makeLink(natsDriver({ client, prefix, format: payload }), options)
 }
 

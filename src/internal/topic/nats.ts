@@ -9,10 +9,10 @@ import {
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { TopicError } from "./error.ts"
+import { type InvalidTopic, TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
-import { nameViolation } from "./name.ts"
+import { maxNameLength, nameViolation } from "./name.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
 
 /** What `connect` of the package `@nats-io/transport-node` takes. */
@@ -35,6 +35,18 @@ export const natsDriver = (options: NatsOptions): Driver => ({
   name: natsName,
   connect: (arrivals) => connect(options, arrivals)
 })
+
+const prefixPattern = /^(?:[^\s.*>\p{Cc}]+\.)*$/u
+
+/** Why no subject can start with this; `undefined` when subjects can. */
+export const prefixViolation = (prefix: string): InvalidTopic | undefined =>
+  prefix.length <= maxNameLength && prefixPattern.test(prefix)
+    ? undefined
+    : {
+        _tag: "InvalidTopic",
+        message: `unsupported prefix ${JSON.stringify(prefix.slice(0, 64))} of subjects; allowed: at most ${maxNameLength} characters, segments without white space, "*" and ">", each followed by a dot`,
+        topic: prefix.slice(0, 64)
+      }
 
 const connect = (
   { client, format, prefix }: NatsOptions,

@@ -1,7 +1,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { ClientClosedError, ClientOfflineError, createClient, ErrorReply } from "redis"
+import { createClient } from "redis"
 import { messageOf } from "../messageOf.ts"
 import type { BrokerUnavailable, TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
@@ -53,8 +53,12 @@ const end = (client: Client): void => {
   if (client.isOpen) client.destroy()
 }
 
-/** Whether Redis answered with an error. */
-export const isRefusal = (cause: unknown): boolean => cause instanceof ErrorReply
+/**
+ * Whether Redis answered with an error, which starts with a code in capitals. The classes of the client's errors are of no use: `redis`
+ * 5.0 does not export them.
+ */
+export const isRefusal = (cause: unknown): boolean =>
+  cause instanceof Error && !("code" in cause) && /^[A-Z][A-Z0-9]+\b/.test(cause.message)
 
 /** Whether Redis will not do it later either: not while it loads its data or waits for its primary. */
 export const isFinal = (cause: unknown): boolean =>
@@ -68,4 +72,4 @@ export const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError>
   })
 
 const outcomeOf = (cause: unknown): BrokerUnavailable["outcome"] =>
-  cause instanceof ClientOfflineError || cause instanceof ClientClosedError ? "not sent" : "unknown"
+  cause instanceof Error && /^The client is (?:closed|offline)$/.test(cause.message) ? "not sent" : "unknown"

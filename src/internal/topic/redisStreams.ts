@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { ErrorReply, RESP_TYPES } from "redis"
+import { messageOf } from "../messageOf.ts"
 import type { TopicError } from "./error.ts"
 import { Filters } from "./filters.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
@@ -60,6 +60,8 @@ const connect = (
     const failed = yield* Deferred.make<TopicError>()
     const stream = new StreamKey(reader.client, key)
     const { away, ...here } = yield* request(() => resume(stream, position))
+    // A user who may not read fails here, not after the first subscription was answered.
+    yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
     const filters = new Filters<{ readonly filter: string }>()
 
     const deliver = ({ payload, topic }: Entry): void => {
@@ -154,8 +156,16 @@ class StreamKey {
   }
 
   /** The next messages after this one; waits for some time when there are none. */
-  async after(last: string): Promise<ReadonlyArray<Entry>> {
-    const limits = ["COUNT", String(batchSize), "BLOCK", String(readTimeout)]
+  after(last: string): Promise<ReadonlyArray<Entry>> {
+    return this.read(last, ["COUNT", String(batchSize), "BLOCK", String(readTimeout)])
+  }
+
+  /** The next message after this one, if there is one. */
+  next(last: string): Promise<ReadonlyArray<Entry>> {
+    return this.read(last, ["COUNT", "1"])
+  }
+
+  private async read(last: string, limits: ReadonlyArray<string>): Promise<ReadonlyArray<Entry>> {
     const [stream] = listOf(await this.send("XREAD", ...limits, "STREAMS", this.key, last))
     const [, entries] = listOf(stream)
     return listOf(entries).map((entry) => {
@@ -178,7 +188,7 @@ class StreamKey {
     try {
       return textOf(fieldOf(await this.send("XINFO", "STREAM", this.key), "last-generated-id"))
     } catch (error) {
-      if (error instanceof ErrorReply && /no such key/i.test(error.message)) return beginning
+      if (/no such key/i.test(messageOf(error))) return beginning
       throw error
     }
   }
@@ -190,9 +200,12 @@ class StreamKey {
   }
 
   private send(...command: ReadonlyArray<string>): Promise<unknown> {
-    return this.client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).sendCommand(command)
+    return this.client.sendCommand(command, { typeMapping: asBuffers })
   }
 }
+
+/** Has a reply's strings, which RESP marks with `$`, come as bytes. As an option of the command, since `redis` 5.0 ignores that of the client. */
+const asBuffers = { 36: Buffer } as const
 
 // Replies, as far as they are what they should be.
 
