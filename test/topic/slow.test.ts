@@ -64,8 +64,12 @@ describe("slow subscribers", () => {
     Effect.gen(function* () {
       const topics = yield* Topic.make(ten)
       const slow = yield* slowSubscriber(topics)
+      const queued = Effect.map(Metric.value(Topic.queuedBytes), ({ value }) => value)
+      const before = yield* queued
       yield* publishTo(topics)(range(1, 10))
+      assert.strictEqual(yield* queued, before + 10 * size)
       assert.deepStrictEqual(yield* slow.read(10), named(range(1, 10)))
+      assert.strictEqual(yield* queued, before)
       yield* publishTo(topics)([11])
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(slow.client.messages, 1)), [text(11)])
     })

@@ -11,6 +11,7 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
 import { type Driver, Link } from "./link.ts"
+import { brokersUp } from "./metrics.ts"
 import type { BrokerConnection, BrokerState } from "./model.ts"
 
 /** How the connection to a broker is kept, and how long the broker may take. */
@@ -61,6 +62,16 @@ export const makeLink = (
     const link = new Link(name, { timeout, publishBufferSize }, context)
     const opened = yield* Deferred.make<void, TopicError>()
     const state = yield* SubscriptionRef.make<BrokerState>({ _tag: "up" })
+    let counted = 0
+    const count = (isUp: 0 | 1): void => {
+      brokersUp.modifyUnsafe(isUp - counted, context)
+      counted = isUp
+    }
+    const become = (next: BrokerState): Effect.Effect<void> => {
+      count(next._tag === "up" ? 1 : 0)
+      return SubscriptionRef.set(state, next)
+    }
+    yield* Effect.addFinalizer(() => Effect.sync(() => count(0)))
 
     /** One connection; succeeds with why it was lost. */
     const connection: Effect.Effect<Ended, TopicError> = Effect.scoped(
@@ -72,7 +83,7 @@ export const makeLink = (
         })
         yield* link.up(wire, (why) => Deferred.doneUnsafe(failed, Exit.succeed(why)))
         const since = yield* Clock.currentTimeMillis
-        yield* SubscriptionRef.set(state, { _tag: "up" })
+        yield* become({ _tag: "up" })
         if (!(yield* Deferred.succeed(opened, undefined))) yield* Effect.logInfo(`${name} is back`)
         const why = yield* Effect.raceFirst(wire.lost, Deferred.await(failed))
         link.down(why)
@@ -87,15 +98,15 @@ export const makeLink = (
       while (true) {
         const { lasted, why } = ended
         link.down(why)
-        yield* SubscriptionRef.set(state, { _tag: "down", cause: why, final: false })
+        yield* become({ _tag: "down", cause: why, final: false })
         yield* Effect.logWarning(why.message)
         if (lasted >= stableAfter) pause = yield* Schedule.toStepWithSleep(schedule)
         const goOn = yield* Pull.catchDone(Effect.as(pause(why), true), () => Effect.succeed(false))
         if (!goOn) break
-        yield* SubscriptionRef.set(state, { _tag: "recovering", cause: why })
+        yield* become({ _tag: "recovering", cause: why })
         ended = yield* Effect.catch(connection, (why) => Effect.succeed({ why, lasted: 0 }))
       }
-      yield* SubscriptionRef.set(state, { _tag: "down", cause: ended.why, final: true })
+      yield* become({ _tag: "down", cause: ended.why, final: true })
       yield* Effect.logError(`${name} is given up: ${ended.why.message}`)
     })
 

@@ -60,6 +60,8 @@ export interface Shared {
   readonly onMissed: (count: number) => void
   /** Hears of a subscriber that is closed since it was slow. */
   readonly onOverrun: () => void
+  /** Called with the bytes that wait in addition, or fewer than before. */
+  readonly onQueued: (change: number) => void
 }
 
 /** A socket with subscriptions, and the messages that wait until it has room. */
@@ -150,7 +152,7 @@ export class Subscriber {
   forget(subscription: Subscription): void {
     if (this.queue.length === 0) return
     this.queue = this.queue.filter((entry) => entry.subscription !== subscription)
-    this.queued = this.queue.reduce((sum, { size }) => sum + size, 0)
+    this.count(this.queue.reduce((sum, { size }) => sum + size, 0) - this.queued)
     this.hold()
     this.letGo()
   }
@@ -158,7 +160,7 @@ export class Subscriber {
   /** The socket is gone. */
   end(): void {
     this.queue = []
-    this.queued = 0
+    this.count(-this.queued)
     this.hold()
     this.letGo()
   }
@@ -172,9 +174,15 @@ export class Subscriber {
     connection.queues += holding ? 1 : -1
   }
 
+  private count(change: number): void {
+    if (change === 0) return
+    this.queued += change
+    this.shared.onQueued(change)
+  }
+
   private enqueue(entry: Entry): void {
     this.queue.push(entry)
-    this.queued += entry.size
+    this.count(entry.size)
     this.hold()
     if (this.pumping) return
     this.pumping = true
@@ -188,7 +196,7 @@ export class Subscriber {
     while (sent < queue.length && outlet.isReady && outlet.isOpen) {
       const entry = queue[sent++]
       if (entry === undefined) break
-      this.queued -= entry.size
+      this.count(-entry.size)
       if (entry._tag === "Message") outlet.send(entry.message, entry.bytes)
       else this.sendGap(entry)
     }
@@ -248,16 +256,16 @@ export class Subscriber {
           front.counts.merge(entry.counts)
           if (subscription.tail === entry) subscription.tail = front
           queue.splice(at, 1)
-          this.queued -= entry.size
+          this.count(-entry.size)
         }
       } else {
         if (subscription.front === undefined) {
           queue[at] = subscription.front = gapIn(subscription)
-          this.queued += overhead
+          this.count(overhead)
         } else {
           queue.splice(at, 1)
         }
-        this.queued -= entry.size
+        this.count(-entry.size)
         subscription.front.counts.add("slow", 1)
         shared.onMissed(1)
       }

@@ -8,7 +8,7 @@ import type { Socket } from "../socket/model.ts"
 import { TopicError, type TopicErrorReason } from "./error.ts"
 import { Filters } from "./filters.ts"
 import { Group } from "./group.ts"
-import { gaps, missed, overruns } from "./metrics.ts"
+import { activeFilters, activeSubscriptions, gaps, missed, overruns, queuedBytes } from "./metrics.ts"
 import type {
   BrokerService,
   Delivery,
@@ -57,7 +57,8 @@ export class Topics implements TopicsService {
       queueSize: options.queueSize ?? defaults.queueSize,
       gapMessage: options.gapMessage,
       onMissed: (count) => missed.updateUnsafe(count, context),
-      onOverrun: () => overruns.updateUnsafe(1, context)
+      onOverrun: () => overruns.updateUnsafe(1, context),
+      onQueued: (change) => queuedBytes.modifyUnsafe(change, context)
     }
   }
 
@@ -206,7 +207,7 @@ export class Topics implements TopicsService {
     }
     const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow)
     subscriber.subscriptions.set(filter, subscription)
-    group.add(subscription)
+    this.enter(subscription)
     return subscription
   }
 
@@ -216,7 +217,7 @@ export class Topics implements TopicsService {
     subscriber.outlet.whenLeaving(() => {
       this.subscribersOf.delete(socket)
       for (const subscription of subscriber.subscriptions.values()) {
-        subscription.group.delete(subscription)
+        this.exit(subscription)
         this.dropUnused(subscription.group)
       }
       subscriber.subscriptions.clear()
@@ -231,8 +232,18 @@ export class Topics implements TopicsService {
     if (subscriber.subscriptions.get(group.filter) !== subscription) return
     subscriber.forget(subscription)
     subscriber.subscriptions.delete(group.filter)
-    group.delete(subscription)
+    this.exit(subscription)
     this.dropUnused(group)
+  }
+
+  private enter(subscription: Subscription): void {
+    subscription.group.add(subscription)
+    activeSubscriptions.modifyUnsafe(1, this.context)
+  }
+
+  private exit(subscription: Subscription): void {
+    subscription.group.delete(subscription)
+    activeSubscriptions.modifyUnsafe(-1, this.context)
   }
 
   private groupOf(filter: string): Group | TopicErrorReason {
@@ -246,6 +257,7 @@ export class Topics implements TopicsService {
     }
     const group = new Group(filter)
     this.groups.add(group)
+    activeFilters.modifyUnsafe(1, this.context)
     const { broker } = this
     if (broker !== undefined) {
       const subscribed = broker.subscribe(filter, (delivery) => this.arrived(group, delivery))
@@ -260,6 +272,7 @@ export class Topics implements TopicsService {
     const { filter } = group
     if (!group.isEmpty || this.groups.get(filter) !== group) return
     this.groups.delete(group)
+    activeFilters.modifyUnsafe(-1, this.context)
     const source = this.sources.get(group)
     if (source === undefined) return
     this.sources.delete(group)
@@ -288,7 +301,7 @@ export class Topics implements TopicsService {
   private endGroup(group: Group): void {
     for (const subscription of group.subscriptions) {
       subscription.subscriber.subscriptions.delete(group.filter)
-      group.delete(subscription)
+      this.exit(subscription)
     }
     group.listeners.clear()
     this.dropUnused(group)
