@@ -25,14 +25,21 @@ export {
 } from "./internal/topic/metrics.ts"
 export type {
   BrokerConnection,
+  BrokerHistory,
   BrokerService,
   BrokerState,
   Delivered,
   Delivery,
   Gap,
+  History,
+  HistoryOptions,
+  HistoryQuery,
+  Kept,
   Options,
+  Position,
   Published,
   SlowPolicy,
+  Subscribed,
   SubscribeOptions,
   TopicsService
 } from "./internal/topic/model.ts"

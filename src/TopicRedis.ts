@@ -2,6 +2,7 @@
  * Topics over Redis, by the package `redis`, which the program that imports this module installs. `layer` uses Redis' own
  * publish and subscribe; `layerStreams` keeps messages in a stream, so that a connection that was lost goes on where it was.
  */
+import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -11,6 +12,7 @@ import type { BrokerConnection } from "./internal/topic/model.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import type { ClientOptions } from "./internal/topic/redisClient.ts"
 import { pubSubDriver } from "./internal/topic/redisPubSub.ts"
+import type { TopicHistory } from "./internal/topic/redisStreamKey.ts"
 import { streamsDriver } from "./internal/topic/redisStreams.ts"
 import { Broker } from "./Topic.ts"
 
@@ -50,9 +52,24 @@ export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> =>
 export interface StreamsOptions extends ConnectOptions {
   /** The stream that all topics are in. Default `"effect-ws:topics"`. */
   readonly key?: string | undefined
-  /** About how many messages are kept. Default 100 000. */
+  /** About how many messages are kept for processes that connect again. Default 100 000. */
   readonly maxLength?: number | undefined
+  /** What is kept of each topic, in a stream of its own; `false` for nothing. Default: see `StreamsHistory`. */
+  readonly history?: StreamsHistory | false | undefined
 }
+
+/** How much of each topic is kept for `history`. */
+export interface StreamsHistory {
+  /** Most messages of each topic. Default 100. */
+  readonly maxMessages?: number | undefined
+  /** How long a topic is kept on which nobody publishes. Default 1 day. */
+  readonly maxAge?: Duration.Input | undefined
+}
+
+const historyOf = ({ maxAge = "1 day", maxMessages = 100 }: StreamsHistory): TopicHistory => ({
+  maxMessages,
+  maxAge: Duration.toMillis(maxAge)
+})
 
 /**
  * A broker over one stream of Redis 5 or later, which every process reads whole. A process whose connection was lost goes on reading where it was:
@@ -60,8 +77,9 @@ export interface StreamsOptions extends ConnectOptions {
  * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start.
  */
 export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
-  const { client = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
-  return makeLink(streamsDriver({ client, key, maxLength }), options)
+  const { client = {}, history = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
+  const kept = history === false ? undefined : historyOf(history)
+  return makeLink(streamsDriver({ client, key, maxLength, history: kept }), options)
 }
 
 /** `makeStreams` as a layer. */

@@ -51,6 +51,20 @@ export interface BrokerRefused {
   readonly cause: unknown
 }
 
+/** The history was asked for where none is kept: this broker keeps none, or `history` is off. */
+export interface HistoryUnavailable {
+  readonly _tag: "HistoryUnavailable"
+  readonly message: string
+}
+
+/** A position is none that was given for these topics, or a number of messages is not a whole number from 0 on. */
+export interface InvalidPosition {
+  readonly _tag: "InvalidPosition"
+  readonly message: string
+  /** What was given, its first 64 characters. */
+  readonly position: string
+}
+
 /** Why a subscription or a message can't be had or sent. */
 export type TopicErrorReason =
   | InvalidTopic
@@ -59,6 +73,8 @@ export type TopicErrorReason =
   | MessageTooLarge
   | BrokerUnavailable
   | BrokerRefused
+  | HistoryUnavailable
+  | InvalidPosition
 
 /** A subscription or a message can't be had or sent. */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {

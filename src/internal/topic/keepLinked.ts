@@ -112,5 +112,12 @@ export const makeLink = (
 
     yield* Effect.forkScoped(Effect.catchCause(reconnecting, (cause) => Deferred.failCause(opened, cause)))
     yield* Deferred.await(opened)
-    return { publish: link.publish, subscribe: link.subscribe, state: SubscriptionRef.changes(state) }
+    const { idempotent, isAfter } = driver
+    return {
+      publish: link.publish,
+      subscribe: link.subscribe,
+      idempotent,
+      history: isAfter === undefined ? undefined : { read: link.readHistory, isAfter },
+      state: SubscriptionRef.changes(state)
+    }
   })

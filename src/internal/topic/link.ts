@@ -8,7 +8,8 @@ import type * as Scope from "effect/Scope"
 import type { Message } from "../socket/receiveBuffer.ts"
 import { TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
-import type { BrokerService, Delivery, Gap, Published } from "./model.ts"
+import { noHistory } from "./history.ts"
+import type { BrokerHistory, BrokerService, Delivery, Gap, Position, Published } from "./model.ts"
 import { Outgoing } from "./outgoing.ts"
 
 /** A filter that the broker does not allow. */
@@ -29,13 +30,15 @@ export interface Wire {
    */
   readonly subscribe: (filters: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Refusal>, TopicError>
   readonly unsubscribe: (filter: string) => Effect.Effect<void>
+  /** Reads what the broker keeps; only of a driver with `isAfter`. */
+  readonly readHistory?: BrokerHistory["read"] | undefined
   /** Waits until the connection is lost; succeeds with why. */
   readonly lost: Effect.Effect<TopicError>
 }
 
 /** Where a connection puts what arrives for a filter. */
 export interface Arrivals {
-  readonly message: (filter: string, topic: string, message: Message) => void
+  readonly message: (filter: string, topic: string, message: Message, position?: Position) => void
   /** Messages are missing for all filters. */
   readonly gap: (cause: Gap["cause"], missed: number | undefined) => void
   /** The broker withdrew a filter that it had confirmed. */
@@ -46,6 +49,10 @@ export interface Arrivals {
 export interface Driver {
   /** What the broker is called in messages. */
   readonly name: string
+  /** Whether `publish` respects the keys of messages. */
+  readonly idempotent?: boolean | undefined
+  /** How positions compare; only of a broker that keeps a history. */
+  readonly isAfter?: BrokerHistory["isAfter"] | undefined
   readonly connect: (arrivals: Arrivals) => Effect.Effect<Wire, TopicError, Scope.Scope>
 }
 
@@ -91,11 +98,11 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
   }
 
   readonly arrivals: Arrivals = {
-    message: (filter, topic, message) => {
+    message: (filter, topic, message, position) => {
       const entry = this.entries.get(filter)
       if (entry === undefined) return
       this.catchUp(entry)
-      deliver(entry, { _tag: "Message", topic, message })
+      deliver(entry, { _tag: "Message", topic, message, ...(position === undefined ? {} : { position }) })
     },
     gap: (cause, missed) => {
       for (const entry of this.entries.values()) deliver(entry, gapIn(entry, cause, missed))
@@ -124,6 +131,18 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
         )
       })
     )
+
+  readonly readHistory: BrokerHistory["read"] = (topic, query) =>
+    Effect.suspend(() => {
+      const { state } = this
+      if (state._tag === "Away") return Effect.fail(unavailable(this.name, "not sent", state.why))
+      const { readHistory } = state.wire
+      if (readHistory === undefined) return Effect.fail(noHistory)
+      return Effect.timeoutOrElse(readHistory(topic, query), {
+        duration: this.limits.timeout,
+        orElse: () => Effect.fail(unavailable(this.name, "not sent", new Error("it does not answer")))
+      })
+    })
 
   /** Takes a new connection, which lasts for the scope: subscribes to all there is, and says what is missing. */
   up(wire: Wire, fail: (why: TopicError) => void): Effect.Effect<void, TopicError, Scope.Scope> {

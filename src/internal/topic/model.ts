@@ -10,11 +10,71 @@ import type { TopicError } from "./error.ts"
 export interface Published {
   readonly topic: string
   readonly message: Message
+  /**
+   * Makes publishing idempotent: a message with a key that was published within the last two minutes is not published again, by whichever
+   * process. At most 255 characters. A publish whose outcome is `"unknown"` can be repeated with its key.
+   */
+  readonly key?: string | undefined
 }
 
+/**
+ * A place in what was published on a topic, as an opaque text. It is good for the topics of one broker, or, in memory, of one service.
+ */
+export type Position = string
+
 /** A message that arrived. */
-export interface Delivered extends Published {
+export interface Delivered {
   readonly _tag: "Message"
+  readonly topic: string
+  readonly message: Message
+  /** Where it is in the history of its topic; only of brokers that keep one, or in memory when `history` is set. */
+  readonly position?: Position | undefined
+}
+
+/** A message that is kept. */
+export interface Kept {
+  readonly topic: string
+  readonly message: Message
+  readonly position: Position
+}
+
+/** What is wanted of a topic's history: the last messages, or those after a position. */
+export type HistoryQuery =
+  | { readonly last: number; readonly from?: undefined; readonly limit?: undefined }
+  | {
+      readonly from: Position
+      /** Most messages that are read at once. Default 1000. */
+      readonly limit?: number | undefined
+      readonly last?: undefined
+    }
+
+/** A part of a topic's history. */
+export interface History {
+  /** The oldest first. */
+  readonly messages: ReadonlyArray<Kept>
+  /** Up to where this reaches: `{ from: position }` goes on there. */
+  readonly position: Position
+  /** `false` when messages after the position that was asked for are no longer kept. */
+  readonly complete: boolean
+}
+
+/** What a broker needs to keep for `history` and for subscriptions that start in the past. */
+export interface BrokerHistory {
+  /** Reads what is kept of a valid name. Fails with `InvalidPosition` for a position that it did not give. */
+  readonly read: (topic: string, query: HistoryQuery) => Effect.Effect<History, TopicError>
+  /** Whether one position is after another. */
+  readonly isAfter: (position: Position, other: Position) => boolean
+}
+
+/** How a subscription was answered. */
+export interface Subscribed {
+  /**
+   * Up to where the socket was sent the topic's history: `{ from: position }` goes on after it. `undefined` for a subscription without
+   * history.
+   */
+  readonly position: Position | undefined
+  /** `false` when messages after the position that was asked for were no longer kept; the socket was sent a gap for them. */
+  readonly complete: boolean
 }
 
 /**
@@ -61,6 +121,10 @@ export interface BrokerService {
     filter: string,
     deliver: (delivery: Delivery) => void
   ) => Effect.Effect<void, TopicError, Scope.Scope>
+  /** Whether `publish` respects the keys of messages. Without it a message with a key fails with `KeyUnsupported`. */
+  readonly idempotent?: boolean | undefined
+  /** What was published before. Without it subscriptions can't start in the past. */
+  readonly history?: BrokerHistory | undefined
   /** Whether the broker can be reached: the current state, then each change. Without it the broker counts as always up. */
   readonly state?: Stream.Stream<BrokerState> | undefined
 }
@@ -94,10 +158,25 @@ export type SlowPolicy = BroadcastPolicy | "dropOldest"
 export interface SubscribeOptions {
   /** Default: that of the topics. */
   readonly slow?: SlowPolicy | undefined
+  /** Sends the socket so many of the last messages first. Only for a name, not for a pattern. */
+  readonly last?: number | undefined
+  /** Sends the socket what was published after this position first. Only for a name, not for a pattern. */
+  readonly from?: Position | undefined
+}
+
+/** How much of what was published is kept in memory. */
+export interface HistoryOptions {
+  /** Most messages of each topic. Default 100. */
+  readonly maxMessages?: number | undefined
+  /**
+   * Most bytes of all topics, names and 64 bytes for each message included. Beyond it the topics that were silent longest are forgotten.
+   * Default 16 MiB.
+   */
+  readonly maxBytes?: number | undefined
 }
 
 /** How topics treat their subscribers: limits, and what becomes of slow ones. */
-export interface Options extends SubscribeOptions {
+export interface Options {
   /** Default `"close"`. */
   readonly slow?: SlowPolicy | undefined
   /** Bytes that may wait for a subscriber beyond its socket's `writeBufferSize`. Default 256 KiB. */
@@ -113,6 +192,13 @@ export interface Options extends SubscribeOptions {
    * nothing.
    */
   readonly gapMessage?: ((gap: Gap) => Message | undefined) | undefined
+  /**
+   * What a subscribed socket is sent for a message, such as the message together with its topic and position. It is called once for all
+   * sockets. Default: the message.
+   */
+  readonly format?: ((message: Delivered) => Message) | undefined
+  /** How much is kept without a broker; `false` for nothing. Over a broker that is the broker's. Default: see `HistoryOptions`. */
+  readonly history?: HistoryOptions | false | undefined
 }
 
 /** Publish and subscribe. */
@@ -127,14 +213,20 @@ export interface TopicsService {
   /**
    * Has a socket sent what is published on a name, or on all names of a filter, until the scope ends or the socket closes. A
    * socket gets a message once for each of its filters that stands for the name, however often it was subscribed to that filter.
+   *
+   * With `last` or `from` the socket is sent a part of the topic's history first, and then what is published, in order, without a
+   * message missing or twice. Where what follows `from` is no longer kept, it is sent a gap with the cause `"forgotten"` first. A socket
+   * that is subscribed already is sent no history.
    */
   readonly subscribe: (
     socket: Socket,
     filter: string,
     options?: SubscribeOptions
-  ) => Effect.Effect<void, TopicError, Scope.Scope>
+  ) => Effect.Effect<Subscribed, TopicError, Scope.Scope>
   /** `subscribe` until `leave`, or until the socket closes. */
-  readonly join: (socket: Socket, filter: string, options?: SubscribeOptions) => Effect.Effect<void, TopicError>
+  readonly join: (socket: Socket, filter: string, options?: SubscribeOptions) => Effect.Effect<Subscribed, TopicError>
+  /** What was published on a topic before, as far as it is kept. */
+  readonly history: (topic: string, query: HistoryQuery) => Effect.Effect<History, TopicError>
   /** Takes back `join`. Does nothing when the socket hasn't joined. */
   readonly leave: (socket: Socket, filter: string) => Effect.Effect<void>
   /**

@@ -3,13 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { messageOf } from "../messageOf.ts"
 import type { TopicError } from "./error.ts"
 import { Filters } from "./filters.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
+import { defaultLimit, invalidPosition } from "./history.ts"
+import type { History, HistoryQuery, Kept } from "./model.ts"
 import { nameViolation } from "./name.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
-import { type Client, type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { beginning, type Entry, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions {
@@ -18,19 +20,9 @@ export interface StreamsOptions {
   readonly key: string
   /** About how many messages are kept. */
   readonly maxLength: number
+  /** What is kept of each topic for its history. */
+  readonly history: TopicHistory | undefined
 }
-
-const topicField = "topic"
-const messageField = "message"
-
-/** Before anything in a stream. */
-const beginning = "0-0"
-
-/** Most messages of one read. */
-const batchSize = 500
-
-/** Milliseconds that a read waits for something to read. */
-const readTimeout = 5000
 
 /** Where this process is in the stream, and in which run of the server that was. */
 interface Position {
@@ -45,11 +37,16 @@ interface Position {
  */
 export const streamsDriver = (options: StreamsOptions): Driver => {
   const position: Position = { last: beginning, run: "" }
-  return { name: redisName, connect: (arrivals) => connect(options, position, arrivals) }
+  return {
+    name: redisName,
+    idempotent: true,
+    isAfter: options.history === undefined ? undefined : (one, other) => isBefore(other, one),
+    connect: (arrivals) => connect(options, position, arrivals)
+  }
 }
 
 const connect = (
-  { client, key, maxLength }: StreamsOptions,
+  { client, history, key, maxLength }: StreamsOptions,
   position: Position,
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
@@ -58,20 +55,24 @@ const connect = (
     const writer = yield* open(options)
     const reader = yield* open(options)
     const failed = yield* Deferred.make<TopicError>()
-    const stream = new StreamKey(reader.client, key)
+    const stream = new StreamKey(reader.client, key, maxLength, history)
+    const commands = new StreamKey(writer.client, key, maxLength, history)
     const { away, ...here } = yield* request(() => resume(stream, position))
     // A user who may not read fails here, not after the first subscription was answered.
     yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
     const filters = new Filters<{ readonly filter: string }>()
 
-    const deliver = ({ payload, topic }: Entry): void => {
+    const deliver = ({ id, payload, topic }: Entry): void => {
       if (payload === undefined || nameViolation(topic) !== undefined) return
       const matching = filters.matching(topic)
       if (matching.length === 0) return
       const message = decodePayload(payload, "tagged")
       if (message === undefined) return
-      for (const { filter } of matching) arrivals.message(filter, topic, message)
+      for (const { filter } of matching)
+        arrivals.message(filter, topic, message, history === undefined ? undefined : id)
     }
+
+    const waiters = new Set<{ readonly id: string; readonly resume: () => void }>()
 
     /** Whether the gap before the next read is told of already. */
     let told = away === "forgotten"
@@ -87,9 +88,21 @@ const connect = (
           position.last = entry.id
           deliver(entry)
         }
+        for (const waiter of waiters) {
+          if (entries.length > 0 && isBefore(position.last, waiter.id)) continue
+          waiters.delete(waiter)
+          waiter.resume()
+        }
       }
     }
     let reading = false
+
+    /** Waits until what was added up to this message was delivered, so that what arrives later was published later. */
+    const delivered = (id: string): Promise<void> =>
+      new Promise((resume) => {
+        if (reading && isBefore(position.last, id)) waiters.add({ id, resume })
+        else resume()
+      })
 
     return {
       away,
@@ -97,21 +110,27 @@ const connect = (
         Effect.asVoid(
           request(() =>
             Promise.all(
-              messages.map(({ message, topic }) => {
-                const payload = encodePayload(message, "tagged")
-                const limit = ["MAXLEN", "~", String(maxLength)]
-                return writer.client.sendCommand(["XADD", key, ...limit, "*", topicField, topic, messageField, payload])
-              })
+              messages.map(({ key, message, topic }) => commands.add(topic, encodePayload(message, "tagged"), key))
             )
           )
         ),
+      readHistory: (topic, query) =>
+        Effect.tap(readHistory(commands, topic, query), ({ position }) =>
+          Effect.flatMap(
+            request(() => commands.newest()),
+            (id) => Effect.promise(() => delivered(isBefore(position, id) ? position : id))
+          )
+        ),
       subscribe: (added) =>
-        Effect.sync(() => {
+        Effect.gen(function* () {
           for (const filter of added) filters.add({ filter })
+          if (reading) return []
+          // The first subscription of all gets what is published from now on, not since this process connected.
+          const last = position.run === "" ? yield* request(() => commands.tip()) : here.last
           if (reading) return []
           reading = true
           // From now on what is missing is told.
-          position.last = here.last
+          position.last = last
           position.run = here.run
           Effect.runFork(request(read)).addObserver((exit) => {
             const error = Exit.findErrorOption(exit)
@@ -138,98 +157,25 @@ const resume = async (stream: StreamKey, { last, run: before }: Position): Promi
   return { away: tip === last || (await stream.reaches(last)) ? "kept" : "forgotten", last, run }
 }
 
-/** One message of the stream. */
-interface Entry {
-  readonly id: string
-  readonly topic: string
-  readonly payload: Buffer | undefined
-}
-
-/** The commands of one stream. */
-class StreamKey {
-  private readonly client: Client
-  private readonly key: string
-
-  constructor(client: Client, key: string) {
-    this.client = client
-    this.key = key
-  }
-
-  /** The next messages after this one; waits for some time when there are none. */
-  after(last: string): Promise<ReadonlyArray<Entry>> {
-    return this.read(last, ["COUNT", String(batchSize), "BLOCK", String(readTimeout)])
-  }
-
-  /** The next message after this one, if there is one. */
-  next(last: string): Promise<ReadonlyArray<Entry>> {
-    return this.read(last, ["COUNT", "1"])
-  }
-
-  private async read(last: string, limits: ReadonlyArray<string>): Promise<ReadonlyArray<Entry>> {
-    const [stream] = listOf(await this.send("XREAD", ...limits, "STREAMS", this.key, last))
-    const [, entries] = listOf(stream)
-    return listOf(entries).map((entry) => {
-      const [id, fields] = listOf(entry)
-      return {
-        id: textOf(id),
-        topic: textOf(fieldOf(fields, topicField)),
-        payload: bytesOf(fieldOf(fields, messageField))
-      }
-    })
-  }
-
-  /** Whether this message, or one before it, is in the stream still, so that none behind it was trimmed. */
-  async reaches(last: string): Promise<boolean> {
-    return listOf(await this.send("XRANGE", this.key, "-", last, "COUNT", "1")).length > 0
-  }
-
-  /** The last message that there ever was. */
-  async tip(): Promise<string> {
-    try {
-      return textOf(fieldOf(await this.send("XINFO", "STREAM", this.key), "last-generated-id"))
-    } catch (error) {
-      if (/no such key/i.test(messageOf(error))) return beginning
-      throw error
+/** A part of the history of a topic. */
+const readHistory = (stream: StreamKey, topic: string, query: HistoryQuery): Effect.Effect<History, TopicError> => {
+  const { from, last } = query
+  if (from !== undefined && !isId(from)) return Effect.fail(invalidPosition(from))
+  return request(async () => {
+    const limit = query.limit ?? defaultLimit
+    // Sent at once, and answered in order: what is added after the tip was read may be missing, but nothing before it.
+    const [tip, entries, complete] = await Promise.all([
+      stream.tip(),
+      from === undefined ? stream.lastOf(topic, last) : stream.topicAfter(topic, from, limit),
+      from === undefined ? true : stream.keepsAllAfter(topic, from)
+    ])
+    const messages: Array<Kept> = []
+    for (const { id, payload } of entries) {
+      const message = payload === undefined ? undefined : decodePayload(payload, "tagged")
+      if (message !== undefined) messages.push({ topic, message, position: id })
     }
-  }
-
-  /** Which run of the server this is. */
-  async run(): Promise<string> {
-    const [, run = ""] = /^run_id:(\w+)/m.exec(textOf(await this.send("INFO", "server"))) ?? []
-    return run
-  }
-
-  private send(...command: ReadonlyArray<string>): Promise<unknown> {
-    return this.client.sendCommand(command, { typeMapping: asBuffers })
-  }
-}
-
-/** Has a reply's strings, which RESP marks with `$`, come as bytes. As an option of the command, since `redis` 5.0 ignores that of the client. */
-const asBuffers = { 36: Buffer } as const
-
-// Replies, as far as they are what they should be.
-
-const listOf = (reply: unknown): ReadonlyArray<unknown> => (Array.isArray(reply) ? reply : [])
-
-const bytesOf = (reply: unknown): Buffer | undefined => (reply instanceof Buffer ? reply : undefined)
-
-const textOf = (reply: unknown): string => bytesOf(reply)?.toString() ?? ""
-
-/** A value out of a list of names and values. */
-const fieldOf = (reply: unknown, name: string): unknown => {
-  const list = listOf(reply)
-  const at = list.findIndex((item, at) => at % 2 === 0 && textOf(item) === name)
-  return at < 0 ? undefined : list[at + 1]
-}
-
-/** Whether one id of a stream comes before another: milliseconds, then a count. */
-const isBefore = (one: string, other: string): boolean => {
-  const [time, count] = partsOf(one)
-  const [otherTime, otherCount] = partsOf(other)
-  return time < otherTime || (time === otherTime && count < otherCount)
-}
-
-const partsOf = (id: string): readonly [bigint, bigint] => {
-  const [time = "0", count = "0"] = id.split("-")
-  return [BigInt(time), BigInt(count)]
+    const newest = entries.at(-1)?.id ?? beginning
+    const position = (from !== undefined && entries.length >= limit) || isBefore(tip, newest) ? newest : tip
+    return { messages, position, complete }
+  })
 }

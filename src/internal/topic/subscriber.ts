@@ -1,3 +1,4 @@
+import * as Effect from "effect/Effect"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 import { GapCounts } from "./gapCounts.ts"
@@ -19,6 +20,8 @@ export class Subscription {
   /** How many scopes hold it. */
   holds = 0
   joined = false
+  /** `"live"` is sent what is published; before that a subscription with history waits to be sent it, then is. */
+  phase: "live" | "waiting" | "replaying" = "live"
   /** Its place among those of its kind. */
   place = 0
   /** The gap in the queue that no message of this subscription comes before. */
@@ -87,6 +90,16 @@ export class Subscriber {
   get isOver(): boolean {
     return this.queued > this.shared.queueSize && this.outlet.isOpen
   }
+
+  /** Waits until nothing waits here and the socket takes a message at once, or is closed. */
+  readonly idle: Effect.Effect<void> = Effect.suspend(() => {
+    const { outlet, queue } = this
+    if (!outlet.isOpen || (queue.length === 0 && outlet.isReady)) return Effect.void
+    return Effect.callback<void>((resume) => outlet.whenReady(() => resume(Effect.void))).pipe(
+      Effect.andThen(Effect.yieldNow),
+      Effect.andThen(this.idle)
+    )
+  })
 
   /** Runs `task` once when no more waits than may, or nothing any more. */
   whenRoom(task: () => void): void {

@@ -9,18 +9,24 @@ import { TopicError, type TopicErrorReason } from "./error.ts"
 import { Filters } from "./filters.ts"
 import { Group } from "./group.ts"
 import { activeFilters, activeSubscriptions, gaps, missed, overruns, queuedBytes } from "./metrics.ts"
+import { historyViolation, noHistory } from "./history.ts"
+import { MemoryHistory } from "./memoryHistory.ts"
 import type {
+  BrokerHistory,
   BrokerService,
   Delivery,
+  HistoryQuery,
   Options,
   Published,
   SlowPolicy,
+  Subscribed,
   SubscribeOptions,
   TopicsService
 } from "./model.ts"
 import { filterViolation, nameViolation } from "./name.ts"
 import { outletOf } from "./outlet.ts"
 import { Reader } from "./reader.ts"
+import { replay } from "./replay.ts"
 import { Source } from "./source.ts"
 import { type Shared, Subscriber, Subscription } from "./subscriber.ts"
 
@@ -40,6 +46,10 @@ export class Topics implements TopicsService {
   private readonly maxSubscriptions: number
   private readonly maxFilters: number
   private readonly shared: Shared
+  private readonly format: Options["format"]
+  /** What is kept without a broker. */
+  private readonly memory: MemoryHistory | undefined
+  private readonly showsPositions: boolean
   private readonly groups = new Filters<Group>()
   private readonly sources = new Map<Group, Source>()
   /** What is being taken back at the broker. */
@@ -53,6 +63,10 @@ export class Topics implements TopicsService {
     this.maxMessageSize = options.maxMessageSize ?? defaults.maxMessageSize
     this.maxSubscriptions = options.maxSubscriptions ?? defaults.maxSubscriptions
     this.maxFilters = options.maxFilters ?? defaults.maxFilters
+    this.format = options.format
+    const { history } = options
+    this.memory = broker === undefined && history !== false ? new MemoryHistory(history ?? {}) : undefined
+    this.showsPositions = broker !== undefined || typeof history === "object"
     this.shared = {
       queueSize: options.queueSize ?? defaults.queueSize,
       gapMessage: options.gapMessage,
@@ -87,8 +101,9 @@ export class Topics implements TopicsService {
         Effect.suspend(() => this.publishValid(messages))
       )
     if (this.broker !== undefined) return this.broker.publish(messages)
-    for (const published of messages) {
-      for (const group of this.groups.matching(published.topic)) group.deliver(published)
+    for (const { message, topic } of messages) {
+      const position = this.memory?.append({ topic, message })
+      for (const group of this.groups.matching(topic)) group.deliver({ _tag: "Message", topic, message, position })
     }
     return Effect.void
   }
@@ -120,7 +135,7 @@ export class Topics implements TopicsService {
     Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
         const subscription = this.find(socket, filter, options)
-        if (subscription === undefined) return Effect.void
+        if (subscription === undefined) return Effect.succeed(withoutHistory)
         if (!(subscription instanceof Subscription)) return fail(subscription)
         subscription.holds++
         let held = true
@@ -132,7 +147,7 @@ export class Topics implements TopicsService {
         })
         return Effect.andThen(
           Effect.addFinalizer(() => release),
-          Effect.onError(restore(this.ready(subscription.group)), () => release)
+          Effect.onError(restore(this.start(subscription, options)), () => release)
         )
       })
     )
@@ -140,11 +155,11 @@ export class Topics implements TopicsService {
   readonly join: TopicsService["join"] = (socket, filter, options) =>
     Effect.suspend(() => {
       const subscription = this.find(socket, filter, options)
-      if (subscription === undefined) return Effect.void
+      if (subscription === undefined) return Effect.succeed(withoutHistory)
       if (!(subscription instanceof Subscription)) return fail(subscription)
-      if (subscription.joined) return this.ready(subscription.group)
+      if (subscription.joined) return Effect.as(this.ready(subscription.group), withoutHistory)
       subscription.joined = true
-      return Effect.onError(this.ready(subscription.group), () => this.leave(socket, filter))
+      return Effect.onError(this.start(subscription, options), () => this.leave(socket, filter))
     })
 
   readonly leave: TopicsService["leave"] = (socket, filter) =>
@@ -162,10 +177,11 @@ export class Topics implements TopicsService {
           const group = this.groupOf(filter)
           if (!(group instanceof Group)) return fail(group)
           const reader = new Reader(filter)
-          group.listeners.add(reader.take)
+          const take = this.showsPositions ? reader.take : withoutPosition(reader.take)
+          group.listeners.add(take)
           return Effect.addFinalizer(() =>
             Effect.sync(() => {
-              group.listeners.delete(reader.take)
+              group.listeners.delete(take)
               this.dropUnused(group)
             })
           ).pipe(Effect.andThen(restore(this.ready(group))), Effect.as(Stream.fromPull(Effect.succeed(reader.pull))))
@@ -179,6 +195,13 @@ export class Topics implements TopicsService {
   readonly filters: TopicsService["filters"] = Effect.sync(() =>
     [...this.groups.values()].filter(({ count }) => count > 0).map(({ filter }) => filter)
   )
+
+  readonly history: TopicsService["history"] = (topic, query) =>
+    Effect.suspend(() => {
+      const reason = historyViolation(topic, query)
+      if (reason !== undefined) return fail(reason)
+      return this.kept === undefined ? Effect.fail(noHistory) : this.kept.read(topic, query)
+    })
 
   /** Takes back what was subscribed to at the broker. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
@@ -196,6 +219,12 @@ export class Topics implements TopicsService {
     const known = this.subscribersOf.get(socket)
     const subscribed = known?.subscriptions.get(filter)
     if (subscribed !== undefined) return subscribed
+    const query = queryOf(options)
+    if (query !== undefined) {
+      const reason = historyViolation(filter, query)
+      if (reason !== undefined) return reason
+      if (this.kept === undefined) return noHistory.reason
+    }
     const limit = this.maxSubscriptions
     if (known !== undefined && known.subscriptions.size >= limit) return tooManySubscriptions(limit)
     const group = this.groupOf(filter)
@@ -207,8 +236,44 @@ export class Topics implements TopicsService {
     }
     const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow)
     subscriber.subscriptions.set(filter, subscription)
-    this.enter(subscription)
+    if (query === undefined) this.enter(subscription)
+    else subscription.phase = "waiting"
     return subscription
+  }
+
+  /** Done when a subscription was answered, after the part of the history that it starts with. */
+  private start(
+    subscription: Subscription,
+    options: SubscribeOptions | undefined
+  ): Effect.Effect<Subscribed, TopicError> {
+    const { group, subscriber } = subscription
+    const query = queryOf(options)
+    const history = this.kept
+    const ready = this.ready(group)
+    if (subscription.phase !== "waiting" || query === undefined || history === undefined) {
+      return Effect.as(ready, withoutHistory)
+    }
+    subscription.phase = "replaying"
+    return replay({
+      subscription,
+      history,
+      query,
+      ready,
+      send: (delivered) => {
+        const message = this.format === undefined ? delivered.message : this.format(delivered)
+        if (subscriber.outlet.takes(message)) subscriber.offer(subscription, message, undefined)
+      },
+      sendGap: (gap) => {
+        const message = this.shared.gapMessage?.(gap)
+        if (message !== undefined && subscriber.outlet.takes(message)) {
+          subscriber.offerGap(subscription, gap, message, undefined)
+        }
+      },
+      enter: () => {
+        subscription.phase = "live"
+        if (subscriber.subscriptions.get(group.filter) === subscription) this.enter(subscription)
+      }
+    })
   }
 
   private admit(socket: Socket): Subscriber {
@@ -242,8 +307,7 @@ export class Topics implements TopicsService {
   }
 
   private exit(subscription: Subscription): void {
-    subscription.group.delete(subscription)
-    activeSubscriptions.modifyUnsafe(-1, this.context)
+    if (subscription.group.delete(subscription)) activeSubscriptions.modifyUnsafe(-1, this.context)
   }
 
   private groupOf(filter: string): Group | TopicErrorReason {
@@ -255,7 +319,7 @@ export class Topics implements TopicsService {
     if (this.groups.size >= limit) {
       return { _tag: "TooManyFilters", message: `at most ${limit} filters have subscribers at once`, limit }
     }
-    const group = new Group(filter)
+    const group = new Group(filter, this.format)
     this.groups.add(group)
     activeFilters.modifyUnsafe(1, this.context)
     const { broker } = this
@@ -283,6 +347,10 @@ export class Topics implements TopicsService {
     })
   }
 
+  private get kept(): BrokerHistory | undefined {
+    return this.memory ?? this.broker?.history
+  }
+
   private ready(group: Group): Effect.Effect<void, TopicError> {
     return this.sources.get(group)?.ready ?? Effect.void
   }
@@ -307,6 +375,22 @@ export class Topics implements TopicsService {
     this.dropUnused(group)
   }
 }
+
+const withoutHistory: Subscribed = { position: undefined, complete: true }
+
+const queryOf = (options: SubscribeOptions | undefined): HistoryQuery | undefined => {
+  const { from, last } = options ?? {}
+  if (from !== undefined) return { from }
+  return last === undefined ? undefined : { last }
+}
+
+const withoutPosition =
+  (take: (delivery: Delivery) => void) =>
+  (delivery: Delivery): void => {
+    if (delivery._tag === "Gap") return take(delivery)
+    const { message, topic } = delivery
+    take({ _tag: "Message", topic, message })
+  }
 
 const nobody: ReadonlySet<Subscriber> = new Set()
 
