@@ -24,6 +24,7 @@ export {
   queuedBytes
 } from "./internal/topic/metrics.ts"
 export type {
+  AuthorizeRequest,
   BrokerConnection,
   BrokerHistory,
   BrokerService,
@@ -37,6 +38,9 @@ export type {
   Kept,
   Options,
   Position,
+  PublishAllOptions,
+  PublishOptions,
+  PublishRate,
   Published,
   SlowPolicy,
   Subscribed,

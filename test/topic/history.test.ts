@@ -3,7 +3,6 @@ import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
 import * as TopicRedis from "effect-ws/TopicRedis"
 import { redisServer } from "./brokers.ts"
-import { until } from "./processes.ts"
 
 const gapMessage = ({ cause, filter }: Topic.Gap) => `gap ${cause} of ${filter}`
 
@@ -22,6 +21,9 @@ const publish = (topics: Topic.TopicsService, messages: ReadonlyArray<string>, t
   topics.publishAll(messages.map((message) => ({ topic, message })))
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
+
+const reasonOf = <A>(effect: Effect.Effect<A, Topic.TopicError>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
 
 for (const [title, make] of [
   ["in memory", inMemory],
@@ -128,8 +130,6 @@ for (const [title, make] of [
       Effect.gen(function* () {
         const topics = yield* make
         const [, server] = yield* Socket.makePair()
-        const reasonOf = <A>(effect: Effect.Effect<A, Topic.TopicError>) =>
-          Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
         assert.strictEqual(yield* reasonOf(topics.join(server, "a.*", { last: 1 })), "InvalidTopic")
         assert.strictEqual(yield* reasonOf(topics.history("a.>", { last: 1 })), "InvalidTopic")
         assert.strictEqual(yield* reasonOf(topics.join(server, "a", { from: "nonsense" })), "InvalidPosition")
@@ -209,7 +209,6 @@ describe("history in memory", () => {
         heard.map((message) => String(message).split(" ")[0]),
         [...range(0, 999), "live"]
       )
-      yield* until(() => true)
     })
   )
 })

@@ -65,6 +65,31 @@ export interface InvalidPosition {
   readonly position: string
 }
 
+/** `authorize` refused a socket. */
+export interface NotAuthorized {
+  readonly _tag: "NotAuthorized"
+  readonly message: string
+  readonly action: "subscribe" | "publish"
+  /** The name or the filter. */
+  readonly topic: string
+}
+
+/** A socket published more messages than `publishRate` allows. None of the call was published. */
+export interface TooManyMessages {
+  readonly _tag: "TooManyMessages"
+  readonly message: string
+  /** Messages within the time of `publishRate`. */
+  readonly limit: number
+  /** Milliseconds until the call would be taken; `undefined` when it has more messages than the limit, so that it never is. */
+  readonly retryAfter: number | undefined
+}
+
+/** A key of a message is empty or longer than 255 characters, or this broker does not respect keys. */
+export interface InvalidKey {
+  readonly _tag: "InvalidKey"
+  readonly message: string
+}
+
 /** Why a subscription or a message can't be had or sent. */
 export type TopicErrorReason =
   | InvalidTopic
@@ -75,6 +100,9 @@ export type TopicErrorReason =
   | BrokerRefused
   | HistoryUnavailable
   | InvalidPosition
+  | NotAuthorized
+  | TooManyMessages
+  | InvalidKey
 
 /** A subscription or a message can't be had or sent. */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {

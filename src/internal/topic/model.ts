@@ -1,3 +1,4 @@
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
@@ -121,7 +122,7 @@ export interface BrokerService {
     filter: string,
     deliver: (delivery: Delivery) => void
   ) => Effect.Effect<void, TopicError, Scope.Scope>
-  /** Whether `publish` respects the keys of messages. Without it a message with a key fails with `KeyUnsupported`. */
+  /** Whether `publish` respects the keys of messages. Without it a message with a key fails with `InvalidKey`. */
   readonly idempotent?: boolean | undefined
   /** What was published before. Without it subscriptions can't start in the past. */
   readonly history?: BrokerHistory | undefined
@@ -164,6 +165,35 @@ export interface SubscribeOptions {
   readonly from?: Position | undefined
 }
 
+/** Who publishes. */
+export interface PublishAllOptions {
+  /** The socket on whose behalf this is published: `authorize` and `publishRate` apply to it. Default: the program itself. */
+  readonly from?: Socket | undefined
+}
+
+/** One message to publish. */
+export interface PublishOptions extends PublishAllOptions {
+  /** See `Published.key`. */
+  readonly key?: string | undefined
+}
+
+/** What a socket wants to do. */
+export interface AuthorizeRequest {
+  readonly action: "subscribe" | "publish"
+  readonly socket: Socket
+  /** The name to publish on, or the filter to subscribe to. Both are valid. */
+  readonly topic: string
+  /** The position from which a subscription is to go on. */
+  readonly from: Position | undefined
+}
+
+/** How many messages a socket may publish. */
+export interface PublishRate {
+  /** Most messages within the time, and at once. */
+  readonly messages: number
+  readonly per: Duration.Input
+}
+
 /** How much of what was published is kept in memory. */
 export interface HistoryOptions {
   /** Most messages of each topic. Default 100. */
@@ -197,6 +227,14 @@ export interface Options {
    * sockets. Default: the message.
    */
   readonly format?: ((message: Delivered) => Message) | undefined
+  /**
+   * Whether a socket may subscribe to a filter, or publish on a name with `from`. It is called for each `subscribe`, `join` and `publish`, so
+   * also when a client that was away resumes. `false` fails the call with `NotAuthorized`; so does a failure, with its own error.
+   * Default: everything is allowed.
+   */
+  readonly authorize?: ((request: AuthorizeRequest) => Effect.Effect<boolean, TopicError>) | undefined
+  /** How many messages a socket may publish with `from`. Beyond it: `TooManyMessages`. Default: no limit. */
+  readonly publishRate?: PublishRate | undefined
   /** How much is kept without a broker; `false` for nothing. Over a broker that is the broker's. Default: see `HistoryOptions`. */
   readonly history?: HistoryOptions | false | undefined
 }
@@ -207,9 +245,12 @@ export interface TopicsService {
    * Sends a message to the subscribers of a name. In memory it is done when it was given to each subscriber's connection,
    * or, for those with the policy `"wait"`, when there is room. Across processes it is done when the broker has it.
    */
-  readonly publish: (topic: string, message: Message) => Effect.Effect<void, TopicError>
+  readonly publish: (topic: string, message: Message, options?: PublishOptions) => Effect.Effect<void, TopicError>
   /** Publishes several messages at once: one request to a broker. */
-  readonly publishAll: (messages: ReadonlyArray<Published>) => Effect.Effect<void, TopicError>
+  readonly publishAll: (
+    messages: ReadonlyArray<Published>,
+    options?: PublishAllOptions
+  ) => Effect.Effect<void, TopicError>
   /**
    * Has a socket sent what is published on a name, or on all names of a filter, until the scope ends or the socket closes. A
    * socket gets a message once for each of its filters that stands for the name, however often it was subscribed to that filter.

@@ -1,5 +1,6 @@
 import { messageOf } from "../messageOf.ts"
 import { createHash } from "node:crypto"
+import { keyTime } from "./publishKeys.ts"
 import type { Client } from "./redisClient.ts"
 
 /** Before anything in a stream. */
@@ -13,9 +14,6 @@ const batchSize = 500
 
 /** Milliseconds that a read waits for something to read. */
 const readTimeout = 5000
-
-/** For how many milliseconds the key of a message is remembered. */
-const keyTime = 120_000
 
 /** How much of each topic is kept in a stream of its own. */
 export interface TopicHistory {

@@ -1,9 +1,9 @@
-import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { Message } from "../socket/receiveBuffer.ts"
 import type { Socket } from "../socket/model.ts"
 import { TopicError, type TopicErrorReason } from "./error.ts"
 import { Filters } from "./filters.ts"
@@ -11,12 +11,16 @@ import { Group } from "./group.ts"
 import { activeFilters, activeSubscriptions, gaps, missed, overruns, queuedBytes } from "./metrics.ts"
 import { historyViolation, noHistory } from "./history.ts"
 import { MemoryHistory } from "./memoryHistory.ts"
+import { keyViolation, PublishKeys } from "./publishKeys.ts"
+import { PublishLimits } from "./publishLimits.ts"
 import type {
+  AuthorizeRequest,
   BrokerHistory,
   BrokerService,
   Delivery,
   HistoryQuery,
   Options,
+  Position,
   Published,
   SlowPolicy,
   Subscribed,
@@ -50,6 +54,9 @@ export class Topics implements TopicsService {
   /** What is kept without a broker. */
   private readonly memory: MemoryHistory | undefined
   private readonly showsPositions: boolean
+  private readonly authorize: Options["authorize"]
+  private readonly limits: PublishLimits | undefined
+  private readonly keys = new PublishKeys()
   private readonly groups = new Filters<Group>()
   private readonly sources = new Map<Group, Source>()
   /** What is being taken back at the broker. */
@@ -64,6 +71,8 @@ export class Topics implements TopicsService {
     this.maxSubscriptions = options.maxSubscriptions ?? defaults.maxSubscriptions
     this.maxFilters = options.maxFilters ?? defaults.maxFilters
     this.format = options.format
+    this.authorize = options.authorize
+    this.limits = options.publishRate === undefined ? undefined : new PublishLimits(options.publishRate)
     const { history } = options
     this.memory = broker === undefined && history !== false ? new MemoryHistory(history ?? {}) : undefined
     this.showsPositions = broker !== undefined || typeof history === "object"
@@ -78,20 +87,46 @@ export class Topics implements TopicsService {
 
   // Publishing
 
-  readonly publish: TopicsService["publish"] = (topic, message) =>
-    Effect.suspend(() => {
-      const reason = this.violation(topic, message)
-      return reason === undefined ? this.publishValid([{ topic, message }]) : fail(reason)
-    })
+  readonly publish: TopicsService["publish"] = (topic, message, options) =>
+    this.publishAll([{ topic, message, key: options?.key }], options)
 
-  readonly publishAll: TopicsService["publishAll"] = (messages) =>
+  readonly publishAll: TopicsService["publishAll"] = (messages, options) =>
     Effect.suspend(() => {
-      for (const { message, topic } of messages) {
-        const reason = this.violation(topic, message)
+      for (const published of messages) {
+        const reason = this.violation(published)
         if (reason !== undefined) return fail(reason)
       }
-      return messages.length === 0 ? Effect.void : this.publishValid(messages)
+      if (messages.length === 0) return Effect.void
+      const from = options?.from
+      if (from === undefined) return this.publishValid(messages)
+      const reason = this.limits?.take(from, messages.length, this.now())
+      if (reason !== undefined) return fail(reason)
+      const topics = [...new Set(messages.map(({ topic }) => topic))]
+      return Effect.andThen(
+        Effect.forEach(topics, (topic) => this.allow("publish", from, topic), { discard: true }),
+        Effect.suspend(() => this.publishValid(messages))
+      )
     })
+
+  /** Fails when `authorize` does not allow it. */
+  private allow(
+    action: AuthorizeRequest["action"],
+    socket: Socket,
+    topic: string,
+    from?: Position
+  ): Effect.Effect<void, TopicError> {
+    const { authorize } = this
+    if (authorize === undefined) return Effect.void
+    return Effect.flatMap(authorize({ action, socket, topic, from }), (allowed) =>
+      allowed
+        ? Effect.void
+        : fail({ _tag: "NotAuthorized", message: `not allowed: to ${action} ${topic}`, action, topic })
+    )
+  }
+
+  private now(): number {
+    return Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
+  }
 
   private publishValid(messages: ReadonlyArray<Published>): Effect.Effect<void, TopicError> {
     const crowded = this.crowdedBy(messages)
@@ -101,15 +136,16 @@ export class Topics implements TopicsService {
         Effect.suspend(() => this.publishValid(messages))
       )
     if (this.broker !== undefined) return this.broker.publish(messages)
-    for (const { message, topic } of messages) {
+    for (const { key, message, topic } of messages) {
+      if (key !== undefined && !this.keys.admit(key, this.now())) continue
       const position = this.memory?.append({ topic, message })
       for (const group of this.groups.matching(topic)) group.deliver({ _tag: "Message", topic, message, position })
     }
     return Effect.void
   }
 
-  private violation(topic: string, message: Message): TopicErrorReason | undefined {
-    const reason = nameViolation(topic)
+  private violation({ key, message, topic }: Published): TopicErrorReason | undefined {
+    const reason = nameViolation(topic) ?? (key === undefined ? undefined : this.keyViolation(key))
     if (reason !== undefined) return reason
     const limit = this.maxMessageSize
     // A character is at most three bytes.
@@ -117,6 +153,13 @@ export class Topics implements TopicsService {
     const size = Buffer.byteLength(message)
     if (size <= limit) return undefined
     return { _tag: "MessageTooLarge", message: `the message has ${size} bytes, of at most ${limit}`, size, limit }
+  }
+
+  private keyViolation(key: string): TopicErrorReason | undefined {
+    if (this.broker !== undefined && this.broker.idempotent !== true) {
+      return { _tag: "InvalidKey", message: "this broker does not respect keys of messages" }
+    }
+    return keyViolation(key)
   }
 
   private crowdedBy(messages: ReadonlyArray<Published>): ReadonlySet<Subscriber> {
@@ -132,6 +175,19 @@ export class Topics implements TopicsService {
   // Subscribing
 
   readonly subscribe: TopicsService["subscribe"] = (socket, filter, options) =>
+    Effect.andThen(this.allowFilter(socket, filter, options), this.subscribeAllowed(socket, filter, options))
+
+  readonly join: TopicsService["join"] = (socket, filter, options) =>
+    Effect.andThen(this.allowFilter(socket, filter, options), this.joinAllowed(socket, filter, options))
+
+  private allowFilter(socket: Socket, filter: string, options?: SubscribeOptions): Effect.Effect<void, TopicError> {
+    return Effect.suspend(() => {
+      const reason = filterViolation(filter)
+      return reason === undefined ? this.allow("subscribe", socket, filter, options?.from) : fail(reason)
+    })
+  }
+
+  private readonly subscribeAllowed: TopicsService["subscribe"] = (socket, filter, options) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
         const subscription = this.find(socket, filter, options)
@@ -152,7 +208,7 @@ export class Topics implements TopicsService {
       })
     )
 
-  readonly join: TopicsService["join"] = (socket, filter, options) =>
+  private readonly joinAllowed: TopicsService["join"] = (socket, filter, options) =>
     Effect.suspend(() => {
       const subscription = this.find(socket, filter, options)
       if (subscription === undefined) return Effect.succeed(withoutHistory)
