@@ -65,6 +65,12 @@ export interface InvalidPosition {
   readonly position: string
 }
 
+/** Who is present was asked of a broker that does not keep it, or the name of a member is empty or longer than 255 characters. */
+export interface PresenceUnavailable {
+  readonly _tag: "PresenceUnavailable"
+  readonly message: string
+}
+
 /** `authorize` refused a socket. */
 export interface NotAuthorized {
   readonly _tag: "NotAuthorized"
@@ -100,6 +106,7 @@ export type TopicErrorReason =
   | BrokerRefused
   | HistoryUnavailable
   | InvalidPosition
+  | PresenceUnavailable
   | NotAuthorized
   | TooManyMessages
   | InvalidKey

@@ -112,12 +112,13 @@ export const makeLink = (
 
     yield* Effect.forkScoped(Effect.catchCause(reconnecting, (cause) => Deferred.failCause(opened, cause)))
     yield* Deferred.await(opened)
-    const { idempotent, isAfter } = driver
+    const { hasPresence, idempotent, isAfter } = driver
     return {
       publish: link.publish,
       subscribe: link.subscribe,
       idempotent,
       history: isAfter === undefined ? undefined : { read: link.readHistory, isAfter },
+      presence: hasPresence === true ? link.presence : undefined,
       state: SubscriptionRef.changes(state)
     }
   })

@@ -9,7 +9,7 @@ import type { Message } from "../socket/receiveBuffer.ts"
 import { TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
 import { noHistory } from "./history.ts"
-import type { BrokerHistory, BrokerService, Delivery, Gap, Position, Published } from "./model.ts"
+import type { BrokerHistory, BrokerPresence, BrokerService, Delivery, Gap, Position, Published } from "./model.ts"
 import { Outgoing } from "./outgoing.ts"
 
 /** A filter that the broker does not allow. */
@@ -32,6 +32,8 @@ export interface Wire {
   readonly unsubscribe: (filter: string) => Effect.Effect<void>
   /** Reads what the broker keeps; only of a driver with `isAfter`. */
   readonly readHistory?: BrokerHistory["read"] | undefined
+  /** Keeps who is present; only of a driver with `hasPresence`. */
+  readonly presence?: BrokerPresence | undefined
   /** Waits until the connection is lost; succeeds with why. */
   readonly lost: Effect.Effect<TopicError>
 }
@@ -51,6 +53,8 @@ export interface Driver {
   readonly name: string
   /** Whether `publish` respects the keys of messages. */
   readonly idempotent?: boolean | undefined
+  /** Whether the broker keeps who is present. */
+  readonly hasPresence?: boolean | undefined
   /** How positions compare; only of a broker that keeps a history. */
   readonly isAfter?: BrokerHistory["isAfter"] | undefined
   readonly connect: (arrivals: Arrivals) => Effect.Effect<Wire, TopicError, Scope.Scope>
@@ -133,16 +137,25 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
     )
 
   readonly readHistory: BrokerHistory["read"] = (topic, query) =>
-    Effect.suspend(() => {
+    this.request(({ readHistory }) => readHistory?.(topic, query) ?? Effect.fail(noHistory))
+
+  readonly presence: BrokerPresence = {
+    put: (topic, members, removed) =>
+      this.request(({ presence }) => presence?.put(topic, members, removed) ?? Effect.succeed(false)),
+    list: (topic) => this.request(({ presence }) => presence?.list(topic) ?? Effect.succeed([]))
+  }
+
+  /** What the connection answers, if there is one and it does so in time. */
+  private request<A>(make: (wire: Wire) => Effect.Effect<A, TopicError>): Effect.Effect<A, TopicError> {
+    return Effect.suspend(() => {
       const { state } = this
       if (state._tag === "Away") return Effect.fail(unavailable(this.name, "not sent", state.why))
-      const { readHistory } = state.wire
-      if (readHistory === undefined) return Effect.fail(noHistory)
-      return Effect.timeoutOrElse(readHistory(topic, query), {
+      return Effect.timeoutOrElse(make(state.wire), {
         duration: this.limits.timeout,
-        orElse: () => Effect.fail(unavailable(this.name, "not sent", new Error("it does not answer")))
+        orElse: () => Effect.fail(unavailable(this.name, "unknown", new Error("it does not answer")))
       })
     })
+  }
 
   /** Takes a new connection, which lasts for the scope: subscribes to all there is, and says what is missing. */
   up(wire: Wire, fail: (why: TopicError) => void): Effect.Effect<void, TopicError, Scope.Scope> {

@@ -67,6 +67,35 @@ export interface BrokerHistory {
   readonly isAfter: (position: Position, other: Position) => boolean
 }
 
+/** Somebody who is subscribed to a topic, in whichever process. */
+export interface Member {
+  /** Of the subscription: unique among all processes. */
+  readonly id: string
+  /** What was given as `presence` when it was subscribed. */
+  readonly name: string
+}
+
+/** Somebody joined a topic, or left it. */
+export interface PresenceChange {
+  readonly _tag: "Joined" | "Left"
+  readonly member: Member
+}
+
+/** What a broker needs to keep for `presence`. */
+export interface BrokerPresence {
+  /**
+   * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. A member that is not put
+   * again within 30 seconds is forgotten.
+   */
+  readonly put: (
+    topic: string,
+    members: ReadonlyArray<Member>,
+    removed: ReadonlyArray<string>
+  ) => Effect.Effect<boolean, TopicError>
+  /** The members of all processes. */
+  readonly list: (topic: string) => Effect.Effect<ReadonlyArray<Member>, TopicError>
+}
+
 /** How a subscription was answered. */
 export interface Subscribed {
   /**
@@ -126,6 +155,8 @@ export interface BrokerService {
   readonly idempotent?: boolean | undefined
   /** What was published before. Without it subscriptions can't start in the past. */
   readonly history?: BrokerHistory | undefined
+  /** Who is present. Without it `presence` fails with `PresenceUnavailable`. */
+  readonly presence?: BrokerPresence | undefined
   /** Whether the broker can be reached: the current state, then each change. Without it the broker counts as always up. */
   readonly state?: Stream.Stream<BrokerState> | undefined
 }
@@ -163,6 +194,11 @@ export interface SubscribeOptions {
   readonly last?: number | undefined
   /** Sends the socket what was published after this position first. Only for a name, not for a pattern. */
   readonly from?: Position | undefined
+  /**
+   * Under which name the socket is present on the topic, such as that of a user; at most 255 characters. Only for a name, not for a
+   * pattern. Default: it is not.
+   */
+  readonly presence?: string | undefined
 }
 
 /** Who publishes. */
@@ -275,6 +311,13 @@ export interface TopicsService {
    * messages behind misses the newest, and a gap says how many.
    */
   readonly listen: (filter: string) => Stream.Stream<Delivery, TopicError>
+  /**
+   * Who is present on a topic: the subscriptions with a `presence`, in all processes. A process that vanished counts for at most 30
+   * seconds.
+   */
+  readonly presence: (topic: string) => Effect.Effect<ReadonlyArray<Member>, TopicError>
+  /** Who is present on a topic at first, as `Joined`, and then who joins and who leaves. */
+  readonly presenceChanges: (topic: string) => Stream.Stream<PresenceChange, TopicError>
   /** How many sockets of this process are subscribed to exactly this filter. */
   readonly subscribers: (filter: string) => Effect.Effect<number>
   /** The filters that sockets of this process are subscribed to. */

@@ -61,7 +61,7 @@ export class StreamKey {
   private readonly client: Client
   private readonly key: string
   /** What the keys of topics start with; in a cluster of Redis they are where the stream is. */
-  private readonly prefix: string
+  readonly prefix: string
   private readonly maxLength: number
   private readonly history: TopicHistory | undefined
 

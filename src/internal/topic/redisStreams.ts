@@ -11,6 +11,7 @@ import type { History, HistoryQuery, Kept } from "./model.ts"
 import { nameViolation } from "./name.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
 import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { redisPresence } from "./redisPresence.ts"
 import { beginning, type Entry, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
 
 /** How topics are kept in a stream. */
@@ -40,6 +41,7 @@ export const streamsDriver = (options: StreamsOptions): Driver => {
   return {
     name: redisName,
     idempotent: true,
+    hasPresence: true,
     isAfter: options.history === undefined ? undefined : (one, other) => isBefore(other, one),
     connect: (arrivals) => connect(options, position, arrivals)
   }
@@ -114,6 +116,7 @@ const connect = (
             )
           )
         ),
+      presence: redisPresence(writer.client, commands.prefix),
       readHistory: (topic, query) =>
         Effect.tap(readHistory(commands, topic, query), ({ position }) =>
           Effect.flatMap(

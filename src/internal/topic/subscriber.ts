@@ -17,11 +17,15 @@ export class Subscription {
   readonly subscriber: Subscriber
   readonly group: Group
   readonly slow: SlowPolicy
+  /** Under which name it is present. */
+  readonly presence: string | undefined
   /** How many scopes hold it. */
   holds = 0
   joined = false
   /** `"live"` is sent what is published; before that a subscription with history waits to be sent it, then is. */
   phase: "live" | "waiting" | "replaying" = "live"
+  /** The id of the member that it is on its topic. */
+  member: string | undefined = undefined
   /** Its place among those of its kind. */
   place = 0
   /** The gap in the queue that no message of this subscription comes before. */
@@ -29,10 +33,11 @@ export class Subscription {
   /** The gap in the queue that no message of this subscription comes after. */
   tail: GapEntry | undefined = undefined
 
-  constructor(subscriber: Subscriber, group: Group, slow: SlowPolicy) {
+  constructor(subscriber: Subscriber, group: Group, slow: SlowPolicy, presence: string | undefined) {
     this.subscriber = subscriber
     this.group = group
     this.slow = slow
+    this.presence = presence
   }
 }
 

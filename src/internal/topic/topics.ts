@@ -27,8 +27,9 @@ import type {
   SubscribeOptions,
   TopicsService
 } from "./model.ts"
-import { filterViolation, nameViolation } from "./name.ts"
+import { filterViolation, maxNameLength, nameViolation } from "./name.ts"
 import { outletOf } from "./outlet.ts"
+import { isPresenceName, MemoryPresence, Presence, presenceName } from "./presence.ts"
 import { Reader } from "./reader.ts"
 import { replay } from "./replay.ts"
 import { Source } from "./source.ts"
@@ -57,6 +58,7 @@ export class Topics implements TopicsService {
   private readonly authorize: Options["authorize"]
   private readonly limits: PublishLimits | undefined
   private readonly keys = new PublishKeys()
+  private readonly members: Presence | undefined
   private readonly groups = new Filters<Group>()
   private readonly sources = new Map<Group, Source>()
   /** What is being taken back at the broker. */
@@ -75,6 +77,11 @@ export class Topics implements TopicsService {
     this.limits = options.publishRate === undefined ? undefined : new PublishLimits(options.publishRate)
     const { history } = options
     this.memory = broker === undefined && history !== false ? new MemoryHistory(history ?? {}) : undefined
+    const present = broker === undefined ? new MemoryPresence() : broker.presence
+    this.members =
+      present === undefined
+        ? undefined
+        : new Presence(present, (topic) => Effect.ignore(this.publish(presenceName(topic), "changed")), context)
     this.showsPositions = broker !== undefined || typeof history === "object"
     this.shared = {
       queueSize: options.queueSize ?? defaults.queueSize,
@@ -138,8 +145,10 @@ export class Topics implements TopicsService {
     if (this.broker !== undefined) return this.broker.publish(messages)
     for (const { key, message, topic } of messages) {
       if (key !== undefined && !this.keys.admit(key, this.now())) continue
-      const position = this.memory?.append({ topic, message })
-      for (const group of this.groups.matching(topic)) group.deliver({ _tag: "Message", topic, message, position })
+      const position = isPresenceName(topic) ? undefined : this.memory?.append({ topic, message })
+      for (const group of this.groups.matching(topic)) {
+        this.arrived(group, { _tag: "Message", topic, message, position })
+      }
     }
     return Effect.void
   }
@@ -226,24 +235,26 @@ export class Topics implements TopicsService {
       this.releaseUnused(subscription)
     })
 
-  readonly listen: TopicsService["listen"] = (filter) =>
-    Stream.unwrap(
-      Effect.uninterruptibleMask((restore) =>
-        Effect.suspend(() => {
-          const group = this.groupOf(filter)
-          if (!(group instanceof Group)) return fail(group)
-          const reader = new Reader(filter)
-          const take = this.showsPositions ? reader.take : withoutPosition(reader.take)
-          group.listeners.add(take)
-          return Effect.addFinalizer(() =>
-            Effect.sync(() => {
-              group.listeners.delete(take)
-              this.dropUnused(group)
-            })
-          ).pipe(Effect.andThen(restore(this.ready(group))), Effect.as(Stream.fromPull(Effect.succeed(reader.pull))))
-        })
-      )
+  readonly listen: TopicsService["listen"] = (filter) => Stream.unwrap(this.listening(filter))
+
+  /** Done when the broker delivers. */
+  private listening(filter: string): Effect.Effect<Stream.Stream<Delivery, TopicError>, TopicError, Scope.Scope> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const group = this.groupOf(filter)
+        if (!(group instanceof Group)) return fail(group)
+        const reader = new Reader(filter)
+        const take = this.showsPositions ? reader.take : withoutPosition(reader.take)
+        group.listeners.add(take)
+        return Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            group.listeners.delete(take)
+            this.dropUnused(group)
+          })
+        ).pipe(Effect.andThen(restore(this.ready(group))), Effect.as(Stream.fromPull(Effect.succeed(reader.pull))))
+      })
     )
+  }
 
   readonly subscribers: TopicsService["subscribers"] = (filter) =>
     Effect.sync(() => this.groups.get(filter)?.count ?? 0)
@@ -259,11 +270,47 @@ export class Topics implements TopicsService {
       return this.kept === undefined ? Effect.fail(noHistory) : this.kept.read(topic, query)
     })
 
+  readonly presence: TopicsService["presence"] = (topic) =>
+    Effect.suspend(() => {
+      const reason = this.presenceViolation(topic)
+      return reason !== undefined || this.members === undefined ? fail(reason ?? noPresence) : this.members.list(topic)
+    })
+
+  readonly presenceChanges: TopicsService["presenceChanges"] = (topic) =>
+    Stream.suspend(() => {
+      const reason = this.presenceViolation(topic)
+      return reason !== undefined || this.members === undefined
+        ? Stream.fromEffect(fail(reason ?? noPresence))
+        : this.members.changes(topic, Stream.unwrap(this.signals(presenceName(topic))))
+    })
+
+  /** What is published on a name, after a first element once the broker delivers. */
+  private signals(name: string): Effect.Effect<Stream.Stream<unknown, TopicError>, TopicError, Scope.Scope> {
+    return Effect.map(this.listening(name), (deliveries) => Stream.concat(Stream.make(undefined), deliveries))
+  }
+
+  private presenceViolation(topic: string, name = "nobody"): TopicErrorReason | undefined {
+    if (this.members === undefined) return noPresence
+    if (name.length === 0 || name.length > maxNameLength) {
+      const message = `unsupported presence of ${name.length} characters; allowed: 1 to ${maxNameLength}`
+      return { _tag: "PresenceUnavailable", message }
+    }
+    return nameViolation(topic)
+  }
+
+  /** Puts those that are present again, for as long as it runs. */
+  get renewal(): Effect.Effect<void> {
+    return this.members?.renew ?? Effect.void
+  }
+
   /** Takes back what was subscribed to at the broker. */
   readonly end: Effect.Effect<void> = Effect.suspend(() => {
     const stops = [...this.sources.values()].map(({ stop }) => stop)
     const stopping = [...this.stopping.values()].map((fiber) => Fiber.await(fiber))
-    return Effect.all([...stops, ...stopping], { concurrency: "unbounded", discard: true })
+    return Effect.all([this.members?.end ?? Effect.void, ...stops, ...stopping], {
+      concurrency: "unbounded",
+      discard: true
+    })
   })
 
   /** The subscription of a socket to a filter; none when the socket is closed. */
@@ -281,6 +328,11 @@ export class Topics implements TopicsService {
       if (reason !== undefined) return reason
       if (this.kept === undefined) return noHistory.reason
     }
+    const presence = options?.presence
+    if (presence !== undefined) {
+      const reason = this.presenceViolation(filter, presence)
+      if (reason !== undefined) return reason
+    }
     const limit = this.maxSubscriptions
     if (known !== undefined && known.subscriptions.size >= limit) return tooManySubscriptions(limit)
     const group = this.groupOf(filter)
@@ -290,7 +342,7 @@ export class Topics implements TopicsService {
       this.dropUnused(group)
       return undefined
     }
-    const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow)
+    const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow, options?.presence)
     subscriber.subscriptions.set(filter, subscription)
     if (query === undefined) this.enter(subscription)
     else subscription.phase = "waiting"
@@ -358,12 +410,16 @@ export class Topics implements TopicsService {
   }
 
   private enter(subscription: Subscription): void {
-    subscription.group.add(subscription)
+    const { group, presence } = subscription
+    group.add(subscription)
+    if (presence !== undefined) subscription.member = this.members?.enter(group.filter, presence)
     activeSubscriptions.modifyUnsafe(1, this.context)
   }
 
   private exit(subscription: Subscription): void {
-    if (subscription.group.delete(subscription)) activeSubscriptions.modifyUnsafe(-1, this.context)
+    const { group, member } = subscription
+    if (member !== undefined) this.members?.leave(group.filter, member)
+    if (group.delete(subscription)) activeSubscriptions.modifyUnsafe(-1, this.context)
   }
 
   private groupOf(filter: string): Group | TopicErrorReason {
@@ -413,7 +469,7 @@ export class Topics implements TopicsService {
 
   private arrived(group: Group, delivery: Delivery): void {
     if (delivery._tag === "Message") {
-      group.deliver(delivery)
+      if (!isPresenceName(delivery.topic) || delivery.topic === group.filter) group.deliver(delivery)
     } else {
       gaps.updateUnsafe(delivery.cause, this.context)
       group.gap(delivery, this.shared.gapMessage?.(delivery))
@@ -433,6 +489,11 @@ export class Topics implements TopicsService {
 }
 
 const withoutHistory: Subscribed = { position: undefined, complete: true }
+
+const noPresence: TopicErrorReason = {
+  _tag: "PresenceUnavailable",
+  message: "this broker does not keep who is present"
+}
 
 const queryOf = (options: SubscribeOptions | undefined): HistoryQuery | undefined => {
   const { from, last } = options ?? {}
@@ -480,5 +541,5 @@ export const makeTopics = (
     Effect.acquireRelease(
       Effect.sync(() => new Topics(broker, options, context)),
       ({ end }) => end
-    )
+    ).pipe(Effect.tap(({ renewal }) => Effect.forkScoped(renewal)))
   )
