@@ -7,12 +7,13 @@ import type * as Scope from "effect/Scope"
 import { TopicError } from "./internal/topic/error.ts"
 import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
-import { type ClientOptions, natsDriver, prefixViolation } from "./internal/topic/nats.ts"
+import { natsDriver } from "./internal/topic/nats.ts"
+import { type ClientOptions, prefixViolation } from "./internal/topic/natsClient.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
-export type { ClientOptions } from "./internal/topic/nats.ts"
+export type { ClientOptions } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /** How to reach NATS, and how topics are subjects. */

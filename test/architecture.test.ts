@@ -37,6 +37,7 @@ const order = [
   "Topic.ts",
   "TopicRedis.ts",
   "TopicNats.ts",
+  "TopicJetStream.ts",
   "TopicCluster.ts",
   "EffectSocket.ts",
   "Cli.ts",

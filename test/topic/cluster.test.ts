@@ -21,7 +21,7 @@ describe("topics across the workers of a cluster", () => {
         const publisher = yield* connectClient(port, [])
         const publishing = yield* Effect.forkChild(Effect.result(publishNumbers(publisher, "n.a", () => true)))
         yield* until(() => clients.every(({ heard }) => heard.length > 50))
-        program.order("kill one")
+        program.order("SIGKILL")
         const gone = yield* Effect.raceAllFirst(clients.map((client) => Effect.as(client.socket.closed, client)))
         const others = clients.filter((client) => client !== gone)
         const alive = yield* connectClient(port, ["n.a"])

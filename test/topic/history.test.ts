@@ -1,19 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
-import * as TopicRedis from "effect-ws/TopicRedis"
-import { redisServer } from "./brokers.ts"
+import { keepers } from "./keepers.ts"
 
 const gapMessage = ({ cause, filter }: Topic.Gap) => `gap ${cause} of ${filter}`
-
-const inMemory = Topic.make({ gapMessage })
-
-const overStreams = Effect.gen(function* () {
-  const { port } = yield* redisServer()
-  const client = { url: `redis://127.0.0.1:${port}` }
-  const broker = yield* TopicRedis.makeStreams({ client, reconnect: Schedule.spaced("20 millis") })
-  return yield* Effect.provideService(Topic.makeOnBroker({ gapMessage }), Topic.Broker, broker)
-})
 
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => String(from + at))
 
@@ -25,14 +15,11 @@ const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stre
 const reasonOf = <A>(effect: Effect.Effect<A, Topic.TopicError>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
 
-for (const [title, make] of [
-  ["in memory", inMemory],
-  ["over Redis streams", overStreams]
-] as const) {
+for (const { make, title } of keepers) {
   describe(`history ${title}`, () => {
     it.live("starts a subscription with the last messages of its topic, and goes on with what is published", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         yield* publish(topics, range(1, 20))
         yield* publish(topics, ["elsewhere"], "b")
         const [client, server] = yield* Socket.makePair()
@@ -46,7 +33,7 @@ for (const [title, make] of [
 
     it.live("is what its limits keep", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         yield* publish(topics, range(1, 150))
         const { messages } = yield* topics.history("a", { last: 1000 })
         assert.deepStrictEqual(
@@ -60,7 +47,7 @@ for (const [title, make] of [
 
     it.live("goes on from a position: that of an answer, of a message, and of a topic without messages", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         const empty = yield* topics.history("a", { last: 10 })
         yield* publish(topics, range(1, 3))
         const { messages } = yield* topics.history("a", { from: empty.position })
@@ -87,7 +74,7 @@ for (const [title, make] of [
 
     it.live("says so with a gap when it no longer reaches back to a position", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         yield* publish(topics, range(1, 10))
         const { position } = yield* topics.history("a", { last: 1 })
         yield* publish(topics, range(11, 130))
@@ -100,7 +87,7 @@ for (const [title, make] of [
 
     it.live("and what is published meanwhile come in order, without a message missing or twice", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         let number = 0
         let wanted = true
         const publishing = yield* Effect.forkChild(
@@ -128,7 +115,7 @@ for (const [title, make] of [
 
     it.live("refuses patterns, positions that it did not give, and numbers that are none", () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make({ gapMessage })
         const [, server] = yield* Socket.makePair()
         assert.strictEqual(yield* reasonOf(topics.join(server, "a.*", { last: 1 })), "InvalidTopic")
         assert.strictEqual(yield* reasonOf(topics.history("a.>", { last: 1 })), "InvalidTopic")

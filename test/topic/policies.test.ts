@@ -5,6 +5,7 @@ import { TestClock } from "effect/testing"
 import { Socket, Topic } from "effect-ws"
 import * as TopicRedis from "effect-ws/TopicRedis"
 import { redisServer } from "./brokers.ts"
+import { keepers } from "./keepers.ts"
 import { ManualBroker } from "./manualBroker.ts"
 import { until } from "./processes.ts"
 
@@ -88,23 +89,11 @@ describe("publishRate", () => {
   )
 })
 
-const inMemory = Topic.make()
-
-const overStreams = Effect.gen(function* () {
-  const { port } = yield* redisServer()
-  const client = { url: `redis://127.0.0.1:${port}` }
-  const broker = yield* TopicRedis.makeStreams({ client, reconnect: Schedule.spaced("20 millis") })
-  return yield* Effect.provideService(Topic.makeOnBroker(), Topic.Broker, broker)
-})
-
 describe("keys of messages", () => {
-  for (const [title, make] of [
-    ["in memory", inMemory],
-    ["over Redis streams", overStreams]
-  ] as const) {
+  for (const { make, title } of keepers) {
     it.live(`make a message be published once, ${title}`, () =>
       Effect.gen(function* () {
-        const topics = yield* make
+        const [topics] = yield* make()
         const [client, server] = yield* Socket.makePair()
         yield* topics.join(server, "a")
         for (const key of ["1", "2", "1", "2", "x".repeat(255), "x".repeat(255)]) {

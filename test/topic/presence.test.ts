@@ -1,32 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Schedule, Scope, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
-import * as TopicRedis from "effect-ws/TopicRedis"
 import { redisServer } from "./brokers.ts"
+import { connectStreams, keepers } from "./keepers.ts"
 import { ManualBroker } from "./manualBroker.ts"
 import { until } from "./processes.ts"
-
-const overStreams = (port: number) =>
-  Effect.gen(function* () {
-    const client = { url: `redis://127.0.0.1:${port}` }
-    const broker = yield* TopicRedis.makeStreams({ client, reconnect: Schedule.spaced("20 millis") })
-    return yield* Effect.provideService(Topic.makeOnBroker(), Topic.Broker, broker)
-  })
-
-/** Two services: the same one in memory, and two processes' over a broker. */
-const kinds = [
-  {
-    title: "in memory",
-    make: Effect.map(Topic.make(), (topics) => [topics, topics] as const)
-  },
-  {
-    title: "over Redis streams",
-    make: Effect.gen(function* () {
-      const { port } = yield* redisServer()
-      return [yield* overStreams(port), yield* overStreams(port)] as const
-    })
-  }
-] as const
 
 const reasonOf = <A>(effect: Effect.Effect<A, Topic.TopicError>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
@@ -34,11 +12,11 @@ const reasonOf = <A>(effect: Effect.Effect<A, Topic.TopicError>) =>
 const namesOf = (topics: Topic.TopicsService, topic: string) =>
   Effect.map(topics.presence(topic), (members) => members.map(({ name }) => name).toSorted())
 
-for (const { make, title } of kinds) {
+for (const { make, title } of keepers) {
   describe(`presence ${title}`, () => {
     it.live("is who subscribed to a topic under a name, in all processes", () =>
       Effect.gen(function* () {
-        const [first, second] = yield* make
+        const [first, second] = yield* make()
         const [ann, bob] = [yield* Socket.makePair(), yield* Socket.makePair()]
         const scope = yield* Scope.make()
         yield* first.join(ann[1], "room", { presence: "Ann: 💬" })
@@ -58,7 +36,7 @@ for (const { make, title } of kinds) {
 
     it.live("is told as it changes: joins, leaves, and sockets that close; patterns hear nothing of it", () =>
       Effect.gen(function* () {
-        const [first, second] = yield* make
+        const [first, second] = yield* make()
         const [ann, bob] = [yield* Socket.makePair(), yield* Socket.makePair()]
         yield* first.join(ann[1], ">")
         yield* first.join(ann[1], "room", { presence: "Ann" })
@@ -84,7 +62,7 @@ for (const { make, title } of kinds) {
 
     it.live("refuses patterns, and names that are empty or too long", () =>
       Effect.gen(function* () {
-        const [topics] = yield* make
+        const [topics] = yield* make()
         const [, server] = yield* Socket.makePair()
         assert.strictEqual(yield* reasonOf(topics.presence("room.*")), "InvalidTopic")
         assert.strictEqual(yield* reasonOf(topics.join(server, "room.*", { presence: "Ann" })), "InvalidTopic")
@@ -101,7 +79,8 @@ describe("presence over Redis streams", () => {
   it.live("is put again after Redis lost it", () =>
     Effect.gen(function* () {
       const server = yield* redisServer()
-      const topics = yield* overStreams(server.port)
+      const broker = yield* connectStreams(server.port)
+      const topics = yield* Effect.provideService(Topic.makeOnBroker(), Topic.Broker, broker)
       const [, socket] = yield* Socket.makePair()
       yield* topics.join(socket, "room", { presence: "Ann" })
       yield* Effect.repeat(namesOf(topics, "room"), { until: (names) => names.length === 1 })

@@ -1,22 +1,12 @@
-import {
-  AuthorizationError,
-  connect as connectNats,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  PermissionViolationError,
-  type Subscription
-} from "@nats-io/transport-node"
+import type { NatsConnection, Subscription } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
-import { type InvalidTopic, TopicError } from "./error.ts"
+import { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
-import { maxNameLength, nameViolation } from "./name.ts"
+import { nameViolation } from "./name.ts"
+import { type ClientOptions, closed, natsName, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
-
-/** What `connect` of the package `@nats-io/transport-node` takes. */
-export type ClientOptions = NodeConnectionOptions
 
 /** How topics are NATS subjects. */
 export interface NatsOptions {
@@ -25,42 +15,18 @@ export interface NatsOptions {
   readonly format: PayloadFormat
 }
 
-const natsName = "NATS"
-
-/** A server that vanished without a word is noticed after two pings, so many milliseconds apart, without an answer. */
-const pingInterval = 10_000
-
 /** A name is a subject, and a filter is one: the grammar is NATS' own, with fewer characters. */
 export const natsDriver = (options: NatsOptions): Driver => ({
   name: natsName,
   connect: (arrivals) => connect(options, arrivals)
 })
 
-const prefixPattern = /^(?:[^\s.*>\p{Cc}]+\.)*$/u
-
-/** Why no subject can start with this; `undefined` when subjects can. */
-export const prefixViolation = (prefix: string): InvalidTopic | undefined =>
-  prefix.length <= maxNameLength && prefixPattern.test(prefix)
-    ? undefined
-    : {
-        _tag: "InvalidTopic",
-        message: `unsupported prefix ${JSON.stringify(prefix.slice(0, 64))} of subjects; allowed: at most ${maxNameLength} characters, segments without white space, "*" and ">", each followed by a dot`,
-        topic: prefix.slice(0, 64)
-      }
-
 const connect = (
   { client, format, prefix }: NatsOptions,
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        // What is left in a connection's buffer when it is lost must not be sent by the next one.
-        try: () => connectNats({ pingInterval, ...client, reconnect: false, noEcho: false }),
-        catch: (cause) => failure("not sent", cause)
-      }),
-      (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
-    )
+    const { connection, lost } = yield* openNats(client)
     const flush = sharedFlush(connection)
     const subscriptions = new Map<string, Subscription>()
     /** Filters that wait for the server's confirmation, and the errors that came instead. */
@@ -84,14 +50,6 @@ const connect = (
       })
       subscriptions.set(filter, subscription)
     }
-
-    yield* Effect.forkScoped(
-      Stream.runForEach(Stream.fromAsyncIterable(connection.status(), String), (status) =>
-        status.type === "error"
-          ? Effect.logWarning(`${natsName} refused something: ${status.error.message}`)
-          : Effect.void
-      )
-    )
 
     return {
       away: "disconnected",
@@ -128,14 +86,9 @@ const connect = (
           subscriptions.get(filter)?.unsubscribe()
           subscriptions.delete(filter)
         }),
-      lost: Effect.map(
-        Effect.promise(() => connection.closed()),
-        (cause) => unavailable(natsName, "unknown", cause instanceof Error ? cause : closed)
-      )
+      lost
     }
   })
-
-const closed = new Error("the connection was closed")
 
 /** A round trip behind everything that was sent; those who ask in one turn share it. Fails when the connection is lost. */
 const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
@@ -166,17 +119,6 @@ const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
       return flush()
     }))
 }
-
-const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>
-  Effect.tryPromise({
-    try: send,
-    catch: (cause) => failure("unknown", cause)
-  })
-
-const failure = (outcome: "not sent" | "unknown", cause: unknown): TopicError =>
-  cause instanceof AuthorizationError || cause instanceof PermissionViolationError
-    ? refused(natsName, cause)
-    : unavailable(natsName, outcome, cause)
 
 const tooLarge = (size: number, limit: number): TopicError =>
   new TopicError({
