@@ -24,7 +24,10 @@ export interface Options extends LinkOptions {
   readonly prefix?: string | undefined
   /** The name of the stream, which is made where it isn't there: letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
   readonly stream?: string | undefined
-  /** Most messages of each topic. Default 100. */
+  /**
+   * Most messages of each topic, for `history` and for processes that connect again or were held up: what exceeds it is told by a gap.
+   * Default 1000.
+   */
   readonly maxMessages?: number | undefined
   /** How long a message is kept. Default 1 day. */
   readonly maxAge?: Duration.Input | undefined
@@ -43,7 +46,7 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
   const {
     client = {},
     maxAge = "1 day",
-    maxMessages = 100,
+    maxMessages = 1000,
     prefix = "effect-ws.topics.",
     stream = "effect-ws-topics"
   } = options

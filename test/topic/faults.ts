@@ -17,6 +17,7 @@ const { values } = parseArgs({
 /** What a run breaks: it is broken for three seconds, and then mended where that can be. */
 interface Setting {
   readonly server: BrokerServer | undefined
+  /** Between the last process and the broker. */
   readonly proxy: TcpProxy | undefined
   readonly programs: ReadonlyArray<Program>
 }
@@ -39,7 +40,7 @@ const onBroker: ReadonlyArray<Fault> = [
     mend: ({ server }) => Effect.sync(() => server?.thaw())
   },
   {
-    title: "connections cut",
+    title: "process cut off",
     break: ({ proxy }) => Effect.sync(() => proxy?.cut()),
     mend: ({ proxy }) => Effect.sync(() => proxy?.mend())
   },
@@ -126,7 +127,7 @@ const startSetting = (
     )
     const port = yield* Effect.promise(() => proxy.listen())
     const programs = yield* Effect.all(
-      Array.from({ length: 4 }, () => startProgram("program.ts", { kind, port })),
+      [server.port, server.port, server.port, port].map((port) => startProgram("program.ts", { kind, port })),
       { concurrency: "unbounded" }
     )
     return { server, proxy, programs }

@@ -11,7 +11,7 @@ export const connectStreams = (port: number) =>
   TopicRedis.makeStreams({ client: { url: `redis://127.0.0.1:${port}` }, ...options })
 
 export const connectJetStream = (port: number) =>
-  TopicJetStream.make({ client: { servers: `127.0.0.1:${port}` }, ...options })
+  TopicJetStream.make({ client: { servers: `127.0.0.1:${port}` }, maxMessages: 100, ...options })
 
 type Pair = readonly [Topic.TopicsService, Topic.TopicsService]
 

@@ -39,6 +39,9 @@ const nanos = 1_000_000
 /** Longer than a request may take by the limits of a link, which counts an answer that does not come as a lost connection. */
 const noTimeout = 0x7fff_ffff
 
+/** Milliseconds for which messages that are there are fetched. */
+const fetchTimeout = 5000
+
 /** Where this process is in the stream, and in which one that was: a stream that is made anew starts from the beginning. */
 interface Place {
   last: number
@@ -145,7 +148,7 @@ const connect = (
         }),
       presence: jetStreamPresence(client, manager, stream),
       readHistory: (topic, query) =>
-        Effect.tap(readHistory(manager, options, topic, query), ({ position }) =>
+        Effect.tap(readHistory(client, manager, options, topic, query), ({ position }) =>
           Effect.promise(() => delivered(partsOf(position)?.seq ?? 0))
         ),
       lost: Effect.raceFirst(lost, Deferred.await(failed))
@@ -212,8 +215,35 @@ const partsOf = (position: string): { readonly created: string; readonly seq: nu
 const nextOf = (manager: JetStreamManager, stream: string, subject: string, seq: number) =>
   manager.direct.getMessage(stream, { seq, next_by_subj: subject })
 
+/** Messages of a subject from a number up to another one, at most so many of them. */
+const messagesOf = async (
+  client: JetStreamClient,
+  stream: string,
+  subject: string,
+  { first, last, limit }: { readonly first: number; readonly last: number; readonly limit: number }
+): Promise<ReadonlyArray<JsMsg>> => {
+  const consumer = await client.consumers.get(stream, {
+    filter_subjects: subject,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: first
+  })
+  try {
+    const found: Array<JsMsg> = []
+    const count = Math.min((await consumer.info()).num_pending, limit)
+    if (count === 0) return found
+    for await (const message of await consumer.fetch({ max_messages: count, expires: fetchTimeout })) {
+      if (message.seq <= last) found.push(message)
+      if (message.seq >= last || found.length >= count || message.info.pending === 0) break
+    }
+    return found
+  } finally {
+    await consumer.delete()
+  }
+}
+
 /** A part of the history of a topic. */
 const readHistory = (
+  client: JetStreamClient,
   manager: JetStreamManager,
   { maxMessages, prefix, stream }: JetStreamOptions,
   topic: string,
@@ -226,24 +256,21 @@ const readHistory = (
     const { created, first, last } = await tipOf(manager, stream)
     const isKnown = from !== undefined && from.created === created && from.seq <= last
     const limit = query.from === undefined ? Infinity : (query.limit ?? defaultLimit)
-    const messages: Array<Kept> = []
-    let next = await nextOf(manager, stream, subject, isKnown ? from.seq + 1 : 1)
-    while (next !== null && next.seq <= last && messages.length < limit) {
-      const message = decodePayload(next.data, "tagged")
-      if (message !== undefined) messages.push({ topic, message, position: positionOf(created, next.seq) })
-      next = await nextOf(manager, stream, subject, next.seq + 1)
-    }
-    const isCut = messages.length >= limit
+    const isNothing = query.last === 0 || (isKnown && from.seq === last)
+    const range = { first: isKnown ? from.seq + 1 : 1, last, limit }
+    const found = isNothing ? [] : await messagesOf(client, stream, subject, range)
+    const messages = found.flatMap(({ data, seq }): ReadonlyArray<Kept> => {
+      const message = decodePayload(data, "tagged")
+      return message === undefined ? [] : [{ topic, message, position: positionOf(created, seq) }]
+    })
     const tip = positionOf(created, last)
-    if (query.from === undefined) {
-      return { messages: query.last === 0 ? [] : messages.slice(-query.last), position: tip, complete: true }
-    }
-    const isThere = isKnown && from.seq > 0 ? await nextOf(manager, stream, subject, 1) : null
-    const reaches = isThere !== null && from !== undefined && isThere.seq <= from.seq
+    if (query.from === undefined) return { messages: messages.slice(-query.last), position: tip, complete: true }
+    const earliest = isKnown && from.seq > 0 ? await nextOf(manager, stream, subject, 1) : null
+    const reaches = earliest !== null && from !== undefined && earliest.seq <= from.seq
     return {
       messages,
-      position: isCut ? (messages.at(-1)?.position ?? tip) : tip,
-      complete: isKnown && (reaches || (messages.length < maxMessages && first <= from.seq + 1))
+      position: found.length >= limit ? (messages.at(-1)?.position ?? tip) : tip,
+      complete: isKnown && (reaches || isNothing || (found.length < maxMessages && first <= from.seq + 1))
     }
   })
 }
