@@ -1,27 +1,22 @@
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Socket } from "../socket/model.ts"
-import { TopicError, type TopicErrorReason } from "./error.ts"
-import { Filters } from "./filters.ts"
+import { authorized } from "./authorized.ts"
+import type { TopicError, TopicErrorReason } from "./error.ts"
+import { fail } from "./failure.ts"
 import { Group } from "./group.ts"
-import { activeFilters, activeSubscriptions, gaps, missed, overruns, queuedBytes } from "./metrics.ts"
+import { Groups } from "./groups.ts"
+import { activeSubscriptions, missed, overruns, queuedBytes } from "./metrics.ts"
 import { historyViolation, noHistory } from "./history.ts"
 import { MemoryHistory } from "./memoryHistory.ts"
-import { keyViolation, PublishKeys } from "./publishKeys.ts"
-import { PublishLimits } from "./publishLimits.ts"
 import type {
-  AuthorizeRequest,
   BrokerHistory,
   BrokerService,
   Delivery,
   HistoryQuery,
   Options,
-  Position,
-  Published,
   SlowPolicy,
   Subscribed,
   SubscribeOptions,
@@ -29,157 +24,65 @@ import type {
 } from "./model.ts"
 import { filterViolation, maxNameLength, nameViolation } from "./name.ts"
 import { outletOf } from "./outlet.ts"
-import { isPresenceName, MemoryPresence, Presence, presenceName } from "./presence.ts"
+import { MemoryPresence, Presence, presenceName } from "./presence.ts"
+import { Publisher } from "./publisher.ts"
 import { Reader } from "./reader.ts"
 import { replay } from "./replay.ts"
-import { Source } from "./source.ts"
 import { type Shared, Subscriber, Subscription } from "./subscriber.ts"
 
 const defaults = {
   queueSize: 256 * 1024,
-  maxMessageSize: 1024 * 1024,
   maxSubscriptions: 1000,
   maxFilters: 100_000
 } as const
 
 /** The topics of this process: in memory, or over a broker. */
 export class Topics implements TopicsService {
-  private readonly broker: BrokerService | undefined
   private readonly context: Context.Context<never>
+  private readonly options: Options
   private readonly slow: SlowPolicy
-  private readonly maxMessageSize: number
   private readonly maxSubscriptions: number
-  private readonly maxFilters: number
   private readonly shared: Shared
-  private readonly format: Options["format"]
-  /** What is kept without a broker. */
-  private readonly memory: MemoryHistory | undefined
+  /** What is kept, by the broker or in memory. */
+  private readonly kept: BrokerHistory | undefined
   private readonly showsPositions: boolean
-  private readonly authorize: Options["authorize"]
-  private readonly limits: PublishLimits | undefined
-  private readonly keys = new PublishKeys()
   private readonly members: Presence | undefined
-  private readonly groups = new Filters<Group>()
-  private readonly sources = new Map<Group, Source>()
-  /** What is being taken back at the broker. */
-  private readonly stopping = new Map<string, Fiber.Fiber<void>>()
+  private readonly groups: Groups
+  private readonly publisher: Publisher
   private readonly subscribersOf = new Map<Socket, Subscriber>()
 
   constructor(broker: BrokerService | undefined, options: Options, context: Context.Context<never>) {
-    this.broker = broker
+    const { authorize, format, gapMessage, history, maxMessageSize, publishRate } = options
+    this.options = options
     this.context = context
     this.slow = options.slow ?? "close"
-    this.maxMessageSize = options.maxMessageSize ?? defaults.maxMessageSize
     this.maxSubscriptions = options.maxSubscriptions ?? defaults.maxSubscriptions
-    this.maxFilters = options.maxFilters ?? defaults.maxFilters
-    this.format = options.format
-    this.authorize = options.authorize
-    this.limits = options.publishRate === undefined ? undefined : new PublishLimits(options.publishRate)
-    const { history } = options
-    this.memory = broker === undefined && history !== false ? new MemoryHistory(history ?? {}) : undefined
-    const present = broker === undefined ? new MemoryPresence() : broker.presence
-    this.members =
-      present === undefined
-        ? undefined
-        : new Presence(present, (topic) => Effect.ignore(this.publish(presenceName(topic), "changed")), context)
-    this.showsPositions = broker !== undefined || typeof history === "object"
     this.shared = {
       queueSize: options.queueSize ?? defaults.queueSize,
-      gapMessage: options.gapMessage,
+      gapMessage,
       onMissed: (count) => missed.updateUnsafe(count, context),
       onOverrun: () => overruns.updateUnsafe(1, context),
       onQueued: (change) => queuedBytes.modifyUnsafe(change, context)
     }
+    const memory = broker === undefined && history !== false ? new MemoryHistory(history ?? {}) : undefined
+    this.kept = memory ?? broker?.history
+    this.showsPositions = broker !== undefined || typeof history === "object"
+    const maxFilters = options.maxFilters ?? defaults.maxFilters
+    const onRefused = (group: Group): void => this.endGroup(group)
+    this.groups = new Groups({ broker, format, gapMessage, maxFilters, onRefused }, context)
+    const { groups } = this
+    this.publisher = new Publisher({ authorize, broker, groups, maxMessageSize, memory, publishRate }, context)
+    const present = broker === undefined ? new MemoryPresence() : broker.presence
+    const notify = (topic: string) => Effect.ignore(this.publish(presenceName(topic), "changed"))
+    this.members = present === undefined ? undefined : new Presence(present, notify, context)
   }
 
   // Publishing
 
   readonly publish: TopicsService["publish"] = (topic, message, options) =>
-    this.publishAll([{ topic, message, key: options?.key }], options)
+    this.publisher.publishAll([{ topic, message, key: options?.key }], options)
 
-  readonly publishAll: TopicsService["publishAll"] = (messages, options) =>
-    Effect.suspend(() => {
-      for (const published of messages) {
-        const reason = this.violation(published)
-        if (reason !== undefined) return fail(reason)
-      }
-      if (messages.length === 0) return Effect.void
-      const from = options?.from
-      if (from === undefined) return this.publishValid(messages)
-      const reason = this.limits?.take(from, messages.length, this.now())
-      if (reason !== undefined) return fail(reason)
-      const topics = [...new Set(messages.map(({ topic }) => topic))]
-      return Effect.andThen(
-        Effect.forEach(topics, (topic) => this.allow("publish", from, topic), { discard: true }),
-        Effect.suspend(() => this.publishValid(messages))
-      )
-    })
-
-  /** Fails when `authorize` does not allow it. */
-  private allow(
-    action: AuthorizeRequest["action"],
-    socket: Socket,
-    topic: string,
-    from?: Position
-  ): Effect.Effect<void, TopicError> {
-    const { authorize } = this
-    if (authorize === undefined) return Effect.void
-    return Effect.flatMap(authorize({ action, socket, topic, from }), (allowed) =>
-      allowed
-        ? Effect.void
-        : fail({ _tag: "NotAuthorized", message: `not allowed: to ${action} ${topic}`, action, topic })
-    )
-  }
-
-  private now(): number {
-    return Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
-  }
-
-  private publishValid(messages: ReadonlyArray<Published>): Effect.Effect<void, TopicError> {
-    const crowded = this.crowdedBy(messages)
-    if (crowded.size > 0)
-      return Effect.andThen(
-        whenRoom(crowded),
-        Effect.suspend(() => this.publishValid(messages))
-      )
-    if (this.broker !== undefined) return this.broker.publish(messages)
-    for (const { key, message, topic } of messages) {
-      if (key !== undefined && !this.keys.admit(key, this.now())) continue
-      const position = isPresenceName(topic) ? undefined : this.memory?.append({ topic, message })
-      for (const group of this.groups.matching(topic)) {
-        this.arrived(group, { _tag: "Message", topic, message, position })
-      }
-    }
-    return Effect.void
-  }
-
-  private violation({ key, message, topic }: Published): TopicErrorReason | undefined {
-    const reason = nameViolation(topic) ?? (key === undefined ? undefined : this.keyViolation(key))
-    if (reason !== undefined) return reason
-    const limit = this.maxMessageSize
-    // A character is at most three bytes.
-    if (message.length * 3 <= limit) return undefined
-    const size = Buffer.byteLength(message)
-    if (size <= limit) return undefined
-    return { _tag: "MessageTooLarge", message: `the message has ${size} bytes, of at most ${limit}`, size, limit }
-  }
-
-  private keyViolation(key: string): TopicErrorReason | undefined {
-    if (this.broker !== undefined && this.broker.idempotent !== true) {
-      return { _tag: "InvalidKey", message: "this broker does not respect keys of messages" }
-    }
-    return keyViolation(key)
-  }
-
-  private crowdedBy(messages: ReadonlyArray<Published>): ReadonlySet<Subscriber> {
-    let crowded: Set<Subscriber> | undefined
-    for (const { topic } of messages) {
-      for (const group of this.groups.matching(topic)) {
-        for (const subscriber of group.crowded) (crowded ??= new Set()).add(subscriber)
-      }
-    }
-    return crowded ?? nobody
-  }
+  readonly publishAll: TopicsService["publishAll"] = (messages, options) => this.publisher.publishAll(messages, options)
 
   // Subscribing
 
@@ -192,7 +95,8 @@ export class Topics implements TopicsService {
   private allowFilter(socket: Socket, filter: string, options?: SubscribeOptions): Effect.Effect<void, TopicError> {
     return Effect.suspend(() => {
       const reason = filterViolation(filter)
-      return reason === undefined ? this.allow("subscribe", socket, filter, options?.from) : fail(reason)
+      if (reason !== undefined) return fail(reason)
+      return authorized(this.options.authorize, { action: "subscribe", socket, topic: filter, from: options?.from })
     })
   }
 
@@ -222,7 +126,7 @@ export class Topics implements TopicsService {
       const subscription = this.find(socket, filter, options)
       if (subscription === undefined) return Effect.succeed(withoutHistory)
       if (!(subscription instanceof Subscription)) return fail(subscription)
-      if (subscription.joined) return Effect.as(this.ready(subscription.group), withoutHistory)
+      if (subscription.joined) return Effect.as(this.groups.ready(subscription.group), withoutHistory)
       subscription.joined = true
       return Effect.onError(this.start(subscription, options), () => this.leave(socket, filter))
     })
@@ -241,7 +145,7 @@ export class Topics implements TopicsService {
   private listening(filter: string): Effect.Effect<Stream.Stream<Delivery, TopicError>, TopicError, Scope.Scope> {
     return Effect.uninterruptibleMask((restore) =>
       Effect.suspend(() => {
-        const group = this.groupOf(filter)
+        const group = this.groups.open(filter)
         if (!(group instanceof Group)) return fail(group)
         const reader = new Reader(filter)
         const take = this.showsPositions ? reader.take : withoutPosition(reader.take)
@@ -249,9 +153,12 @@ export class Topics implements TopicsService {
         return Effect.addFinalizer(() =>
           Effect.sync(() => {
             group.listeners.delete(take)
-            this.dropUnused(group)
+            this.groups.dropUnused(group)
           })
-        ).pipe(Effect.andThen(restore(this.ready(group))), Effect.as(Stream.fromPull(Effect.succeed(reader.pull))))
+        ).pipe(
+          Effect.andThen(restore(this.groups.ready(group))),
+          Effect.as(Stream.fromPull(Effect.succeed(reader.pull)))
+        )
       })
     )
   }
@@ -304,14 +211,9 @@ export class Topics implements TopicsService {
   }
 
   /** Takes back what was subscribed to at the broker. */
-  readonly end: Effect.Effect<void> = Effect.suspend(() => {
-    const stops = [...this.sources.values()].map(({ stop }) => stop)
-    const stopping = [...this.stopping.values()].map((fiber) => Fiber.await(fiber))
-    return Effect.all([this.members?.end ?? Effect.void, ...stops, ...stopping], {
-      concurrency: "unbounded",
-      discard: true
-    })
-  })
+  readonly end: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.all([this.members?.end ?? Effect.void, this.groups.end], { concurrency: "unbounded", discard: true })
+  )
 
   /** The subscription of a socket to a filter; none when the socket is closed. */
   private find(
@@ -335,11 +237,11 @@ export class Topics implements TopicsService {
     }
     const limit = this.maxSubscriptions
     if (known !== undefined && known.subscriptions.size >= limit) return tooManySubscriptions(limit)
-    const group = this.groupOf(filter)
+    const group = this.groups.open(filter)
     if (!(group instanceof Group)) return group
     const subscriber = known ?? this.admit(socket)
     if (!subscriber.outlet.isOpen) {
-      this.dropUnused(group)
+      this.groups.dropUnused(group)
       return undefined
     }
     const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow, options?.presence)
@@ -357,7 +259,7 @@ export class Topics implements TopicsService {
     const { group, subscriber } = subscription
     const query = queryOf(options)
     const history = this.kept
-    const ready = this.ready(group)
+    const ready = this.groups.ready(group)
     if (subscription.phase !== "waiting" || query === undefined || history === undefined) {
       return Effect.as(ready, withoutHistory)
     }
@@ -368,7 +270,7 @@ export class Topics implements TopicsService {
       query,
       ready,
       send: (delivered) => {
-        const message = this.format === undefined ? delivered.message : this.format(delivered)
+        const message = this.options.format?.(delivered) ?? delivered.message
         if (subscriber.outlet.takes(message)) subscriber.offer(subscription, message, undefined)
       },
       sendGap: (gap) => {
@@ -391,7 +293,7 @@ export class Topics implements TopicsService {
       this.subscribersOf.delete(socket)
       for (const subscription of subscriber.subscriptions.values()) {
         this.exit(subscription)
-        this.dropUnused(subscription.group)
+        this.groups.dropUnused(subscription.group)
       }
       subscriber.subscriptions.clear()
       subscriber.end()
@@ -406,7 +308,7 @@ export class Topics implements TopicsService {
     subscriber.forget(subscription)
     subscriber.subscriptions.delete(group.filter)
     this.exit(subscription)
-    this.dropUnused(group)
+    this.groups.dropUnused(group)
   }
 
   private enter(subscription: Subscription): void {
@@ -422,61 +324,6 @@ export class Topics implements TopicsService {
     if (group.delete(subscription)) activeSubscriptions.modifyUnsafe(-1, this.context)
   }
 
-  private groupOf(filter: string): Group | TopicErrorReason {
-    const known = this.groups.get(filter)
-    if (known !== undefined) return known
-    const reason = filterViolation(filter)
-    if (reason !== undefined) return reason
-    const limit = this.maxFilters
-    if (this.groups.size >= limit) {
-      return { _tag: "TooManyFilters", message: `at most ${limit} filters have subscribers at once`, limit }
-    }
-    const group = new Group(filter, this.format)
-    this.groups.add(group)
-    activeFilters.modifyUnsafe(1, this.context)
-    const { broker } = this
-    if (broker !== undefined) {
-      const subscribed = broker.subscribe(filter, (delivery) => this.arrived(group, delivery))
-      const stopping = this.stopping.get(filter)
-      const subscribe = stopping === undefined ? subscribed : Effect.andThen(Fiber.await(stopping), subscribed)
-      this.sources.set(group, new Source(subscribe, this.context))
-    }
-    return group
-  }
-
-  private dropUnused(group: Group): void {
-    const { filter } = group
-    if (!group.isEmpty || this.groups.get(filter) !== group) return
-    this.groups.delete(group)
-    activeFilters.modifyUnsafe(-1, this.context)
-    const source = this.sources.get(group)
-    if (source === undefined) return
-    this.sources.delete(group)
-    const fiber = Effect.runForkWith(this.context)(source.stop)
-    this.stopping.set(filter, fiber)
-    fiber.addObserver(() => {
-      if (this.stopping.get(filter) === fiber) this.stopping.delete(filter)
-    })
-  }
-
-  private get kept(): BrokerHistory | undefined {
-    return this.memory ?? this.broker?.history
-  }
-
-  private ready(group: Group): Effect.Effect<void, TopicError> {
-    return this.sources.get(group)?.ready ?? Effect.void
-  }
-
-  private arrived(group: Group, delivery: Delivery): void {
-    if (delivery._tag === "Message") {
-      if (!isPresenceName(delivery.topic) || delivery.topic === group.filter) group.deliver(delivery)
-    } else {
-      gaps.updateUnsafe(delivery.cause, this.context)
-      group.gap(delivery, this.shared.gapMessage?.(delivery))
-      if (delivery.cause === "refused") this.endGroup(group)
-    }
-  }
-
   /** The broker delivers nothing more for a filter: who subscribes to it next asks the broker again. */
   private endGroup(group: Group): void {
     for (const subscription of group.subscriptions) {
@@ -484,7 +331,7 @@ export class Topics implements TopicsService {
       this.exit(subscription)
     }
     group.listeners.clear()
-    this.dropUnused(group)
+    this.groups.dropUnused(group)
   }
 }
 
@@ -509,28 +356,11 @@ const withoutPosition =
     take({ _tag: "Message", topic, message })
   }
 
-const nobody: ReadonlySet<Subscriber> = new Set()
-
-const fail = (reason: TopicErrorReason): Effect.Effect<never, TopicError> => Effect.fail(new TopicError({ reason }))
-
 const tooManySubscriptions = (limit: number): TopicErrorReason => ({
   _tag: "TooManySubscriptions",
   message: `a socket has at most ${limit} subscriptions`,
   limit
 })
-
-/** Waits until there is room for each of them. */
-const whenRoom = (subscribers: ReadonlySet<Subscriber>): Effect.Effect<void> =>
-  Effect.callback<void>((resume) => {
-    let left = subscribers.size
-    const task = (): void => {
-      if (--left === 0) resume(Effect.void)
-    }
-    for (const subscriber of subscribers) subscriber.whenRoom(task)
-    return Effect.sync(() => {
-      for (const subscriber of subscribers) subscriber.forgetRoom(task)
-    })
-  })
 
 /** Topics that end with the scope. */
 export const makeTopics = (
