@@ -113,7 +113,7 @@ describe("keys of messages", () => {
     Effect.gen(function* () {
       const server = yield* redisServer()
       const client = { url: `redis://127.0.0.1:${server.port}` }
-      const options = { client, timeout: "200 millis", reconnect: Schedule.spaced("20 millis") } as const
+      const options = { client, timeout: "1 second", reconnect: Schedule.spaced("20 millis") } as const
       const broker = yield* TopicRedis.makeStreams(options)
       const heard: Array<string> = []
       yield* broker.subscribe("a", (delivery) => void heard.push(delivery._tag))

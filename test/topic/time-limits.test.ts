@@ -8,7 +8,7 @@ import { natsServer, redisServer } from "./brokers.ts"
 import { until } from "./processes.ts"
 
 const limits = {
-  timeout: "300 millis",
+  timeout: "1 second",
   publishBufferSize: 1024 * 1024,
   reconnect: Schedule.spaced("20 millis")
 } as const

@@ -6,20 +6,16 @@ import {
   type JsMsg,
   type StreamConfig
 } from "@nats-io/jetstream"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./error.ts"
-import { Filters } from "./filters.ts"
 import { defaultLimit, invalidPosition } from "./history.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import type { BrokerPresence, History, HistoryQuery, Kept, Member } from "./model.ts"
-import { nameViolation } from "./name.ts"
 import { type ClientOptions, natsName, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
 import { lease, presenceName } from "./presence.ts"
+import { StreamReading } from "./streamReading.ts"
 import { keyTime } from "./publishKeys.ts"
 
 /** How topics are kept in a stream of JetStream. */
@@ -72,28 +68,15 @@ const connect = (
     const manager = yield* request(() => client.jetstreamManager())
     yield* request(() => ensureStreams(manager, options))
     const { created, last } = yield* request(() => tipOf(manager, stream))
-    const failed = yield* Deferred.make<TopicError>()
-    const filters = new Filters<{ readonly filter: string }>()
-    const waiters = new Set<{ readonly seq: number; readonly resume: () => void }>()
     const isFirst = place.created === ""
     const away = isFirst || (place.created === created && last >= place.last) ? "kept" : "forgotten"
-    let reading = false
 
-    const deliver = ({ data, seq, subject }: JsMsg): void => {
+    const deliver = ({ data, info, seq, subject }: JsMsg): void => {
       // What is missing in between was more than is kept of a topic.
       if (seq > place.last + 1 && place.last > 0) arrivals.gap("forgotten", undefined)
       place.last = seq
-      const topic = subject.slice(prefix.length)
-      const matching = nameViolation(topic) === undefined ? filters.matching(topic) : []
-      const message = matching.length === 0 ? undefined : decodePayload(data, "tagged")
-      if (message !== undefined) {
-        for (const { filter } of matching) arrivals.message(filter, topic, message, positionOf(created, seq))
-      }
-      for (const waiter of waiters) {
-        if (waiter.seq > seq) continue
-        waiters.delete(waiter)
-        waiter.resume()
-      }
+      reading.deliver(subject.slice(prefix.length), data, positionOf(created, seq))
+      reading.advance(info.pending === 0)
     }
 
     const read = async (): Promise<void> => {
@@ -104,11 +87,16 @@ const connect = (
       for await (const message of await consumer.consume()) deliver(message)
     }
 
-    const delivered = (seq: number): Promise<void> =>
-      new Promise((resume) => {
-        if (reading && place.last < seq) waiters.add({ seq, resume })
-        else resume()
-      })
+    const reading = new StreamReading({
+      arrivals,
+      // The first subscription of all gets what is published from now on, not since this process connected.
+      begin: Effect.map(isFirst ? request(() => tipOf(manager, stream)) : Effect.succeed(undefined), (tip) => () => {
+        if (tip !== undefined) place.last = tip.last
+        else if (away === "forgotten") place.last = place.created === created ? last : 0
+        place.created = created
+      }),
+      read: request(read)
+    })
 
     return {
       away,
@@ -125,33 +113,14 @@ const connect = (
             )
           )
         ),
-      subscribe: (added) =>
-        Effect.gen(function* () {
-          for (const filter of added) filters.add({ filter })
-          if (reading) return []
-          const tip = isFirst ? yield* request(() => tipOf(manager, stream)) : undefined
-          if (reading) return []
-          reading = true
-          if (tip !== undefined) place.last = tip.last
-          else if (away === "forgotten") place.last = place.created === created ? last : 0
-          place.created = created
-          Effect.runFork(request(read)).addObserver((exit) => {
-            const error = Exit.findErrorOption(exit)
-            if (Option.isSome(error)) Deferred.doneUnsafe(failed, Effect.succeed(error.value))
-          })
-          return []
-        }),
-      unsubscribe: (filter) =>
-        Effect.sync(() => {
-          const known = filters.get(filter)
-          if (known !== undefined) filters.delete(known)
-        }),
+      subscribe: (added) => reading.subscribe(added),
+      unsubscribe: (filter) => reading.unsubscribe(filter),
       presence: jetStreamPresence(client, manager, stream),
       readHistory: (topic, query) =>
         Effect.tap(readHistory(client, manager, options, topic, query), ({ position }) =>
-          Effect.promise(() => delivered(partsOf(position)?.seq ?? 0))
+          reading.until(() => place.last >= (partsOf(position)?.seq ?? 0))
         ),
-      lost: Effect.raceFirst(lost, Deferred.await(failed))
+      lost: Effect.raceFirst(lost, reading.failure)
     }
   })
 

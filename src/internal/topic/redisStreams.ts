@@ -1,18 +1,14 @@
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./error.ts"
-import { Filters } from "./filters.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import { defaultLimit, invalidPosition } from "./history.ts"
 import type { History, HistoryQuery, Kept } from "./model.ts"
-import { nameViolation } from "./name.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
 import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { StreamReading } from "./streamReading.ts"
 import { redisPresence } from "./redisPresence.ts"
-import { beginning, type Entry, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
+import { beginning, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions {
@@ -56,27 +52,13 @@ const connect = (
     const options: ClientOptions = { ...client, RESP: 2 }
     const writer = yield* open(options)
     const reader = yield* open(options)
-    const failed = yield* Deferred.make<TopicError>()
     const stream = new StreamKey(reader.client, key, maxLength, history)
     const commands = new StreamKey(writer.client, key, maxLength, history)
     const { away, ...here } = yield* request(() => resume(stream, position))
     // A user who may not read fails here, not after the first subscription was answered.
     yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
-    const filters = new Filters<{ readonly filter: string }>()
 
-    const deliver = ({ id, payload, topic }: Entry): void => {
-      if (payload === undefined || nameViolation(topic) !== undefined) return
-      const matching = filters.matching(topic)
-      if (matching.length === 0) return
-      const message = decodePayload(payload, "tagged")
-      if (message === undefined) return
-      for (const { filter } of matching)
-        arrivals.message(filter, topic, message, history === undefined ? undefined : id)
-    }
-
-    const waiters = new Set<{ readonly id: string; readonly resume: () => void }>()
-
-    /** Whether the gap before the next read is told of already. */
+    /** Whether the gap before the next read was delivered already. */
     let told = away === "forgotten"
     const read = async (): Promise<never> => {
       while (true) {
@@ -86,25 +68,27 @@ const connect = (
           if (!kept && !told && last !== beginning) arrivals.gap("forgotten", undefined)
           told = false
         }
-        for (const entry of entries) {
-          position.last = entry.id
-          deliver(entry)
+        for (const { id, payload, topic } of entries) {
+          position.last = id
+          reading.deliver(topic, payload, history === undefined ? undefined : id)
         }
-        for (const waiter of waiters) {
-          if (entries.length > 0 && isBefore(position.last, waiter.id)) continue
-          waiters.delete(waiter)
-          waiter.resume()
-        }
+        reading.advance(entries.length === 0)
       }
     }
-    let reading = false
 
-    /** Waits until what was added up to this message was delivered, so that what arrives later was published later. */
-    const delivered = (id: string): Promise<void> =>
-      new Promise((resume) => {
-        if (reading && isBefore(position.last, id)) waiters.add({ id, resume })
-        else resume()
-      })
+    const reading = new StreamReading({
+      arrivals,
+      // The first subscription of all gets what is published from now on, not since this process connected.
+      begin: Effect.map(
+        position.run === "" ? request(() => commands.tip()) : Effect.succeed(here.last),
+        (last) => () => {
+          // From now on what is missing is told.
+          position.last = last
+          position.run = here.run
+        }
+      ),
+      read: request(read)
+    })
 
     return {
       away,
@@ -118,35 +102,18 @@ const connect = (
         ),
       presence: redisPresence(writer.client, commands.prefix),
       readHistory: (topic, query) =>
-        Effect.tap(readHistory(commands, topic, query), ({ position }) =>
+        Effect.tap(readHistory(commands, topic, query), (found) =>
           Effect.flatMap(
             request(() => commands.newest()),
-            (id) => Effect.promise(() => delivered(isBefore(position, id) ? position : id))
+            (newest) => {
+              const id = isBefore(found.position, newest) ? found.position : newest
+              return reading.until(() => !isBefore(position.last, id))
+            }
           )
         ),
-      subscribe: (added) =>
-        Effect.gen(function* () {
-          for (const filter of added) filters.add({ filter })
-          if (reading) return []
-          // The first subscription of all gets what is published from now on, not since this process connected.
-          const last = position.run === "" ? yield* request(() => commands.tip()) : here.last
-          if (reading) return []
-          reading = true
-          // From now on what is missing is told.
-          position.last = last
-          position.run = here.run
-          Effect.runFork(request(read)).addObserver((exit) => {
-            const error = Exit.findErrorOption(exit)
-            if (Option.isSome(error)) Deferred.doneUnsafe(failed, Effect.succeed(error.value))
-          })
-          return []
-        }),
-      unsubscribe: (filter) =>
-        Effect.sync(() => {
-          const known = filters.get(filter)
-          if (known !== undefined) filters.delete(known)
-        }),
-      lost: Effect.raceAllFirst([writer.lost, reader.lost, Deferred.await(failed)])
+      subscribe: (added) => reading.subscribe(added),
+      unsubscribe: (filter) => reading.unsubscribe(filter),
+      lost: Effect.raceAllFirst([writer.lost, reader.lost, reading.failure])
     }
   })
 
