@@ -25,7 +25,7 @@ export interface Options extends LinkOptions {
   /** The name of the stream, which is made where it isn't there: letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
   readonly stream?: string | undefined
   /**
-   * Most messages of each topic, for `history` and for processes that connect again or were held up: what exceeds it is told by a gap.
+   * Most messages of each topic, for `history` and for processes that connect again or were held up: what exceeds it is replaced by a gap.
    * Default 1000.
    */
   readonly maxMessages?: number | undefined

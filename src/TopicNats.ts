@@ -40,8 +40,8 @@ export interface Options extends LinkOptions {
  * **Details**
  *
  * In a cluster of NATS servers the ping speaks for the server that this process is connected to. What another process publishes through
- * another server right after `subscribe` was answered may be missing, without a gap, until the servers have told each other of the
- * subscription: within milliseconds where they are close to each other.
+ * another server right after `subscribe` was answered may be missing, without a gap, until that server knows the
+ * subscription: within milliseconds where the servers are close to each other.
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options

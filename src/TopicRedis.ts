@@ -62,7 +62,7 @@ export interface StreamsOptions extends ConnectOptions {
 export interface StreamsHistory {
   /** Most messages of each topic. Default 100. */
   readonly maxMessages?: number | undefined
-  /** How long a topic is kept on which nobody publishes. Default 1 day. */
+  /** How long a topic is kept after its last message. Default 1 day. */
   readonly maxAge?: Duration.Input | undefined
 }
 

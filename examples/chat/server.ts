@@ -39,18 +39,18 @@ const parametersOf = (socket: Socket.Socket): URLSearchParams =>
 const chat = (topics: Topic.TopicsService) => (socket: Server.Connection) =>
   Effect.gen(function* () {
     const name = parametersOf(socket).get("name")?.slice(0, 40) || "somebody"
-    /** For each room that the person is in, what tells of those who come and go. */
+    /** For each room that the person is in, the fiber that forwards joins and leaves. */
     const watching = yield* FiberMap.make<string>()
-    const tell = (message: object) => socket.send(JSON.stringify(message))
+    const reply = (message: object) => socket.send(JSON.stringify(message))
 
     const join = (room: string, from: string | undefined) =>
       Effect.gen(function* () {
         const topic = yield* topicOf(room)
         const past = from === undefined ? { last: 50 } : { from }
         const { complete, position } = yield* topics.join(socket, topic, { ...past, presence: name })
-        yield* tell({ joined: room, position, complete })
+        yield* reply({ joined: room, position, complete })
         const changes = Stream.runForEach(topics.presenceChanges(topic), ({ _tag, member }) =>
-          tell({ room, [_tag === "Joined" ? "came" : "left"]: member.name })
+          reply({ room, [_tag === "Joined" ? "came" : "left"]: member.name })
         )
         yield* FiberMap.run(watching, room, Effect.ignore(changes))
       })
@@ -68,8 +68,8 @@ const chat = (topics: Topic.TopicsService) => (socket: Server.Connection) =>
           yield* topics.publish(yield* topicOf(action.room), said, { from: socket, key: action.key })
         }
       }).pipe(
-        // The broker may be away, or the room is for others: who spoke is told.
-        Effect.catchTag("TopicError", ({ message }) => tell({ failed: message }))
+        // The broker may be away, or the room is for others: the person gets the reason.
+        Effect.catchTag("TopicError", ({ message }) => reply({ failed: message }))
       )
 
     yield* Socket.run(socket, act).pipe(
@@ -91,7 +91,7 @@ const topics = Effect.gen(function* () {
     publishRate: { messages: 20, per: "10 seconds" },
     /** Each message with its position, from which a page goes on that was away. */
     format: ({ message, position }) => JSON.stringify({ ...JSON.parse(String(message)), position }),
-    /** What a page is told where messages are missing. */
+    /** The message that a page gets where messages are missing. */
     gapMessage: ({ filter }) => JSON.stringify({ missing: roomOf(filter) })
   }
   const onBroker = (broker: Layer.Layer<Topic.Broker, Topic.TopicError>) =>

@@ -1,4 +1,4 @@
-// What topics lose, and what they say of it, when brokers and processes are killed, frozen and cut off.
+// Counts messages that are lost, doubled and reordered when brokers and processes are killed, frozen and cut off.
 //
 //   npm run faults:topics                    all runs, as the table of docs/topics.md
 //   npm run faults:topics -- --only nats     those of one broker
@@ -79,10 +79,10 @@ const brokers: ReadonlyArray<{
   { kind: "cluster", title: "node:cluster", faults: onCluster }
 ]
 
-/** What is wrong with what a client heard of the numbers that the broker took. */
+/** The faults of one client, of the numbers that the broker took. */
 interface Counts {
   lost: number
-  told: number
+  announced: number
   doubled: number
   reordered: number
 }
@@ -106,7 +106,7 @@ const count = ({ heard }: Client, taken: ReadonlyArray<number>, isConnected: boo
     let missing = 0
     for (let one = last + 1; one < number; one++) if (expected.has(one)) missing++
     counts.lost += missing
-    if (gap) counts.told += missing
+    if (gap) counts.announced += missing
     last = number
     gap = false
   }
@@ -175,27 +175,27 @@ const run = (broker: (typeof brokers)[number], fault: Fault) =>
       until(() => clients.every((client) => gone.has(client) || client.heard.includes(String(taken.at(-1))))),
       Effect.sleep(10_000)
     )
-    const counts: Counts = { lost: 0, told: 0, doubled: 0, reordered: 0 }
+    const counts: Counts = { lost: 0, announced: 0, doubled: 0, reordered: 0 }
     for (const client of clients) count(client, taken, !gone.has(client), counts)
-    const { doubled, lost, reordered, told } = counts
+    const { doubled, lost, reordered, announced } = counts
     const cells = [
       broker.title,
       fault.title,
       taken.length,
       taken.length * (subscribers - gone.size),
       lost,
-      told,
-      lost - told,
+      announced,
+      lost - announced,
       doubled,
       reordered
     ]
     yield* Console.log(`| ${cells.join(" | ")} |`)
-    return lost - told + doubled + reordered
+    return lost - announced + doubled + reordered
   }).pipe(Effect.scoped)
 
 const program = Effect.gen(function* () {
   yield* Console.log(
-    "| broker | fault | published | deliveries | lost | of these, told by a gap | lost untold | doubled | reordered |"
+    "| broker | fault | published | deliveries | lost | of these, with a gap | lost without a gap | doubled | reordered |"
   )
   yield* Console.log("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
   let faults = 0

@@ -34,7 +34,7 @@ for (const { make, title } of keepers) {
       })
     )
 
-    it.live("is told as it changes: joins, leaves, and sockets that close; patterns hear nothing of it", () =>
+    it.live("is a stream of joins, of leaves and of sockets that close; patterns receive nothing of it", () =>
       Effect.gen(function* () {
         const [first, second] = yield* make()
         const [ann, bob] = [yield* Socket.makePair(), yield* Socket.makePair()]

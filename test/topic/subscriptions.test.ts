@@ -1,4 +1,4 @@
-// Ways in which a subscription could have become deaf without a gap.
+// A subscription that was answered receives every message or a gap.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { Topic } from "effect-ws"
@@ -109,7 +109,7 @@ for (const { connect, start, title } of brokers) {
       })
     )
 
-    it.live("hear what is published after they were answered, though another filter is being left", () =>
+    it.live("receive what is published after they were answered, while another filter is being left", () =>
       Effect.gen(function* () {
         const { port } = yield* start
         const broker = yield* connect(port)

@@ -67,7 +67,7 @@ interface Entry {
   /** Done when the broker confirmed the filter or refused it, or when there is no connection. */
   readonly ready: Deferred.Deferred<void, TopicError>
   /** Messages may be missing, and the subscribers have not been notified yet. */
-  behind: Gap["cause"] | undefined
+  stale: Gap["cause"] | undefined
 }
 
 interface Subscriber {
@@ -145,7 +145,7 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
     list: (topic) => this.request(({ presence }) => presence?.list(topic) ?? Effect.succeed([]))
   }
 
-  /** What the connection answers, if there is one and it does so in time. */
+  /** Runs a request on the connection, if there is one, with a time limit. */
   private request<A>(make: (wire: Wire) => Effect.Effect<A, TopicError>): Effect.Effect<A, TopicError> {
     return Effect.suspend(() => {
       const { state } = this
@@ -161,8 +161,8 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
   up(wire: Wire, fail: (why: TopicError) => void): Effect.Effect<void, TopicError, Scope.Scope> {
     const { away } = wire
     for (const entry of this.entries.values()) {
-      if (away === "kept") entry.behind = undefined
-      else if (entry.behind !== undefined) entry.behind = away
+      if (away === "kept") entry.stale = undefined
+      else if (entry.stale !== undefined) entry.stale = away
     }
     return Effect.gen({ self: this }, function* () {
       const done = new Set<Entry>()
@@ -195,18 +195,18 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
     this.state = { _tag: "Away", why }
     if (state._tag === "Up") state.outgoing.close(why)
     for (const entry of this.entries.values()) {
-      entry.behind ??= "disconnected"
-      // What nobody confirmed holds once the broker is back, after a gap.
+      entry.stale ??= "disconnected"
+      // A subscription that the broker did not confirm starts once the broker is back, after a gap.
       Deferred.doneUnsafe(entry.ready, Exit.void)
     }
   }
 
   private open(filter: string): Entry {
     const { state } = this
-    const entry: Entry = { filter, subscribers: new Set(), ready: Deferred.makeUnsafe(), behind: undefined }
+    const entry: Entry = { filter, subscribers: new Set(), ready: Deferred.makeUnsafe(), stale: undefined }
     this.entries.set(filter, entry)
     if (state._tag === "Away") {
-      entry.behind = "disconnected"
+      entry.stale = "disconnected"
       Deferred.doneUnsafe(entry.ready, Exit.void)
       return entry
     }
@@ -252,9 +252,9 @@ export class Link implements Pick<BrokerService, "publish" | "subscribe"> {
   }
 
   private catchUp(entry: Entry): void {
-    const cause = entry.behind
+    const cause = entry.stale
     if (cause === undefined) return
-    entry.behind = undefined
+    entry.stale = undefined
     deliver(entry, gapIn(entry, cause, undefined))
   }
 }

@@ -67,7 +67,7 @@ export interface BrokerHistory {
   readonly isAfter: (position: Position, other: Position) => boolean
 }
 
-/** Somebody who is subscribed to a topic, in whichever process. */
+/** A subscription with a `presence`, in whichever process. */
 export interface Member {
   /** Of the subscription: unique among all processes. */
   readonly id: string
@@ -75,7 +75,7 @@ export interface Member {
   readonly name: string
 }
 
-/** Somebody joined a topic, or left it. */
+/** A member joined a topic, or left it. */
 export interface PresenceChange {
   readonly _tag: "Joined" | "Left"
   readonly member: Member

@@ -77,7 +77,7 @@ export const openNats = (client: ClientOptions): Effect.Effect<OpenedNats, Topic
     return { connection, lost }
   })
 
-/** What NATS answers. */
+/** Runs a request, whose failure is a `TopicError`. */
 export const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>
   Effect.tryPromise({
     try: send,

@@ -93,7 +93,7 @@ export class Outgoing {
     })
   )
 
-  /** The connection is lost: what waits is not sent, and of what was under way nobody knows. */
+  /** The connection is lost: waiting messages are not sent, and the outcome of those under way is unknown. */
   close(why: TopicError): void {
     this.closed = why
     for (const { resume } of this.waiting) resume(Effect.fail(this.notSent(why)))

@@ -72,7 +72,7 @@ export class Presence {
   changes(topic: string, signals: Stream.Stream<unknown, TopicError>): Stream.Stream<PresenceChange, TopicError> {
     return Stream.merge(signals, Stream.tick(interval)).pipe(
       Stream.buffer({ capacity: 1, strategy: "sliding" }),
-      // While the broker is away nobody comes or goes that one could know of.
+      // While the broker is away the members are not known, so there is no change to report.
       Stream.mapEffect(() => Effect.option(this.list(topic))),
       Stream.mapAccum(
         () => new Map<string, Member>(),

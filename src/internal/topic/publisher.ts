@@ -40,7 +40,7 @@ export class Publisher {
   readonly publishAll: TopicsService["publishAll"] = (messages, options) =>
     Effect.suspend(() => {
       for (const published of messages) {
-        const reason = this.violation(published)
+        const reason = this.invalidField(published)
         if (reason !== undefined) return fail(reason)
       }
       if (messages.length === 0) return Effect.void
@@ -79,7 +79,7 @@ export class Publisher {
     return Effect.void
   }
 
-  private violation({ key, message, topic }: Published): TopicErrorReason | undefined {
+  private invalidField({ key, message, topic }: Published): TopicErrorReason | undefined {
     const reason = nameViolation(topic) ?? (key === undefined ? undefined : this.keyViolation(key))
     if (reason !== undefined) return reason
     const limit = this.maxMessageSize
@@ -105,7 +105,7 @@ export class Publisher {
         for (const subscriber of group.crowded) (crowded ??= new Set()).add(subscriber)
       }
     }
-    return crowded ?? nobody
+    return crowded ?? noSubscribers
   }
 
   private now(): number {
@@ -113,7 +113,7 @@ export class Publisher {
   }
 }
 
-const nobody: ReadonlySet<Subscriber> = new Set()
+const noSubscribers: ReadonlySet<Subscriber> = new Set()
 
 /** Waits until there is room for each of them. */
 const whenRoom = (subscribers: ReadonlySet<Subscriber>): Effect.Effect<void> =>

@@ -112,7 +112,7 @@ export class StreamKey {
     if (isBefore(tip, id)) return false
     if (listOf(reaches).length > 0) return true
     if (!isKnown) return false
-    // A topic that nobody published on for so long was forgotten.
+    // A topic expires after `maxAge` without a message.
     if (info === undefined) return Date.now() - Number(partsOf(id)[0]) < (this.history?.maxAge ?? 0)
     return fieldOf(info, "length") === fieldOf(info, "entries-added")
   }
@@ -133,7 +133,7 @@ export class StreamKey {
     return entriesOf(entries)
   }
 
-  /** Whether this message, or one before it, is in the stream still, so that none behind it was trimmed. */
+  /** Whether this message, or one before it, is in the stream still, so that none after it was trimmed. */
   async reaches(last: string): Promise<boolean> {
     return listOf(await this.send("XRANGE", this.key, "-", last, "COUNT", "1")).length > 0
   }

@@ -59,14 +59,14 @@ const connect = (
     yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
 
     /** Whether the gap before the next read was delivered already. */
-    let told = away === "forgotten"
+    let announced = away === "forgotten"
     const read = async (): Promise<never> => {
       while (true) {
         const { last } = position
         const [entries, kept] = await Promise.all([stream.after(last), stream.reaches(last)])
         if (entries.length > 0) {
-          if (!kept && !told && last !== beginning) arrivals.gap("forgotten", undefined)
-          told = false
+          if (!kept && !announced && last !== beginning) arrivals.gap("forgotten", undefined)
+          announced = false
         }
         for (const { id, payload, topic } of entries) {
           position.last = id
@@ -82,7 +82,7 @@ const connect = (
       begin: Effect.map(
         position.run === "" ? request(() => commands.tip()) : Effect.succeed(here.last),
         (last) => () => {
-          // From now on what is missing is told.
+          // Messages that are missing after this place are announced by a gap.
           position.last = last
           position.run = here.run
         }
