@@ -39,9 +39,10 @@ export interface Options extends LinkOptions {
  *
  * **Details**
  *
- * In a cluster of NATS servers the ping speaks for the server that this process is connected to. What another process publishes through
- * another server right after `subscribe` was answered may be missing, without a gap, until that server knows the
- * subscription: within milliseconds where the servers are close to each other.
+ * In a cluster of NATS servers the ping speaks for the server that this process is connected to. So a subscription is confirmed through
+ * the other servers, too, which this process connects to for that by the addresses that the cluster announces. A server that can't be reached so,
+ * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
+ * missing without a gap, until that server knows the subscription.
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options

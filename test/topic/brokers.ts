@@ -119,3 +119,32 @@ export const natsServer = (options?: Parameters<typeof startNats>[0]) =>
     Effect.promise(() => startNats(options)),
     (server) => Effect.promise(() => server.stop())
   )
+
+/** The ports of the servers of a NATS cluster, which runs until the scope ends. */
+export const natsCluster = (size: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const routes = await Promise.all(Array.from({ length: size }, freePort))
+      const urls = routes.map((port) => `nats://127.0.0.1:${port}`)
+      return Promise.all(
+        urls.map((url) =>
+          started((port) => [
+            "nats-server",
+            [
+              "--addr",
+              "127.0.0.1",
+              "--port",
+              String(port),
+              "--cluster_name",
+              "test",
+              "--cluster",
+              url,
+              "--routes",
+              urls.join()
+            ]
+          ])
+        )
+      )
+    }),
+    (servers) => Effect.promise(() => Promise.all(servers.map((server) => server.stop())))
+  )

@@ -294,6 +294,8 @@ export interface TopicsService {
    * With `last` or `from` the socket is sent a part of the topic's history first, and then what is published, in order, without a
    * message missing or twice. Where what follows `from` is no longer kept, it is sent a gap with the cause `"forgotten"` first. A socket
    * that is subscribed already is sent no history.
+   *
+   * Done when nothing that is published from now on is missing without a gap; over a cluster of NATS servers see `TopicNats.make`.
    */
   readonly subscribe: (
     socket: Socket,

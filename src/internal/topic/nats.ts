@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
+import { NatsCluster } from "./natsCluster.ts"
 import { nameViolation } from "./name.ts"
 import { type ClientOptions, closed, natsName, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
@@ -27,6 +28,10 @@ const connect = (
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
     const { connection, lost } = yield* openNats(client)
+    const cluster = yield* Effect.acquireRelease(
+      Effect.sync(() => new NatsCluster(connection, client)),
+      (cluster) => Effect.promise(() => cluster.close())
+    )
     const flush = sharedFlush(connection)
     const subscriptions = new Map<string, Subscription>()
     /** Filters that wait for the server's confirmation, and the errors that came instead. */
@@ -79,6 +84,7 @@ const connect = (
             pending.delete(filter)
             if (error !== undefined) refusals.push({ filter, error: refused(natsName, error) })
           }
+          await cluster.confirm()
           return refusals
         }),
       unsubscribe: (filter) =>

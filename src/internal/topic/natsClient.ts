@@ -45,6 +45,14 @@ export const streamViolation = (prefix: string, stream: string): InvalidTopic | 
   return { _tag: "InvalidTopic", message, topic: stream.slice(0, 64) }
 }
 
+/** What is left in a connection's buffer when it is lost must not be sent by the next one: so there is no next one. */
+export const clientOptions = (client: ClientOptions): ClientOptions => ({
+  pingInterval,
+  ...client,
+  reconnect: false,
+  noEcho: false
+})
+
 /** An open connection. It is never opened again: what is lost is followed by another one. */
 export interface OpenedNats {
   readonly connection: NatsConnection
@@ -57,8 +65,7 @@ export const openNats = (client: ClientOptions): Effect.Effect<OpenedNats, Topic
   Effect.gen(function* () {
     const connection = yield* Effect.acquireRelease(
       Effect.tryPromise({
-        // What is left in a connection's buffer when it is lost must not be sent by the next one.
-        try: () => connectNats({ pingInterval, ...client, reconnect: false, noEcho: false }),
+        try: () => connectNats(clientOptions(client)),
         catch: (cause) => failure("not sent", cause)
       }),
       (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
