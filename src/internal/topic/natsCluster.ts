@@ -68,23 +68,25 @@ export class NatsCluster {
   }
 
   private other(url: string): Promise<NatsConnection | undefined> {
-    let other = this.others.get(url)
-    if (other === undefined) this.others.set(url, (other = this.open(url)))
-    return other
+    const known = this.others.get(url)
+    if (known !== undefined) return known
+    const opened = this.open(url)
+    this.others.set(url, opened)
+    // A server that went away may come back under the same URL; one that was given up is not asked again.
+    const forget = (): void => {
+      if (this.others.get(url) === opened) this.others.delete(url)
+    }
+    void opened.then((other) => other?.closed().then(forget, forget))
+    return opened
   }
 
   private async open(url: string): Promise<NatsConnection | undefined> {
     try {
       const options = { ...clientOptions(this.client), servers: url, ignoreClusterUpdates: true, timeout: timeLimit }
       const other = await connect(options)
-      if (other.info?.server_id === this.connection.info?.server_id) {
-        await other.close()
-        return undefined
-      }
-      // A server that went away may come back under the same URL.
-      const forget = (): void => void this.others.delete(url)
-      other.closed().then(forget, forget)
-      return other
+      if (other.info?.server_id !== this.connection.info?.server_id) return other
+      await other.close()
+      return undefined
     } catch {
       return undefined
     }
