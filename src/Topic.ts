@@ -7,19 +7,46 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { BrokerService, Options, TopicsService } from "./internal/topic/model.ts"
+import * as Stream from "effect/Stream"
+import type { TopicError } from "./internal/topic/error.ts"
+import { livenessOf, readinessOf, statesOf } from "./internal/topic/health.ts"
+import type { BrokerService, BrokerState, Options, TopicsService } from "./internal/topic/model.ts"
 import { makeTopics } from "./internal/topic/topics.ts"
 
 export * from "./internal/topic/error.ts"
-export { gaps, missed, overruns } from "./internal/topic/metrics.ts"
+export {
+  activeFilters,
+  activeSubscriptions,
+  brokersUp,
+  gaps,
+  missed,
+  overruns,
+  queuedBytes
+} from "./internal/topic/metrics.ts"
 export type {
+  AuthorizeRequest,
+  BrokerConnection,
+  BrokerHistory,
+  BrokerPresence,
   BrokerService,
+  BrokerState,
   Delivered,
   Delivery,
   Gap,
+  History,
+  HistoryOptions,
+  HistoryQuery,
+  Kept,
+  Member,
   Options,
+  Position,
+  PresenceChange,
+  PublishAllOptions,
+  PublishOptions,
+  PublishRate,
   Published,
   SlowPolicy,
+  Subscribed,
   SubscribeOptions,
   TopicsService
 } from "./internal/topic/model.ts"
@@ -45,3 +72,29 @@ export const layer = (options: Options = {}): Layer.Layer<Topics> => Layer.effec
 /** `makeOnBroker` as a layer. */
 export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, never, Broker> =>
   Layer.effect(Topics, makeOnBroker(options))
+
+/**
+ * The state of the broker: the current one, then each change. A broker that does not say counts as always up.
+ *
+ * @category health
+ * @since 0.2.0
+ */
+export const brokerState: Stream.Stream<BrokerState, never, Broker> = Stream.unwrap(Effect.map(Broker, statesOf))
+
+/**
+ * Succeeds when the broker is up, and fails with the cause otherwise: for the route by which a load balancer asks whether this process
+ * can take connections.
+ *
+ * @category health
+ * @since 0.2.0
+ */
+export const readiness: Effect.Effect<void, TopicError, Broker> = Effect.flatMap(Broker, readinessOf)
+
+/**
+ * Fails when the broker is down for good, since the schedule of `reconnect` has ended: for the route by which a supervisor asks
+ * whether this process has to be started again.
+ *
+ * @category health
+ * @since 0.2.0
+ */
+export const liveness: Effect.Effect<void, TopicError, Broker> = Effect.flatMap(Broker, livenessOf)

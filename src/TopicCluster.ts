@@ -8,11 +8,11 @@ import type * as Scope from "effect/Scope"
 import { clusterDriver } from "./internal/topic/clusterWorker.ts"
 import { relay as relayMessages } from "./internal/topic/clusterRelay.ts"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
-import type { BrokerService } from "./internal/topic/model.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { BrokerConnection } from "./internal/topic/model.ts"
 import { Broker } from "./Topic.ts"
 
-export type { LinkOptions } from "./internal/topic/link.ts"
+export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 
 /**
  * Passes messages on between the workers of this process, until the scope ends. Run it in the primary, before workers are
@@ -24,7 +24,7 @@ export const relay: Effect.Effect<void, never, Scope.Scope> = relayMessages
  * A broker through the primary of the cluster. Publishing is done when the primary has passed the messages on. Fails when this process is
  * no worker, and when the primary doesn't answer within 10 seconds, since it has no `relay`.
  */
-export const make = (options: LinkOptions = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> =>
+export const make = (options: LinkOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   makeLink(clusterDriver, options)
 
 /** `make` as a layer. */

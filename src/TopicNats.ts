@@ -1,18 +1,19 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/link.ts"
-import type { BrokerService } from "./internal/topic/model.ts"
-import { type ClientOptions, natsDriver } from "./internal/topic/nats.ts"
+import { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { BrokerConnection } from "./internal/topic/model.ts"
+import { natsDriver } from "./internal/topic/nats.ts"
+import { type ClientOptions, prefixViolation } from "./internal/topic/natsClient.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
-export type { LinkOptions } from "./internal/topic/link.ts"
-export type { ClientOptions } from "./internal/topic/nats.ts"
+export type { LinkOptions } from "./internal/topic/keepLinked.ts"
+export type { ClientOptions } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /** How to reach NATS, and how topics are subjects. */
@@ -22,7 +23,10 @@ export interface Options extends LinkOptions {
    * here. Pings go every 10 seconds where `pingInterval` isn't given.
    */
   readonly client?: ClientOptions | undefined
-  /** Stands before each name to make it a subject, such as `"app."`. Default `""`. */
+  /**
+   * Stands before each name to make it a subject, such as `"app."`: at most 255 characters, segments without white space, `*` and `>`,
+   * each followed by a dot. Anything else fails with `InvalidTopic` when the broker is made. Default `""`.
+   */
   readonly prefix?: string | undefined
   /** Default `"tagged"`. */
   readonly payload?: PayloadFormat | undefined
@@ -32,9 +36,18 @@ export interface Options extends LinkOptions {
  * A broker over NATS' publish and subscribe. What is published while a process has no connection to NATS never reaches it: each of
  * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
  * Fails when NATS can't be reached at the start.
+ *
+ * **Details**
+ *
+ * In a cluster of NATS servers the ping speaks for the server that this process is connected to. So a subscription is confirmed through
+ * the other servers, too, which this process connects to for that by the addresses that the cluster announces. A server that can't be reached so,
+ * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
+ * missing without a gap, until that server knows the subscription.
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerService, TopicError, Scope.Scope> => {
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
+  const reason = prefixViolation(prefix)
+  if (reason !== undefined) return Effect.fail(new TopicError({ reason }))
   return makeLink(natsDriver({ client, prefix, format: payload }), options)
 }
 

@@ -37,6 +37,7 @@ const order = [
   "Topic.ts",
   "TopicRedis.ts",
   "TopicNats.ts",
+  "TopicJetStream.ts",
   "TopicCluster.ts",
   "EffectSocket.ts",
   "Cli.ts",
@@ -204,7 +205,8 @@ describe("the architecture", () => {
       if (to.startsWith("node:") || to.startsWith("effect") || files.includes(to)) continue
       const client = [
         [/^internal\/topic\/redis/, "redis"],
-        [/^internal\/topic\/nats/, "@nats-io/transport-node"]
+        [/^internal\/topic\/nats/, "@nats-io/transport-node"],
+        [/^internal\/topic\/natsJetStream/, "@nats-io/jetstream"]
       ].some(([where, name]) => to === name && from.match(where ?? "") !== null)
       if (!client) assert.match(to, /^@effect\/platform-node/, `${from} imports ${to}`)
     }

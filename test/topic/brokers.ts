@@ -1,7 +1,8 @@
 // The real servers, started and killed by the tests.
+import { Effect } from "effect"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -30,6 +31,15 @@ export class BrokerServer {
       if (child.exitCode !== null) throw new Error(`${program} ended with ${child.exitCode}`)
       await new Promise((resolve) => setTimeout(resolve, 20))
     }
+  }
+
+  /** Stops the process without ending it, until `thaw`. */
+  freeze(): void {
+    this.child?.kill("SIGSTOP")
+  }
+
+  thaw(): void {
+    this.child?.kill("SIGCONT")
   }
 
   async kill(): Promise<void> {
@@ -73,14 +83,68 @@ const started = async (command: ConstructorParameters<typeof BrokerServer>[1]): 
 }
 
 /** Redis; `durable` writes each command to the disk before it answers. */
-export const startRedis = (options: { readonly durable?: boolean } = {}): Promise<BrokerServer> =>
+export const startRedis = (
+  options: { readonly durable?: boolean; readonly args?: ReadonlyArray<string> } = {}
+): Promise<BrokerServer> =>
   started((port, folder) => [
     "redis-server",
     [
       ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
-      options.durable === true ? ["--appendonly", "yes", "--appendfsync", "always"] : []
+      options.durable === true ? ["--appendonly", "yes", "--appendfsync", "always"] : [],
+      options.args ?? []
     ].flat()
   ])
 
-export const startNats = (): Promise<BrokerServer> =>
-  started((port) => ["nats-server", ["--addr", "127.0.0.1", "--port", String(port)]])
+/** NATS; `config` is the text of a configuration file, and `jetStream` keeps streams in the server's folder. */
+export const startNats = (
+  options: { readonly config?: string; readonly jetStream?: boolean } = {}
+): Promise<BrokerServer> =>
+  started((port, folder) => {
+    const file = join(folder, "nats.conf")
+    writeFileSync(file, options.config ?? "")
+    const args = ["--addr", "127.0.0.1", "--port", String(port), "--config", file]
+    return ["nats-server", options.jetStream === true ? [...args, "--jetstream", "--store_dir", folder] : args]
+  })
+
+/** `startRedis` until the scope ends. */
+export const redisServer = (options?: Parameters<typeof startRedis>[0]) =>
+  Effect.acquireRelease(
+    Effect.promise(() => startRedis(options)),
+    (server) => Effect.promise(() => server.stop())
+  )
+
+/** `startNats` until the scope ends. */
+export const natsServer = (options?: Parameters<typeof startNats>[0]) =>
+  Effect.acquireRelease(
+    Effect.promise(() => startNats(options)),
+    (server) => Effect.promise(() => server.stop())
+  )
+
+/** The ports of the servers of a NATS cluster, which runs until the scope ends. */
+export const natsCluster = (size: number) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const routes = await Promise.all(Array.from({ length: size }, freePort))
+      const urls = routes.map((port) => `nats://127.0.0.1:${port}`)
+      return Promise.all(
+        urls.map((url) =>
+          started((port) => [
+            "nats-server",
+            [
+              "--addr",
+              "127.0.0.1",
+              "--port",
+              String(port),
+              "--cluster_name",
+              "test",
+              "--cluster",
+              url,
+              "--routes",
+              urls.join()
+            ]
+          ])
+        )
+      )
+    }),
+    (servers) => Effect.promise(() => Promise.all(servers.map((server) => server.stop())))
+  )

@@ -1,7 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import * as TopicCluster from "effect-ws/TopicCluster"
-import { connectClient, findFaults, publishNumbers, startProgram, until } from "./processes.ts"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { connectClient, findFaults, hook, publishNumbers, startProgram, until } from "./processes.ts"
 
 describe("topics across the workers of a cluster", () => {
   it.live(
@@ -17,7 +21,7 @@ describe("topics across the workers of a cluster", () => {
         const publisher = yield* connectClient(port, [])
         const publishing = yield* Effect.forkChild(Effect.result(publishNumbers(publisher, "n.a", () => true)))
         yield* until(() => clients.every(({ heard }) => heard.length > 50))
-        program.order("kill one")
+        program.order("SIGKILL")
         const gone = yield* Effect.raceAllFirst(clients.map((client) => Effect.as(client.socket.closed, client)))
         const others = clients.filter((client) => client !== gone)
         const alive = yield* connectClient(port, ["n.a"])
@@ -39,4 +43,50 @@ describe("topics across the workers of a cluster", () => {
       assert.deepInclude(error.reason, { _tag: "BrokerUnavailable", outcome: "not sent" })
     })
   )
+
+  it.live("are not answered by a primary that is stopped: publishes fail, and a gap follows", () =>
+    Effect.gen(function* () {
+      const { child, lines, order, waitFor } = yield* startPrimary
+      yield* waitFor("ready")
+      child.kill("SIGSTOP")
+      order("subscribe")
+      yield* waitFor("subscribed")
+      order("publish")
+      yield* waitFor("publish not sent")
+      child.kill("SIGCONT")
+      yield* waitFor("gap disconnected")
+      order("publish")
+      yield* waitFor("message")
+      assert.isBelow(lines.indexOf("gap disconnected"), lines.indexOf("message"))
+    })
+  )
+
+  it.live("end with the primary: a publish that meets a broken pipe fails, and nothing is uncaught", () =>
+    Effect.gen(function* () {
+      const { child, lines, order, waitFor } = yield* startPrimary
+      yield* waitFor("ready")
+      order("block")
+      yield* waitFor("blocked")
+      child.kill("SIGKILL")
+      yield* waitFor("exit 0")
+      assert.deepStrictEqual(lines.slice(0, 3), ["ready", "blocked", "publish unknown"])
+    })
+  )
+})
+
+/** The program `clusterPrimary.ts`, and the lines that its worker writes. */
+const startPrimary = Effect.gen(function* () {
+  const program = fileURLToPath(new URL("clusterPrimary.ts", import.meta.url))
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, ["--import", hook, program], { stdio: ["pipe", "pipe", "ignore"] })),
+    (child) =>
+      Effect.promise(async () => {
+        child.kill("SIGKILL")
+        if (child.exitCode === null && child.signalCode === null) await once(child, "exit")
+      })
+  )
+  const lines: Array<string> = []
+  createInterface(child.stdout).on("line", (line) => lines.push(line))
+  const order = (line: string): void => void child.stdin.write(`${line}\n`)
+  return { child, lines, order, waitFor: (line: string) => until(() => lines.includes(line)) }
 })

@@ -19,9 +19,11 @@ const primary = Effect.gen(function* () {
   })
   cluster.on("exit", () => cluster.fork())
   for (let i = 0; i < 3; i++) cluster.fork()
-  process.stdin.on("data", () => {
+  // A line is a signal for the first worker.
+  process.stdin.on("data", (data) => {
     const [worker] = Object.values(cluster.workers ?? {})
-    worker?.process.kill("SIGKILL")
+    const signal = (["SIGKILL", "SIGSTOP", "SIGCONT"] as const).find((name) => name === String(data).trim())
+    if (signal !== undefined) worker?.process.kill(signal)
   })
   process.stdin.on("end", () => process.exit())
   return yield* Effect.never

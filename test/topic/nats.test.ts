@@ -3,13 +3,10 @@ import { connect } from "@nats-io/transport-node"
 import { Effect, Schedule, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
 import * as TopicNats from "effect-ws/TopicNats"
-import { startNats } from "./brokers.ts"
+import { natsCluster, natsServer } from "./brokers.ts"
 import { until } from "./processes.ts"
 
-const nats = Effect.acquireRelease(
-  Effect.promise(() => startNats()),
-  (server) => Effect.promise(() => server.stop())
-)
+const nats = natsServer()
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
 
@@ -161,5 +158,33 @@ describe("topics over NATS", () => {
       const error = yield* Effect.flip(TopicNats.make({ client: { servers: "127.0.0.1:1" } }))
       assert.strictEqual(error.reason._tag, "BrokerUnavailable")
     })
+  )
+
+  it.live(
+    "bring what is published through another server of a cluster right after a subscription was answered",
+    () =>
+      Effect.gen(function* () {
+        const servers = yield* natsCluster(3)
+        const [near, , far] = yield* Effect.forEach(servers, ({ port }) =>
+          TopicNats.make({ client: { servers: `127.0.0.1:${port}` } })
+        )
+        if (near === undefined || far === undefined) return
+        // Until the servers know each other.
+        const heard = new Set<string>()
+        const take = (delivery: Topic.Delivery) => void (delivery._tag === "Message" && heard.add(delivery.topic))
+        yield* near.subscribe("ready", take)
+        yield* Effect.repeat(far.publish([{ topic: "ready", message: "" }]), {
+          until: () => heard.has("ready"),
+          schedule: Schedule.spaced("20 millis")
+        })
+        const count = 300
+        for (let at = 0; at < count; at++) {
+          yield* near.subscribe(`t.${at}`, take)
+          yield* far.publish([{ topic: `t.${at}`, message: "" }])
+        }
+        yield* far.publish([{ topic: "ready", message: "" }])
+        yield* until(() => heard.size === count + 1)
+      }),
+    60_000
   )
 })

@@ -6,13 +6,15 @@ import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 
-const hook = fileURLToPath(new URL("../support/resolve-src.mjs", import.meta.url))
+/** Makes `effect-ws` mean the sources, in a process of its own. */
+export const hook = fileURLToPath(new URL("../support/resolve-src.mjs", import.meta.url))
 
 /** A program that runs, and where it listens. */
 export interface Program {
   readonly port: number
   /** Tells it something on its standard input. */
   readonly order: (line: string) => void
+  readonly signal: (name: NodeJS.Signals) => void
 }
 
 /** Starts a program of this folder that announces its port. */
@@ -27,7 +29,8 @@ export const startProgram = (file: string, options: object): Effect.Effect<Progr
       ),
       (child) =>
         Effect.promise(async () => {
-          if (child.exitCode !== null) return
+          if (child.exitCode !== null || child.signalCode !== null) return
+          child.kill("SIGCONT")
           child.stdin.end()
           await once(child, "exit")
         })
@@ -36,7 +39,11 @@ export const startProgram = (file: string, options: object): Effect.Effect<Progr
       for await (const line of createInterface(child.stdout)) {
         if (!line.startsWith("{")) continue
         const { port } = JSON.parse(line) as { readonly port: number }
-        return { port, order: (order: string) => void child.stdin.write(`${order}\n`) }
+        return {
+          port,
+          order: (order: string) => void child.stdin.write(`${order}\n`),
+          signal: (name: NodeJS.Signals) => void child.kill(name)
+        }
       }
       throw new Error(`${file} ended without a port`)
     })
@@ -71,9 +78,8 @@ export const until = (done: () => boolean): Effect.Effect<void> =>
 const answersIn = ({ heard }: Client) => heard.filter((line) => /^!(?:ok|not sent|unknown)$/.test(line))
 
 /** Publishes numbers, one at a time, as long as it is wanted; answers those that the broker took, and all. */
-export const publishNumbers = (client: Client, name: string, wanted: () => boolean) =>
+export const publishNumbers = (client: Client, name: string, wanted: () => boolean, taken: Array<number> = []) =>
   Effect.gen(function* () {
-    const taken: Array<number> = []
     let number = 0
     while (wanted()) {
       number++

@@ -3,13 +3,10 @@ import { Effect, Fiber, Schedule, Stream } from "effect"
 import { Topic } from "effect-ws"
 import * as TopicRedis from "effect-ws/TopicRedis"
 import { createClient } from "redis"
-import { startRedis } from "./brokers.ts"
+import { redisServer } from "./brokers.ts"
 import { until } from "./processes.ts"
 
-const redis = Effect.acquireRelease(
-  Effect.promise(() => startRedis()),
-  (server) => Effect.promise(() => server.stop())
-)
+const redis = redisServer()
 
 const key = "topics"
 

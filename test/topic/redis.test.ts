@@ -3,12 +3,9 @@ import { Effect, Fiber, Layer, Schedule, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
 import * as TopicRedis from "effect-ws/TopicRedis"
 import { createClient } from "redis"
-import { startRedis } from "./brokers.ts"
+import { redisServer } from "./brokers.ts"
 
-const redis = Effect.acquireRelease(
-  Effect.promise(() => startRedis()),
-  (server) => Effect.promise(() => server.stop())
-)
+const redis = redisServer()
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Metric, Stream } from "effect"
 import { Frame, Handshake, Socket, Topic } from "effect-ws"
+import { ManualBroker } from "./manualBroker.ts"
 
 /** When what was published has gone out, or waits. */
 const nextTurn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -63,8 +64,12 @@ describe("slow subscribers", () => {
     Effect.gen(function* () {
       const topics = yield* Topic.make(ten)
       const slow = yield* slowSubscriber(topics)
+      const queued = Effect.map(Metric.value(Topic.queuedBytes), ({ value }) => value)
+      const before = yield* queued
       yield* publishTo(topics)(range(1, 10))
+      assert.strictEqual(yield* queued, before + 10 * size)
       assert.deepStrictEqual(yield* slow.read(10), named(range(1, 10)))
+      assert.strictEqual(yield* queued, before)
       yield* publishTo(topics)([11])
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(slow.client.messages, 1)), [text(11)])
     })
@@ -217,6 +222,59 @@ describe("slow subscribers", () => {
       yield* first[1].send("end")
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(first[0].messages, 3)), ["one", "two", "end"])
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(late[0].messages, 2)), ["two", "three"])
+    })
+  )
+
+  for (const slow of ["drop", "dropOldest", "wait", "close"] as const) {
+    it.effect(`get the gaps of a broker with ${slow}: never dropped, never counted`, () =>
+      Effect.gen(function* () {
+        const broker = new ManualBroker()
+        const topics = yield* Effect.provideService(Topic.makeOnBroker({ ...ten, slow }), Topic.Broker, broker)
+        const before = yield* Metric.value(Topic.missed)
+        const subscriber = yield* slowSubscriber(topics)
+        const messages = (numbers: ReadonlyArray<number>) =>
+          Effect.forEach(numbers, (number) => {
+            broker.message(text(number))
+            return nextTurn
+          })
+        const drops = slow === "drop" || slow === "dropOldest"
+        yield* messages(range(1, drops ? 12 : 8))
+        broker.gap("disconnected")
+        broker.gap("disconnected", 3)
+        broker.gap("forgotten", 2)
+        yield* messages(range(13, drops ? 15 : 13))
+        const gaps = ["missed undefined of a: disconnected", "missed 2 of a: forgotten"]
+        if (slow === "drop") {
+          assert.deepStrictEqual(yield* subscriber.read(13), [...named(range(1, 10)), "missed 5 of a: slow", ...gaps])
+        } else if (slow === "dropOldest") {
+          const heard = yield* subscriber.read(12)
+          const [first = ""] = heard
+          const missed = Number(/^missed (\d+) of a: slow$/.exec(first)?.[1])
+          assert.deepStrictEqual(heard.slice(1, 14 - missed), [...named(range(missed + 1, 12)), gaps[0]])
+          assert.strictEqual(heard[14 - missed], gaps[1])
+        } else {
+          assert.deepStrictEqual(yield* subscriber.read(11), [...named(range(1, 8)), ...gaps, ...named([13])])
+        }
+        const { count } = yield* Metric.value(Topic.missed)
+        assert.isAtMost(count - before.count, drops ? 7 : 0)
+      })
+    )
+  }
+
+  it.effect("merge gaps of a broker when all messages between them were dropped", () =>
+    Effect.gen(function* () {
+      const broker = new ManualBroker()
+      const options: Topic.Options = { ...ten, slow: "dropOldest" }
+      const topics = yield* Effect.provideService(Topic.makeOnBroker(options), Topic.Broker, broker)
+      const subscriber = yield* slowSubscriber(topics)
+      for (let i = 1; i <= 40; i++) {
+        broker.message(text(i))
+        yield* nextTurn
+        if (i <= 20) broker.gap("disconnected")
+      }
+      const heard = yield* subscriber.read(11)
+      assert.deepStrictEqual(heard.slice(0, 2).sort(), ["missed 31 of a: slow", "missed undefined of a: disconnected"])
+      assert.deepStrictEqual(heard.slice(2), named(range(32, 40)))
     })
   )
 })

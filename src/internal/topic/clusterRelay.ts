@@ -76,6 +76,10 @@ export const relay: Effect.Effect<void, never, Scope.Scope> = Effect.acquireRele
 
 const handle = (peer: Peer, request: Request, peers: ReadonlyMap<Worker, Peer>): void => {
   switch (request._tag) {
+    case "effect-ws/Hello":
+      // A worker that connects again subscribes anew.
+      peer.filters.clear()
+      break
     case "effect-ws/Subscribe":
       for (const filter of request.filters) if (peer.filters.get(filter) === undefined) peer.filters.add({ filter })
       break

@@ -4,15 +4,15 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import cluster from "node:cluster"
 import { asAnswer, pack, type Request, unpack } from "./clusterMessages.ts"
-import type { TopicError } from "./error.ts"
+import type { BrokerUnavailable, TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
 import { Filters } from "./filters.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 
 const primaryName = "the cluster's primary"
 
-/** How long the primary may take to answer. */
-const patience = "10 seconds"
+/** Requests of this process, whichever connection they are of: a late answer must not be taken for another one's. */
+let requests = 0
 
 /** Through the primary of the cluster that this process is a worker of. */
 export const clusterDriver: Driver = { name: primaryName, connect: (arrivals) => connect(arrivals) }
@@ -25,7 +25,6 @@ const connect = (arrivals: Arrivals): Effect.Effect<Wire, TopicError, Scope.Scop
     const lost = yield* Deferred.make<TopicError>()
     const filters = new Filters<{ readonly filter: string }>()
     const waiting = new Map<number, (done: Effect.Effect<void, TopicError>) => void>()
-    let count = 0
 
     const onMessage = (message: unknown): void => {
       const answer = asAnswer(message)
@@ -43,7 +42,7 @@ const connect = (arrivals: Arrivals): Effect.Effect<Wire, TopicError, Scope.Scop
       }
     }
     const onDisconnect = (): void => {
-      const error = unavailable(primaryName, "unknown", "it is gone")
+      const error = unavailable(primaryName, "unknown", gone)
       for (const resume of waiting.values()) resume(Effect.fail(error))
       Deferred.doneUnsafe(lost, Exit.succeed(error))
     }
@@ -59,39 +58,47 @@ const connect = (arrivals: Arrivals): Effect.Effect<Wire, TopicError, Scope.Scop
         })
     )
 
-    /** Tells the primary something, and waits for its answer. */
-    const ask = (make: (id: number) => Request): Effect.Effect<void, TopicError> =>
+    /** Sends the primary a request, and waits for its answer. */
+    const request = (make: (id: number) => Request): Effect.Effect<void, TopicError> =>
       Effect.callback<void, TopicError>((resume) => {
-        if (!process.connected) return resume(Effect.fail(unavailable(primaryName, "not sent", "it is gone")))
-        const id = ++count
-        waiting.set(id, (done) => {
+        if (!process.connected) return resume(Effect.fail(unavailable(primaryName, "not sent", gone)))
+        const id = ++requests
+        const settle = (done: Effect.Effect<void, TopicError>): void => {
           waiting.delete(id)
           resume(done)
+        }
+        waiting.set(id, settle)
+        // Without a callback Node throws what goes wrong with the write, such as EPIPE when the primary is killed, as an uncaught exception.
+        process.send?.(make(id), undefined, undefined, (cause) => {
+          if (cause !== null) settle(Effect.fail(unavailable(primaryName, outcomeOf(cause), cause)))
         })
-        process.send?.(make(id))
         return Effect.sync(() => waiting.delete(id))
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: patience,
-          orElse: () => Effect.fail(unavailable(primaryName, "unknown", "it doesn't answer"))
-        })
-      )
+      })
 
-    yield* ask((id) => ({ _tag: "effect-ws/Hello", id }))
+    yield* request((id) => ({ _tag: "effect-ws/Hello", id }))
     return {
       away: "disconnected",
-      publish: (messages) => ask((id) => ({ _tag: "effect-ws/Publish", id, messages: messages.map(pack) })),
+      publish: (messages) => request((id) => ({ _tag: "effect-ws/Publish", id, messages: messages.map(pack) })),
       subscribe: (added) =>
         Effect.suspend(() => {
           for (const filter of added) filters.add({ filter })
-          return ask((id) => ({ _tag: "effect-ws/Subscribe", id, filters: added }))
+          return Effect.as(
+            request((id) => ({ _tag: "effect-ws/Subscribe", id, filters: added })),
+            []
+          )
         }),
       unsubscribe: (filter) =>
         Effect.suspend(() => {
           const known = filters.get(filter)
           if (known !== undefined) filters.delete(known)
-          return Effect.ignore(ask((id) => ({ _tag: "effect-ws/Unsubscribe", id, filter })))
+          return Effect.ignore(request((id) => ({ _tag: "effect-ws/Unsubscribe", id, filter })))
         }),
       lost: Deferred.await(lost)
     }
   })
+
+const gone = new Error("it is gone")
+
+/** A channel that was closed already took nothing. */
+const outcomeOf = (cause: Error): BrokerUnavailable["outcome"] =>
+  "code" in cause && cause.code === "ERR_IPC_CHANNEL_CLOSED" ? "not sent" : "unknown"

@@ -51,6 +51,51 @@ export interface BrokerRefused {
   readonly cause: unknown
 }
 
+/** The history was asked for where none is kept: this broker keeps none, or `history` is off. */
+export interface HistoryUnavailable {
+  readonly _tag: "HistoryUnavailable"
+  readonly message: string
+}
+
+/** A position is none that was given for these topics, or a number of messages is not a whole number from 0 on. */
+export interface InvalidPosition {
+  readonly _tag: "InvalidPosition"
+  readonly message: string
+  /** What was given, its first 64 characters. */
+  readonly position: string
+}
+
+/** Who is present was asked of a broker that does not keep it, or the name of a member is empty or longer than 255 characters. */
+export interface PresenceUnavailable {
+  readonly _tag: "PresenceUnavailable"
+  readonly message: string
+}
+
+/** `authorize` refused a socket. */
+export interface NotAuthorized {
+  readonly _tag: "NotAuthorized"
+  readonly message: string
+  readonly action: "subscribe" | "publish"
+  /** The name or the filter. */
+  readonly topic: string
+}
+
+/** A socket published more messages than `publishRate` allows. None of the call was published. */
+export interface TooManyMessages {
+  readonly _tag: "TooManyMessages"
+  readonly message: string
+  /** Messages within the time of `publishRate`. */
+  readonly limit: number
+  /** Milliseconds until the call would be taken; `undefined` when it has more messages than the limit, so that it never is. */
+  readonly retryAfter: number | undefined
+}
+
+/** A key of a message is empty or longer than 255 characters, or this broker does not respect keys. */
+export interface InvalidKey {
+  readonly _tag: "InvalidKey"
+  readonly message: string
+}
+
 /** Why a subscription or a message can't be had or sent. */
 export type TopicErrorReason =
   | InvalidTopic
@@ -59,6 +104,12 @@ export type TopicErrorReason =
   | MessageTooLarge
   | BrokerUnavailable
   | BrokerRefused
+  | HistoryUnavailable
+  | InvalidPosition
+  | PresenceUnavailable
+  | NotAuthorized
+  | TooManyMessages
+  | InvalidKey
 
 /** A subscription or a message can't be had or sent. */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {

@@ -21,7 +21,7 @@ const isBare = ({ any, here, rest, segments }: Node<unknown>): boolean =>
 /** Things by their filters, and which of them a name belongs to. */
 export class Filters<A extends Filtered> {
   private readonly all = new Map<string, A>()
-  private readonly root = makeNode<A>()
+  private root = makeNode<A>()
   private patterns = 0
 
   get size(): number {
@@ -62,6 +62,12 @@ export class Filters<A extends Filtered> {
     if (!this.all.delete(filter) || !isPattern(filter)) return
     this.patterns--
     prune(this.root, filter.split("."), 0)
+  }
+
+  clear(): void {
+    this.all.clear()
+    this.root = makeNode()
+    this.patterns = 0
   }
 
   /** Those whose filter stands for a valid name. */

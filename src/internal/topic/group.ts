@@ -2,7 +2,7 @@ import { flushAfterTurn } from "../connection/flush.ts"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 import { Kind } from "./kind.ts"
-import type { Delivery, Gap, Published } from "./model.ts"
+import type { Delivered, Delivery, Gap } from "./model.ts"
 import type { Subscriber, Subscription } from "./subscriber.ts"
 
 /** Who hears a group beside sockets. */
@@ -25,11 +25,15 @@ export class Group {
   /** How many sockets are subscribed. */
   count = 0
   /** What goes out at the end of this turn. */
-  private gathered: Array<Published> = []
+  private gathered: Array<Delivered> = []
   private size = 0
 
-  constructor(filter: string) {
+  private readonly format: ((message: Delivered) => Message) | undefined
+
+  /** `format` makes what sockets are sent for a message. Default: the message. */
+  constructor(filter: string, format?: (message: Delivered) => Message) {
     this.filter = filter
+    this.format = format
   }
 
   get isEmpty(): boolean {
@@ -45,42 +49,49 @@ export class Group {
     this.count++
   }
 
-  delete(subscription: Subscription): void {
+  /** Returns whether it was one of them. */
+  delete(subscription: Subscription): boolean {
     this.flush()
     const { subscriber } = subscription
     const { kind: name } = subscriber.outlet
     const kind = this.kinds.get(name)
-    if (kind === undefined || !kind.delete(subscription)) return
+    if (kind === undefined || !kind.delete(subscription)) return false
     this.count--
     this.crowded.delete(subscriber)
     if (kind.isEmpty) this.kinds.delete(name)
+    return true
   }
 
   /** Gives everybody messages at the end of this turn of the event loop, in one write with those that come until then. */
-  deliver(published: Published): void {
-    const { message } = published
+  deliver(delivered: Delivered): void {
+    const { message } = delivered
     if (this.gathered.length === 0) flushAfterTurn(this)
-    this.gathered.push(published)
+    this.gathered.push(delivered)
     this.size += message.length + overhead
     if (this.size >= flushSize) this.flush()
   }
 
   /** Gives everybody what has gathered. */
   flush(): void {
-    const { gathered } = this
+    const { format, gathered } = this
     if (gathered.length === 0) return
     this.gathered = []
     this.size = 0
-    this.send(new Encodings(gathered.map(({ message }) => message)))
+    if (this.count > 0) this.send(new Encodings(gathered.map(format ?? messageOf)))
     if (this.listeners.size === 0) return
-    for (const { message, topic } of gathered) this.tell({ _tag: "Message", topic, message })
+    for (const delivered of gathered) this.tell(delivered)
   }
 
   /** Tells everybody that messages are missing: sockets by `message`. */
   gap(gap: Gap, message: Message | undefined): void {
     this.flush()
-    if (message !== undefined) this.send(new Encodings([message]))
+    if (message !== undefined) for (const kind of this.kinds.values()) kind.gap(gap, message)
     this.tell(gap)
+  }
+
+  /** The subscriptions of sockets, as they are now. */
+  get subscriptions(): ReadonlyArray<Subscription> {
+    return [...this.kinds.values()].flatMap(({ all }) => all)
   }
 
   private tell(delivery: Delivery): void {
@@ -91,3 +102,5 @@ export class Group {
     for (const [name, kind] of this.kinds) kind.send(encodings, name !== undefined)
   }
 }
+
+const messageOf = ({ message }: Delivered): Message => message

@@ -1,6 +1,7 @@
 import type { Outbound } from "../connection/outbound.ts"
-import type { Encodings } from "../socket/encodings.ts"
+import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
+import type { Gap } from "./model.ts"
 import type { Subscription } from "./subscriber.ts"
 
 /** Subscriptions of sockets to which a message is the same bytes; or of those to which it is bytes of their own. */
@@ -44,6 +45,23 @@ export class Kind {
     const encoded = sayable ? outlet?.encode(encodings) : undefined
     if (encoded === undefined) this.sendApart(messages)
     else this.sendTogether(messages, encoded.joined, encoded.frames)
+  }
+
+  /** Sends all of them a gap of the broker as this message. */
+  gap(gap: Gap, message: Message): void {
+    const outlet = this.subscriptions[0]?.subscriber.outlet
+    const bytes = outlet?.takes(message) === true ? outlet.encode(new Encodings([message]))?.joined : undefined
+    for (let place = this.subscriptions.length - 1; place >= 0; place--) {
+      const subscription = this.subscriptions[place]
+      if (subscription?.subscriber.outlet.takes(message) === true) {
+        subscription.subscriber.offerGap(subscription, gap, message, bytes)
+      }
+    }
+  }
+
+  /** The subscriptions, as they are now. */
+  get all(): ReadonlyArray<Subscription> {
+    return [...this.subscriptions]
   }
 
   // From the last to the first, since one that is closed meanwhile leaves its place to the last.

@@ -1,22 +1,13 @@
-import {
-  AuthorizationError,
-  connect as connectNats,
-  type NatsConnection,
-  type NodeConnectionOptions,
-  PermissionViolationError,
-  type Subscription
-} from "@nats-io/transport-node"
+import type { NatsConnection, Subscription } from "@nats-io/transport-node"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
-import type { Arrivals, Driver, Wire } from "./link.ts"
+import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
+import { NatsCluster } from "./natsCluster.ts"
 import { nameViolation } from "./name.ts"
+import { type ClientOptions, closed, natsName, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
-
-/** What `connect` of the package `@nats-io/transport-node` takes. */
-export type ClientOptions = NodeConnectionOptions
 
 /** How topics are NATS subjects. */
 export interface NatsOptions {
@@ -24,11 +15,6 @@ export interface NatsOptions {
   readonly prefix: string
   readonly format: PayloadFormat
 }
-
-const natsName = "NATS"
-
-/** A server that vanished without a word is noticed after two pings, so many milliseconds apart, without an answer. */
-const pingInterval = 10_000
 
 /** A name is a subject, and a filter is one: the grammar is NATS' own, with fewer characters. */
 export const natsDriver = (options: NatsOptions): Driver => ({
@@ -41,23 +27,23 @@ const connect = (
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        // What is left in a connection's buffer when it is lost must not be sent by the next one.
-        try: () => connectNats({ pingInterval, ...client, reconnect: false, noEcho: false }),
-        catch: (cause) => failure("not sent", cause)
-      }),
-      (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
+    const { connection, lost } = yield* openNats(client)
+    const cluster = yield* Effect.acquireRelease(
+      Effect.sync(() => new NatsCluster(connection, client)),
+      (cluster) => Effect.promise(() => cluster.close())
     )
     const flush = sharedFlush(connection)
     const subscriptions = new Map<string, Subscription>()
-    const refusals = new Map<string, Error>()
+    /** Filters that wait for the server's confirmation, and the errors that came instead. */
+    const pending = new Map<string, Error | undefined>()
 
     const subscribe = (filter: string): void => {
       const subscription = connection.subscribe(prefix + filter, {
         callback: (error, { data, subject }) => {
           if (error !== null) {
-            refusals.set(filter, error)
+            subscriptions.delete(filter)
+            if (pending.has(filter)) pending.set(filter, error)
+            else arrivals.refused({ filter, error: refused(natsName, error) })
             return
           }
           const topic = subject.slice(prefix.length)
@@ -70,14 +56,6 @@ const connect = (
       subscriptions.set(filter, subscription)
     }
 
-    yield* Effect.forkScoped(
-      Stream.runForEach(Stream.fromAsyncIterable(connection.status(), String), (status) =>
-        status.type === "error"
-          ? Effect.logWarning(`${natsName} refused something: ${status.error.message}`)
-          : Effect.void
-      )
-    )
-
     return {
       away: "disconnected",
       publish: (messages) =>
@@ -86,7 +64,8 @@ const connect = (
           const size = payloads.reduce((largest, { length }) => Math.max(largest, length), 0)
           const limit = connection.info?.max_payload ?? Infinity
           if (size > limit) return Effect.fail(tooLarge(size, limit))
-          if (connection.isClosed()) return Effect.fail(unavailable(natsName, "not sent", closed))
+          if (connection.isClosed() || connection.isDraining())
+            return Effect.fail(unavailable(natsName, "not sent", closed))
           return request(() => {
             for (const [at, { topic }] of messages.entries()) connection.publish(prefix + topic, payloads[at])
             return flush()
@@ -94,27 +73,28 @@ const connect = (
         }),
       subscribe: (filters) =>
         request(async () => {
-          for (const filter of filters) subscribe(filter)
-          await flush()
           for (const filter of filters) {
-            const error = refusals.get(filter)
-            refusals.delete(filter)
-            if (error !== undefined) throw error
+            pending.set(filter, undefined)
+            subscribe(filter)
           }
+          await flush()
+          const refusals: Array<Refusal> = []
+          for (const filter of filters) {
+            const error = pending.get(filter)
+            pending.delete(filter)
+            if (error !== undefined) refusals.push({ filter, error: refused(natsName, error) })
+          }
+          await cluster.confirm()
+          return refusals
         }),
       unsubscribe: (filter) =>
         Effect.sync(() => {
           subscriptions.get(filter)?.unsubscribe()
           subscriptions.delete(filter)
         }),
-      lost: Effect.map(
-        Effect.promise(() => connection.closed()),
-        (cause) => unavailable(natsName, "unknown", cause instanceof Error ? cause : closed)
-      )
+      lost
     }
   })
-
-const closed = new Error("the connection was closed")
 
 /** A round trip behind everything that was sent; those who ask in one turn share it. Fails when the connection is lost. */
 const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
@@ -145,14 +125,6 @@ const sharedFlush = (connection: NatsConnection): (() => Promise<void>) => {
       return flush()
     }))
 }
-
-const request = (send: () => Promise<void>): Effect.Effect<void, TopicError> =>
-  Effect.tryPromise({ try: send, catch: (cause) => failure("unknown", cause) })
-
-const failure = (outcome: "not sent" | "unknown", cause: unknown): TopicError =>
-  cause instanceof AuthorizationError || cause instanceof PermissionViolationError
-    ? refused(natsName, cause)
-    : unavailable(natsName, outcome, cause)
 
 const tooLarge = (size: number, limit: number): TopicError =>
   new TopicError({

@@ -1,8 +1,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { ClientOfflineError, createClient, ErrorReply } from "redis"
-import type { TopicError } from "./error.ts"
+import { createClient } from "redis"
+import { messageOf } from "../messageOf.ts"
+import type { BrokerUnavailable, TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 
 /** A connection to Redis. */
@@ -52,12 +53,23 @@ const end = (client: Client): void => {
   if (client.isOpen) client.destroy()
 }
 
-/** What Redis answers; `"not sent"` where the command can't have reached it. */
+/**
+ * Whether Redis answered with an error, which starts with a code in capitals. The classes of the client's errors are of no use: `redis`
+ * 5.0 does not export them.
+ */
+export const isRefusal = (cause: unknown): boolean =>
+  cause instanceof Error && !("code" in cause) && /^[A-Z][A-Z0-9]+\b/.test(cause.message)
+
+/** Whether Redis will not do it later either: not while it loads its data or waits for its primary. */
+export const isFinal = (cause: unknown): boolean =>
+  isRefusal(cause) && !/^(?:LOADING|BUSY|TRYAGAIN|CLUSTERDOWN|MASTERDOWN)\b/.test(messageOf(cause))
+
+/** The answer of Redis; a failure is `"not sent"` where the command can't have reached it. */
 export const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>
   Effect.tryPromise({
     try: send,
-    catch: (cause) =>
-      cause instanceof ErrorReply
-        ? refused(redisName, cause)
-        : unavailable(redisName, cause instanceof ClientOfflineError ? "not sent" : "unknown", cause)
+    catch: (cause) => (isRefusal(cause) ? refused(redisName, cause) : unavailable(redisName, outcomeOf(cause), cause))
   })
+
+const outcomeOf = (cause: unknown): BrokerUnavailable["outcome"] =>
+  cause instanceof Error && /^The client is (?:closed|offline)$/.test(cause.message) ? "not sent" : "unknown"

@@ -1,15 +1,14 @@
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { ErrorReply, RESP_TYPES } from "redis"
 import type { TopicError } from "./error.ts"
-import { Filters } from "./filters.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
-import { nameViolation } from "./name.ts"
+import { defaultLimit, invalidPosition } from "./history.ts"
+import type { History, HistoryQuery, Kept } from "./model.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
-import { type Client, type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { StreamReading } from "./streamReading.ts"
+import { redisPresence } from "./redisPresence.ts"
+import { beginning, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions {
@@ -18,19 +17,9 @@ export interface StreamsOptions {
   readonly key: string
   /** About how many messages are kept. */
   readonly maxLength: number
+  /** What is kept of each topic for its history. */
+  readonly history: TopicHistory | undefined
 }
-
-const topicField = "topic"
-const messageField = "message"
-
-/** Before anything in a stream. */
-const beginning = "0-0"
-
-/** Most messages of one read. */
-const batchSize = 500
-
-/** Milliseconds that a read waits for something to read. */
-const readTimeout = 5000
 
 /** Where this process is in the stream, and in which run of the server that was. */
 interface Position {
@@ -45,11 +34,17 @@ interface Position {
  */
 export const streamsDriver = (options: StreamsOptions): Driver => {
   const position: Position = { last: beginning, run: "" }
-  return { name: redisName, connect: (arrivals) => connect(options, position, arrivals) }
+  return {
+    name: redisName,
+    idempotent: true,
+    hasPresence: true,
+    isAfter: options.history === undefined ? undefined : (one, other) => isBefore(other, one),
+    connect: (arrivals) => connect(options, position, arrivals)
+  }
 }
 
 const connect = (
-  { client, key, maxLength }: StreamsOptions,
+  { client, history, key, maxLength }: StreamsOptions,
   position: Position,
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
@@ -57,37 +52,43 @@ const connect = (
     const options: ClientOptions = { ...client, RESP: 2 }
     const writer = yield* open(options)
     const reader = yield* open(options)
-    const failed = yield* Deferred.make<TopicError>()
-    const stream = new StreamKey(reader.client, key)
+    const stream = new StreamKey(reader.client, key, maxLength, history)
+    const commands = new StreamKey(writer.client, key, maxLength, history)
     const { away, ...here } = yield* request(() => resume(stream, position))
-    const filters = new Filters<{ readonly filter: string }>()
+    // A user who may not read fails here, not after the first subscription was answered.
+    yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
 
-    const deliver = ({ payload, topic }: Entry): void => {
-      if (payload === undefined || nameViolation(topic) !== undefined) return
-      const matching = filters.matching(topic)
-      if (matching.length === 0) return
-      const message = decodePayload(payload, "tagged")
-      if (message === undefined) return
-      for (const { filter } of matching) arrivals.message(filter, topic, message)
-    }
-
-    /** Whether the gap before the next read is told of already. */
-    let told = away === "forgotten"
+    /** Whether the gap before the next read was delivered already. */
+    let announced = away === "forgotten"
     const read = async (): Promise<never> => {
       while (true) {
         const { last } = position
         const [entries, kept] = await Promise.all([stream.after(last), stream.reaches(last)])
         if (entries.length > 0) {
-          if (!kept && !told && last !== beginning) arrivals.gap("forgotten", undefined)
-          told = false
+          if (!kept && !announced && last !== beginning) arrivals.gap("forgotten", undefined)
+          announced = false
         }
-        for (const entry of entries) {
-          position.last = entry.id
-          deliver(entry)
+        for (const { id, payload, topic } of entries) {
+          position.last = id
+          reading.deliver(topic, payload, history === undefined ? undefined : id)
         }
+        reading.advance(entries.length === 0)
       }
     }
-    let reading = false
+
+    const reading = new StreamReading({
+      arrivals,
+      // The first subscription of all gets what is published from now on, not since this process connected.
+      begin: Effect.map(
+        position.run === "" ? request(() => commands.tip()) : Effect.succeed(here.last),
+        (last) => () => {
+          // Messages that are missing after this place are announced by a gap.
+          position.last = last
+          position.run = here.run
+        }
+      ),
+      read: request(read)
+    })
 
     return {
       away,
@@ -95,33 +96,24 @@ const connect = (
         Effect.asVoid(
           request(() =>
             Promise.all(
-              messages.map(({ message, topic }) => {
-                const payload = encodePayload(message, "tagged")
-                const limit = ["MAXLEN", "~", String(maxLength)]
-                return writer.client.sendCommand(["XADD", key, ...limit, "*", topicField, topic, messageField, payload])
-              })
+              messages.map(({ key, message, topic }) => commands.add(topic, encodePayload(message, "tagged"), key))
             )
           )
         ),
-      subscribe: (added) =>
-        Effect.sync(() => {
-          for (const filter of added) filters.add({ filter })
-          if (reading) return
-          reading = true
-          // From now on what is missing is told.
-          position.last = here.last
-          position.run = here.run
-          Effect.runFork(request(read)).addObserver((exit) => {
-            const error = Exit.findErrorOption(exit)
-            if (Option.isSome(error)) Deferred.doneUnsafe(failed, Effect.succeed(error.value))
-          })
-        }),
-      unsubscribe: (filter) =>
-        Effect.sync(() => {
-          const known = filters.get(filter)
-          if (known !== undefined) filters.delete(known)
-        }),
-      lost: Effect.raceAllFirst([writer.lost, reader.lost, Deferred.await(failed)])
+      presence: redisPresence(writer.client, commands.prefix),
+      readHistory: (topic, query) =>
+        Effect.tap(readHistory(commands, topic, query), (found) =>
+          Effect.flatMap(
+            request(() => commands.newest()),
+            (newest) => {
+              const id = isBefore(found.position, newest) ? found.position : newest
+              return reading.until(() => !isBefore(position.last, id))
+            }
+          )
+        ),
+      subscribe: (added) => reading.subscribe(added),
+      unsubscribe: (filter) => reading.unsubscribe(filter),
+      lost: Effect.raceAllFirst([writer.lost, reader.lost, reading.failure])
     }
   })
 
@@ -135,87 +127,25 @@ const resume = async (stream: StreamKey, { last, run: before }: Position): Promi
   return { away: tip === last || (await stream.reaches(last)) ? "kept" : "forgotten", last, run }
 }
 
-/** One message of the stream. */
-interface Entry {
-  readonly id: string
-  readonly topic: string
-  readonly payload: Buffer | undefined
-}
-
-/** The commands of one stream. */
-class StreamKey {
-  private readonly client: Client
-  private readonly key: string
-
-  constructor(client: Client, key: string) {
-    this.client = client
-    this.key = key
-  }
-
-  /** The next messages after this one; waits for some time when there are none. */
-  async after(last: string): Promise<ReadonlyArray<Entry>> {
-    const limits = ["COUNT", String(batchSize), "BLOCK", String(readTimeout)]
-    const [stream] = listOf(await this.send("XREAD", ...limits, "STREAMS", this.key, last))
-    const [, entries] = listOf(stream)
-    return listOf(entries).map((entry) => {
-      const [id, fields] = listOf(entry)
-      return {
-        id: textOf(id),
-        topic: textOf(fieldOf(fields, topicField)),
-        payload: bytesOf(fieldOf(fields, messageField))
-      }
-    })
-  }
-
-  /** Whether this message, or one before it, is in the stream still, so that none behind it was trimmed. */
-  async reaches(last: string): Promise<boolean> {
-    return listOf(await this.send("XRANGE", this.key, "-", last, "COUNT", "1")).length > 0
-  }
-
-  /** The last message that there ever was. */
-  async tip(): Promise<string> {
-    try {
-      return textOf(fieldOf(await this.send("XINFO", "STREAM", this.key), "last-generated-id"))
-    } catch (error) {
-      if (error instanceof ErrorReply && /no such key/i.test(error.message)) return beginning
-      throw error
+/** A part of the history of a topic. */
+const readHistory = (stream: StreamKey, topic: string, query: HistoryQuery): Effect.Effect<History, TopicError> => {
+  const { from, last } = query
+  if (from !== undefined && !isId(from)) return Effect.fail(invalidPosition(from))
+  return request(async () => {
+    const limit = query.limit ?? defaultLimit
+    // Sent at once, and answered in order: what is added after the tip was read may be missing, but nothing before it.
+    const [tip, entries, complete] = await Promise.all([
+      stream.tip(),
+      from === undefined ? stream.lastOf(topic, last) : stream.topicAfter(topic, from, limit),
+      from === undefined ? true : stream.keepsAllAfter(topic, from)
+    ])
+    const messages: Array<Kept> = []
+    for (const { id, payload } of entries) {
+      const message = payload === undefined ? undefined : decodePayload(payload, "tagged")
+      if (message !== undefined) messages.push({ topic, message, position: id })
     }
-  }
-
-  /** Which run of the server this is. */
-  async run(): Promise<string> {
-    const [, run = ""] = /^run_id:(\w+)/m.exec(textOf(await this.send("INFO", "server"))) ?? []
-    return run
-  }
-
-  private send(...command: ReadonlyArray<string>): Promise<unknown> {
-    return this.client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer }).sendCommand(command)
-  }
-}
-
-// Replies, as far as they are what they should be.
-
-const listOf = (reply: unknown): ReadonlyArray<unknown> => (Array.isArray(reply) ? reply : [])
-
-const bytesOf = (reply: unknown): Buffer | undefined => (reply instanceof Buffer ? reply : undefined)
-
-const textOf = (reply: unknown): string => bytesOf(reply)?.toString() ?? ""
-
-/** A value out of a list of names and values. */
-const fieldOf = (reply: unknown, name: string): unknown => {
-  const list = listOf(reply)
-  const at = list.findIndex((item, at) => at % 2 === 0 && textOf(item) === name)
-  return at < 0 ? undefined : list[at + 1]
-}
-
-/** Whether one id of a stream comes before another: milliseconds, then a count. */
-const isBefore = (one: string, other: string): boolean => {
-  const [time, count] = partsOf(one)
-  const [otherTime, otherCount] = partsOf(other)
-  return time < otherTime || (time === otherTime && count < otherCount)
-}
-
-const partsOf = (id: string): readonly [bigint, bigint] => {
-  const [time = "0", count = "0"] = id.split("-")
-  return [BigInt(time), BigInt(count)]
+    const newest = entries.at(-1)?.id ?? beginning
+    const position = (from !== undefined && entries.length >= limit) || isBefore(tip, newest) ? newest : tip
+    return { messages, position, complete }
+  })
 }

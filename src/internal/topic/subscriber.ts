@@ -1,5 +1,7 @@
+import * as Effect from "effect/Effect"
 import { Encodings } from "../socket/encodings.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
+import { GapCounts } from "./gapCounts.ts"
 import type { Group } from "./group.ts"
 import type { Gap, SlowPolicy } from "./model.ts"
 import type { Outlet } from "./outlet.ts"
@@ -15,29 +17,48 @@ export class Subscription {
   readonly subscriber: Subscriber
   readonly group: Group
   readonly slow: SlowPolicy
+  /** Under which name it is present. */
+  readonly presence: string | undefined
   /** How many scopes hold it. */
   holds = 0
   joined = false
+  /** `"live"` is sent what is published; before that a subscription with history waits to be sent it, then is. */
+  phase: "live" | "waiting" | "replaying" = "live"
+  /** The id of the member that it is on its topic. */
+  member: string | undefined = undefined
   /** Its place among those of its kind. */
   place = 0
-  /** The gap that waits in the queue and that the next message missed adds to. */
-  gap: Entry | undefined = undefined
+  /** The gap in the queue that no message of this subscription comes before. */
+  front: GapEntry | undefined = undefined
+  /** The gap in the queue that no message of this subscription comes after. */
+  tail: GapEntry | undefined = undefined
 
-  constructor(subscriber: Subscriber, group: Group, slow: SlowPolicy) {
+  constructor(subscriber: Subscriber, group: Group, slow: SlowPolicy, presence: string | undefined) {
     this.subscriber = subscriber
     this.group = group
     this.slow = slow
+    this.presence = presence
   }
 }
 
-/** A message that waits, or in place of one a gap of so many. */
-interface Entry {
+/** A message that waits. */
+interface MessageEntry {
+  readonly _tag: "Message"
   readonly subscription: Subscription
-  readonly message: Message | undefined
+  readonly message: Message
   readonly bytes: Uint8Array | undefined
   readonly size: number
-  missed: number
 }
+
+/** A place in the queue where messages are missing. */
+interface GapEntry {
+  readonly _tag: "Gap"
+  readonly subscription: Subscription
+  readonly counts: GapCounts
+  readonly size: number
+}
+
+type Entry = MessageEntry | GapEntry
 
 /** What all subscribers of a process have in common. */
 export interface Shared {
@@ -47,6 +68,8 @@ export interface Shared {
   readonly onMissed: (count: number) => void
   /** Hears of a subscriber that is closed since it was slow. */
   readonly onOverrun: () => void
+  /** Called with the bytes that wait in addition, or fewer than before. */
+  readonly onQueued: (change: number) => void
 }
 
 /** A socket with subscriptions, and the messages that wait until it has room. */
@@ -71,6 +94,16 @@ export class Subscriber {
     return this.queued > this.shared.queueSize && this.outlet.isOpen
   }
 
+  /** Waits until nothing waits here and the socket takes a message at once, or is closed. */
+  readonly idle: Effect.Effect<void> = Effect.suspend(() => {
+    const { outlet, queue } = this
+    if (!outlet.isOpen || (queue.length === 0 && outlet.isReady)) return Effect.void
+    return Effect.callback<void>((resume) => outlet.whenReady(() => resume(Effect.void))).pipe(
+      Effect.andThen(Effect.yieldNow),
+      Effect.andThen(this.idle)
+    )
+  })
+
   /** Runs `task` once when no more waits than may, or nothing any more. */
   whenRoom(task: () => void): void {
     this.waiters.add(task)
@@ -90,7 +123,6 @@ export class Subscriber {
     }
     if (!outlet.isOpen) return
     const size = (bytes ?? message).length + overhead
-    const entry: Entry = { subscription, message, bytes, size, missed: 0 }
     const { queueSize } = this.shared
     const over = this.queued + size > queueSize
     switch (subscription.slow) {
@@ -102,37 +134,60 @@ export class Subscriber {
         break
       case "drop":
         if (over) return this.missNewest(subscription)
-        subscription.gap = undefined
         break
       case "dropOldest":
         if (over && !this.makeRoom(size)) return this.missNewest(subscription)
         break
     }
-    this.enqueue(entry)
+    subscription.tail = undefined
+    this.enqueue({ _tag: "Message", subscription, message, bytes, size })
     if (subscription.slow === "wait" && this.isOver) {
       this.crowded = true
       subscription.group.crowded.add(this)
     }
   }
 
+  /**
+   * Takes a gap of the broker, which no policy drops: it is sent at once, or waits in its place. `message` and `bytes` are what it is
+   * sent as.
+   */
+  offerGap(subscription: Subscription, gap: Gap, message: Message, bytes: Uint8Array | undefined): void {
+    const { outlet, queue, shared } = this
+    if (queue.length === 0 && outlet.isReady) {
+      outlet.send(message, bytes)
+      return
+    }
+    if (!outlet.isOpen) return
+    const { slow } = subscription
+    const most = slow === "close" ? shared.queueSize : slow === "wait" ? shared.queueSize * waitFactor : Infinity
+    if (subscription.tail === undefined && this.queued + overhead > most) return this.overrun()
+    this.gapAtTail(subscription).add(gap.cause, gap.missed, gap.error)
+  }
+
   /** Forgets what waits for a subscription that ended. */
   forget(subscription: Subscription): void {
     if (this.queue.length === 0) return
     this.queue = this.queue.filter((entry) => entry.subscription !== subscription)
-    this.queued = this.queue.reduce((sum, { size }) => sum + size, 0)
+    this.count(this.queue.reduce((sum, { size }) => sum + size, 0) - this.queued)
     this.letGo()
   }
 
   /** The socket is gone. */
   end(): void {
     this.queue = []
-    this.queued = 0
+    this.count(-this.queued)
     this.letGo()
+  }
+
+  private count(change: number): void {
+    if (change === 0) return
+    this.queued += change
+    this.shared.onQueued(change)
   }
 
   private enqueue(entry: Entry): void {
     this.queue.push(entry)
-    this.queued += entry.size
+    this.count(entry.size)
     if (this.pumping) return
     this.pumping = true
     this.outlet.whenReady(this.pump)
@@ -145,10 +200,9 @@ export class Subscriber {
     while (sent < queue.length && outlet.isReady && outlet.isOpen) {
       const entry = queue[sent++]
       if (entry === undefined) break
-      this.queued -= entry.size
-      if (entry.subscription.gap === entry) entry.subscription.gap = undefined
-      if (entry.message === undefined) this.sendGap(entry)
-      else outlet.send(entry.message, entry.bytes)
+      this.count(-entry.size)
+      if (entry._tag === "Message") outlet.send(entry.message, entry.bytes)
+      else this.sendGap(entry)
     }
     queue.splice(0, sent)
     if (!outlet.isOpen) return this.end()
@@ -176,46 +230,67 @@ export class Subscriber {
   /** Notes at the end of the queue that a message is missing. */
   private missNewest(subscription: Subscription): void {
     this.shared.onMissed(1)
-    if (subscription.gap === undefined) this.enqueue((subscription.gap = gapIn(subscription)))
-    subscription.gap.missed++
+    this.gapAtTail(subscription).add("slow", 1)
   }
 
-  /** Drops those that waited longest, of subscriptions that want it so. Answers whether there is room then. */
+  /** What is missing after all messages of a subscription that wait. */
+  private gapAtTail(subscription: Subscription): GapCounts {
+    if (subscription.tail === undefined) this.enqueue((subscription.tail = gapIn(subscription)))
+    return subscription.tail.counts
+  }
+
+  /** Drops those that waited longest, of subscriptions whose policy is that. Returns whether there is room then. */
   private makeRoom(size: number): boolean {
     const { queue, shared } = this
     let at = 0
     while (this.queued + size > shared.queueSize) {
-      let entry = queue[at]
-      while (entry !== undefined && (entry.message === undefined || entry.subscription.slow !== "dropOldest")) {
-        entry = queue[++at]
-      }
+      const entry = queue[at]
       if (entry === undefined) return false
       const { subscription } = entry
-      this.queued -= entry.size
-      if (subscription.gap === undefined) {
-        queue[at] = subscription.gap = gapIn(subscription)
-        this.queued += overhead
+      if (subscription.slow !== "dropOldest") {
+        at++
+      } else if (entry._tag === "Gap") {
+        // Nothing of the subscription is left before it, so it is the first gap or adjoins it.
+        const { front = entry } = subscription
+        subscription.front = front
+        if (front === entry) {
+          at++
+        } else {
+          front.counts.merge(entry.counts)
+          if (subscription.tail === entry) subscription.tail = front
+          queue.splice(at, 1)
+          this.count(-entry.size)
+        }
       } else {
-        queue.splice(at, 1)
+        if (subscription.front === undefined) {
+          queue[at] = subscription.front = gapIn(subscription)
+          this.count(overhead)
+        } else {
+          queue.splice(at, 1)
+        }
+        this.count(-entry.size)
+        subscription.front.counts.add("slow", 1)
+        shared.onMissed(1)
       }
-      subscription.gap.missed++
-      shared.onMissed(1)
     }
     return true
   }
 
-  private sendGap({ missed, subscription }: Entry): void {
-    const { group } = subscription
-    const message = this.shared.gapMessage?.({ _tag: "Gap", filter: group.filter, cause: "slow", missed })
-    if (message === undefined || !this.outlet.takes(message)) return
-    this.outlet.send(message, this.outlet.encode(new Encodings([message]))?.joined)
+  private sendGap(entry: GapEntry): void {
+    const { counts, subscription } = entry
+    if (subscription.front === entry) subscription.front = undefined
+    if (subscription.tail === entry) subscription.tail = undefined
+    for (const gap of counts.gaps(subscription.group.filter)) {
+      const message = this.shared.gapMessage?.(gap)
+      if (message === undefined || !this.outlet.takes(message)) continue
+      this.outlet.send(message, this.outlet.encode(new Encodings([message]))?.joined)
+    }
   }
 }
 
-const gapIn = (subscription: Subscription): Entry => ({
+const gapIn = (subscription: Subscription): GapEntry => ({
+  _tag: "Gap",
   subscription,
-  message: undefined,
-  bytes: undefined,
-  size: overhead,
-  missed: 0
+  counts: new GapCounts(),
+  size: overhead
 })

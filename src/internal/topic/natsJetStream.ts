@@ -1,0 +1,280 @@
+import {
+  DeliverPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  type JsMsg,
+  type StreamConfig
+} from "@nats-io/jetstream"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { TopicError } from "./error.ts"
+import { defaultLimit, invalidPosition } from "./history.ts"
+import type { Arrivals, Driver, Wire } from "./link.ts"
+import type { BrokerPresence, History, HistoryQuery, Kept, Member } from "./model.ts"
+import { type ClientOptions, natsName, openNats, request } from "./natsClient.ts"
+import { decodePayload, encodePayload } from "./payload.ts"
+import { lease, presenceName } from "./presence.ts"
+import { StreamReading } from "./streamReading.ts"
+import { keyTime } from "./publishKeys.ts"
+
+/** How topics are kept in a stream of JetStream. */
+export interface JetStreamOptions {
+  readonly client: ClientOptions
+  readonly prefix: string
+  /** The name of the stream. */
+  readonly stream: string
+  readonly maxMessages: number
+  /** In milliseconds. */
+  readonly maxAge: number
+}
+
+/** Nanoseconds in a millisecond. */
+const nanos = 1_000_000
+
+/** Longer than a request may take by the limits of a link, which counts an answer that does not come as a lost connection. */
+const noTimeout = 0x7fff_ffff
+
+/** Milliseconds for which messages that are there are fetched. */
+const fetchTimeout = 5000
+
+/** Where this process is in the stream, and in which one that was: a stream that is made anew starts from the beginning. */
+interface Place {
+  last: number
+  created: string
+}
+
+/** All topics in one stream, which every process reads from where it was. */
+export const jetStreamDriver = (options: JetStreamOptions): Driver => {
+  const place: Place = { last: 0, created: "" }
+  return {
+    name: natsName,
+    idempotent: true,
+    hasPresence: true,
+    isAfter: (one, other) => (partsOf(one)?.seq ?? 0) > (partsOf(other)?.seq ?? 0),
+    connect: (arrivals) => connect(options, place, arrivals)
+  }
+}
+
+const connect = (
+  options: JetStreamOptions,
+  place: Place,
+  arrivals: Arrivals
+): Effect.Effect<Wire, TopicError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const { prefix, stream } = options
+    const { connection, lost } = yield* openNats(options.client)
+    const client = jetstream(connection, { timeout: noTimeout })
+    const manager = yield* request(() => client.jetstreamManager())
+    yield* request(() => ensureStreams(manager, options))
+    const { created, last } = yield* request(() => tipOf(manager, stream))
+    const isFirst = place.created === ""
+    const away = isFirst || (place.created === created && last >= place.last) ? "kept" : "forgotten"
+
+    const deliver = ({ data, info, seq, subject }: JsMsg): void => {
+      // What is missing in between was more than is kept of a topic.
+      if (seq > place.last + 1 && place.last > 0) arrivals.gap("forgotten", undefined)
+      place.last = seq
+      reading.deliver(subject.slice(prefix.length), data, positionOf(created, seq))
+      reading.advance(info.pending === 0)
+    }
+
+    const read = async (): Promise<void> => {
+      const consumer = await client.consumers.get(stream, {
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: place.last + 1
+      })
+      for await (const message of await consumer.consume()) deliver(message)
+    }
+
+    const reading = new StreamReading({
+      arrivals,
+      // The first subscription of all gets what is published from now on, not since this process connected.
+      begin: Effect.map(isFirst ? request(() => tipOf(manager, stream)) : Effect.succeed(undefined), (tip) => () => {
+        if (tip !== undefined) place.last = tip.last
+        else if (away === "forgotten") place.last = place.created === created ? last : 0
+        place.created = created
+      }),
+      read: request(read)
+    })
+
+    return {
+      away,
+      publish: (messages) =>
+        Effect.asVoid(
+          request(() =>
+            Promise.all(
+              messages.map(({ key, message, topic }) =>
+                client.publish(prefix + topic, encodePayload(message, "tagged"), {
+                  timeout: noTimeout,
+                  ...(key === undefined ? {} : { msgID: key })
+                })
+              )
+            )
+          )
+        ),
+      subscribe: (added) => reading.subscribe(added),
+      unsubscribe: (filter) => reading.unsubscribe(filter),
+      presence: jetStreamPresence(client, manager, stream),
+      readHistory: (topic, query) =>
+        Effect.tap(readHistory(client, manager, options, topic, query), ({ position }) =>
+          reading.until(() => place.last >= (partsOf(position)?.seq ?? 0))
+        ),
+      lost: Effect.raceFirst(lost, reading.failure)
+    }
+  })
+
+const presenceStream = (stream: string): string => `${stream}-presence`
+
+/** Makes the streams, where they aren't there. Those that are there are used as they are. */
+const ensureStreams = async (
+  manager: JetStreamManager,
+  { maxAge, maxMessages, prefix, stream }: JetStreamOptions
+): Promise<void> => {
+  await ensureStream(manager, {
+    name: stream,
+    subjects: [`${prefix}>`],
+    max_msgs_per_subject: maxMessages,
+    max_age: maxAge * nanos,
+    duplicate_window: Math.min(keyTime, maxAge) * nanos,
+    allow_direct: true
+  })
+  await ensureStream(manager, {
+    name: presenceStream(stream),
+    subjects: [`${presenceStream(stream)}.>`],
+    max_msgs_per_subject: 1,
+    max_age: lease * nanos,
+    duplicate_window: lease * nanos,
+    allow_direct: true
+  })
+}
+
+const ensureStream = async (manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }) => {
+  const isThere = async (): Promise<boolean> => {
+    try {
+      await manager.streams.info(config.name)
+      return true
+    } catch {
+      return false
+    }
+  }
+  if (await isThere()) return
+  try {
+    await manager.streams.add(config)
+  } catch (error) {
+    // Another process may have made it meanwhile.
+    if (!(await isThere())) throw error
+  }
+}
+
+/** The last message of a stream, and which stream it is. */
+const tipOf = async (manager: JetStreamManager, stream: string) => {
+  const { created, state } = await manager.streams.info(stream)
+  return { created: Date.parse(created).toString(36), last: state.last_seq, first: state.first_seq }
+}
+
+const positionOf = (created: string, seq: number): string => `${created}-${seq}`
+
+const partsOf = (position: string): { readonly created: string; readonly seq: number } | undefined => {
+  const [, created, seq] = /^([\da-z]{1,12})-(\d{1,15})$/.exec(position) ?? []
+  return created === undefined || seq === undefined ? undefined : { created, seq: Number(seq) }
+}
+
+/** The next message of a subject from a number on. */
+const nextOf = (manager: JetStreamManager, stream: string, subject: string, seq: number) =>
+  manager.direct.getMessage(stream, { seq, next_by_subj: subject })
+
+/** Messages of a subject from a number up to another one, at most so many of them. */
+const messagesOf = async (
+  client: JetStreamClient,
+  stream: string,
+  subject: string,
+  { first, last, limit }: { readonly first: number; readonly last: number; readonly limit: number }
+): Promise<ReadonlyArray<JsMsg>> => {
+  const consumer = await client.consumers.get(stream, {
+    filter_subjects: subject,
+    deliver_policy: DeliverPolicy.StartSequence,
+    opt_start_seq: first
+  })
+  try {
+    const found: Array<JsMsg> = []
+    const count = Math.min((await consumer.info()).num_pending, limit)
+    if (count === 0) return found
+    for await (const message of await consumer.fetch({ max_messages: count, expires: fetchTimeout })) {
+      if (message.seq <= last) found.push(message)
+      if (message.seq >= last || found.length >= count || message.info.pending === 0) break
+    }
+    return found
+  } finally {
+    await consumer.delete()
+  }
+}
+
+/** A part of the history of a topic. */
+const readHistory = (
+  client: JetStreamClient,
+  manager: JetStreamManager,
+  { maxMessages, prefix, stream }: JetStreamOptions,
+  topic: string,
+  query: HistoryQuery
+): Effect.Effect<History, TopicError> => {
+  const from = query.from === undefined ? undefined : partsOf(query.from)
+  if (query.from !== undefined && from === undefined) return Effect.fail(invalidPosition(query.from))
+  return request(async () => {
+    const subject = prefix + topic
+    const { created, first, last } = await tipOf(manager, stream)
+    const isKnown = from !== undefined && from.created === created && from.seq <= last
+    const limit = query.from === undefined ? Infinity : (query.limit ?? defaultLimit)
+    const isNothing = query.last === 0 || (isKnown && from.seq === last)
+    const range = { first: isKnown ? from.seq + 1 : 1, last, limit }
+    const found = isNothing ? [] : await messagesOf(client, stream, subject, range)
+    const messages = found.flatMap(({ data, seq }): ReadonlyArray<Kept> => {
+      const message = decodePayload(data, "tagged")
+      return message === undefined ? [] : [{ topic, message, position: positionOf(created, seq) }]
+    })
+    const tip = positionOf(created, last)
+    if (query.from === undefined) return { messages: messages.slice(-query.last), position: tip, complete: true }
+    const earliest = isKnown && from.seq > 0 ? await nextOf(manager, stream, subject, 1) : null
+    const reaches = earliest !== null && from !== undefined && earliest.seq <= from.seq
+    return {
+      messages,
+      position: found.length >= limit ? (messages.at(-1)?.position ?? tip) : tip,
+      complete: isKnown && (reaches || isNothing || (found.length < maxMessages && first <= from.seq + 1))
+    }
+  })
+}
+
+/** Who is present: the last message of a subject for each member; one without a name has left. */
+const jetStreamPresence = (client: JetStreamClient, manager: JetStreamManager, stream: string): BrokerPresence => {
+  const name = presenceStream(stream)
+  const subjectOf = (topic: string, id: string): string => `${name}.${presenceName(topic)}.${id}`
+  const known = new Set<string>()
+  return {
+    put: (topic, members, removed) =>
+      request(async () => {
+        let changed = removed.length > 0
+        for (const { id } of members) {
+          changed ||= !known.has(id)
+          known.add(id)
+        }
+        for (const id of removed) known.delete(id)
+        await Promise.all([
+          ...members.map((member) => client.publish(subjectOf(topic, member.id), member.name, { timeout: noTimeout })),
+          ...removed.map((id) => client.publish(subjectOf(topic, id), "", { timeout: noTimeout }))
+        ])
+        return changed
+      }),
+    list: (topic) =>
+      request(async () => {
+        const subject = subjectOf(topic, "*")
+        const members: Array<Member> = []
+        let next = await nextOf(manager, name, subject, 1)
+        while (next !== null) {
+          const member = next.string()
+          if (member !== "") members.push({ id: next.subject.slice(subject.length - 1), name: member })
+          next = await nextOf(manager, name, subject, next.seq + 1)
+        }
+        return members
+      })
+  }
+}
