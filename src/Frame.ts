@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import * as Schema from "effect/Schema"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import { Assembler } from "./internal/protocol/messageAssembler.ts"
+import { MessageAssembler } from "./internal/protocol/messageAssembler.ts"
 import { decodeClose, encodeClose } from "./internal/protocol/closeFrame.ts"
 import { isWireCloseCode, maxReasonSize } from "./internal/protocol/closeCode.ts"
 import type { FrameSink, Role } from "./internal/protocol/codec.ts"
@@ -367,14 +367,14 @@ export const decode = <IE = never, Done = void>(
   )
 
 /** The second stage: messages out of frames. */
-export interface MessageAssembler {
+export interface Assembler {
   /** Takes the next frame, which `makeParser` gave; control frames pass by. */
   readonly feed: (frame: Frame) => FrameError | undefined
 }
 
 /** Joins the frames of each message; text comes as a string, bytes as a `Uint8Array` (RFC 6455 §5.4). */
-export const makeAssembler = (onMessage: (message: string | Uint8Array) => void): MessageAssembler => {
-  let assembler: Assembler | undefined
+export const makeAssembler = (onMessage: (message: string | Uint8Array) => void): Assembler => {
+  let assembler: MessageAssembler | undefined
   const whole = (opcode: number, payload: Buffer): FrameError | undefined => {
     if (opcode !== Opcode.text) {
       onMessage(payload)
@@ -393,7 +393,7 @@ export const makeAssembler = (onMessage: (message: string | Uint8Array) => void)
         return new FrameError({ reason: Violation.unexpectedOpcode(opcode(frame)) })
       const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
       if (first && frame.fin) return whole(opcode(frame), payload)
-      assembler ??= new Assembler(opcode(frame), frame.rsv, payload.length)
+      assembler ??= new MessageAssembler(opcode(frame), frame.rsv, payload.length)
       assembler.append(payload, 0, payload.length)
       if (!frame.fin) return undefined
       const { opcode: kind } = assembler

@@ -412,13 +412,13 @@ describe("idle and lifetime limits", () => {
         visit(handler, address)
       )
       if (quiet === undefined || talking === undefined || ponging === undefined) return
-      for (const visitor of [quiet, talking, ponging]) accepted(visitor).inbox.claimMessages()
+      for (const visitor of [quiet, talking, ponging]) accepted(visitor).receiveBuffer.claimMessages()
       for (let time = 0; time < 39; time += 13) {
         yield* TestClock.adjust("13 seconds")
         talking.peer.write(message("here"))
         ponging.peer.write(pong)
         yield* settled
-        accepted(talking).inbox.take()
+        accepted(talking).receiveBuffer.take()
         for (const visitor of [quiet, talking, ponging]) assert.strictEqual(closeFrameOf(visitor), "none")
       }
       yield* TestClock.adjust("1 second")
@@ -436,7 +436,7 @@ describe("idle and lifetime limits", () => {
     Effect.gen(function* () {
       const handler = yield* handlerOf({ idleTimeout: "40 seconds", keepAlive: false })
       const visitor = visit(handler, "192.0.2.1")
-      accepted(visitor).inbox.claimMessages()
+      accepted(visitor).receiveBuffer.claimMessages()
       visitor.peer.write(message("unread"))
       yield* settled
       yield* TestClock.adjust("5 minutes")
@@ -479,7 +479,7 @@ describe("the budget of memory", () => {
       const handler = yield* handlerOf({ maxMemory: 100_000, keepAlive: false, readBufferSize: 1_000_000 })
       const [small, large, largest] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => visit(handler, address))
       if (small === undefined || large === undefined || largest === undefined) return
-      for (const visitor of [small, large, largest]) accepted(visitor).inbox.claimMessages()
+      for (const visitor of [small, large, largest]) accepted(visitor).receiveBuffer.claimMessages()
       small.peer.write(unread(20_000))
       large.peer.write(unread(40_000))
       yield* settled

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { Duplex } from "node:stream"
 import * as fc from "fast-check"
 import { Frame } from "effect-ws"
-import { Assembler } from "../src/internal/protocol/messageAssembler.ts"
+import { MessageAssembler } from "../src/internal/protocol/messageAssembler.ts"
 import type { CloseFrame } from "../src/internal/protocol/closeFrame.ts"
 import type { Closed } from "../src/internal/protocol/closeHandshake.ts"
 import type { Codec, Role } from "../src/internal/protocol/codec.ts"
@@ -17,7 +17,7 @@ import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
 import { hybi } from "../src/internal/protocol/hybi/codec.ts"
 import { memoryPair } from "../src/internal/transport/memory.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
-import { Inbox } from "../src/internal/socket/receiveBuffer.ts"
+import { ReceiveBuffer } from "../src/internal/socket/receiveBuffer.ts"
 import { Wheel } from "../src/internal/connection/timers.ts"
 import type { Receiver, Transport } from "../src/internal/transport/transport.ts"
 import type { Written } from "../src/internal/protocol/outputBuffer.ts"
@@ -289,7 +289,7 @@ const compressed = (content: string): Frame.Frame => Frame.text(`z:${content}`, 
 
 /** Assembles a message of so many KiB, and answers how many it had room for after each. */
 const gatherKiB = (count: number): ReadonlyArray<number> => {
-  const assembler = new Assembler(Opcode.binary, 0, 0)
+  const assembler = new MessageAssembler(Opcode.binary, 0, 0)
   const sizes = Array.from({ length: count }, () => {
     const { length } = assembler.reserve(1024)
     assembler.append(Buffer.alloc(1024), 0, 1024)
@@ -1237,14 +1237,14 @@ describe("Connection on a Node stream", () => {
 const texts = (count: number): Uint8Array =>
   from("client", ...Array.from({ length: count }, (_, i) => Frame.text(`${i}`)))
 
-describe("Connection and inbox", () => {
+describe("Connection and receive buffer", () => {
   const limit = 1000
 
   const withInbox = (options: Partial<ConnectionOptions> = {}) => {
     const clock = new ManualClock()
     const transport = new Script()
-    const inbox = new Inbox(limit)
-    const connection = new Connection(inbox, {
+    const receiveBuffer = new ReceiveBuffer(limit)
+    const connection = new Connection(receiveBuffer, {
       ...settings,
       transport,
       codec: hybi,
@@ -1253,36 +1253,36 @@ describe("Connection and inbox", () => {
       ...options
     })
     const closed: Array<Closed> = []
-    inbox.attach({ connection, onPong: () => {}, onClosed: (how) => closed.push(how) })
+    receiveBuffer.attach({ connection, onPong: () => {}, onClosed: (how) => closed.push(how) })
     connection.start()
-    return { clock, transport, inbox, connection, closed }
+    return { clock, transport, receiveBuffer, connection, closed }
   }
 
   it("pauses the transport beyond the limit, and resumes it when all is taken", () => {
-    const { transport, inbox } = withInbox()
-    inbox.claimMessages()
+    const { transport, receiveBuffer } = withInbox()
+    receiveBuffer.claimMessages()
     // Each counts one byte and 64 more.
     transport.receive(texts(10))
     transport.receive(from("client", Frame.text("x".repeat(limit - 10 * 65 - 64))))
     assert.isFalse(transport.paused)
     transport.receive(from("client", Frame.text("")))
     assert.isTrue(transport.paused)
-    assert.strictEqual(inbox.take().length, 12)
+    assert.strictEqual(receiveBuffer.take().length, 12)
     assert.isFalse(transport.paused)
   })
 
   it("stops in the middle of a read at sixteen times the limit, and loses nothing", () => {
-    const { transport, inbox } = withInbox()
-    inbox.claimMessages()
+    const { transport, receiveBuffer } = withInbox()
+    receiveBuffer.claimMessages()
     transport.receive(texts(1000), from("client", Frame.close(1000)))
     const taken: Array<unknown> = []
-    for (let rounds = 1; !inbox.over; rounds++) {
+    for (let rounds = 1; !receiveBuffer.over; rounds++) {
       assert.isAtMost(rounds, 5)
-      const batch = inbox.take()
+      const batch = receiveBuffer.take()
       assert.isAtMost(batch.length, Math.ceil((16 * limit) / 65) + 1)
       taken.push(...batch)
     }
-    taken.push(...inbox.take())
+    taken.push(...receiveBuffer.take())
     assert.deepStrictEqual(
       taken,
       Array.from({ length: 1000 }, (_, i) => `${i}`)
@@ -1294,21 +1294,21 @@ describe("Connection and inbox", () => {
       [Frame.ping("x".repeat(100)), Frame.ping("x".repeat(100))],
       [Frame.text("ab", { fin: false }), Frame.ping(), Frame.continuation("c".repeat(1000), { fin: false })]
     ]) {
-      const { transport, inbox } = withInbox()
+      const { transport, receiveBuffer } = withInbox()
       for (let i = 0; i < 10; i++) transport.receive(from("client", ...(i === 0 ? frames : [Frame.ping("x")])))
       const fragmented = frames.length === 3
-      inbox.claimMessages()
-      assert.isTrue(inbox.isEmpty)
+      receiveBuffer.claimMessages()
+      assert.isTrue(receiveBuffer.isEmpty)
       assert.isFalse(transport.paused)
       transport.receive(from("client", fragmented ? Frame.continuation("d") : Frame.text("d")))
-      assert.deepStrictEqual(inbox.take(), [fragmented ? `ab${"c".repeat(1000)}d` : "d"])
+      assert.deepStrictEqual(receiveBuffer.take(), [fragmented ? `ab${"c".repeat(1000)}d` : "d"])
     }
   })
 
   it("hears the peer's close frame though nobody reads, behind a message of any size", () => {
-    const { transport, inbox, connection, closed } = withInbox()
+    const { transport, receiveBuffer, connection, closed } = withInbox()
     connection.close(bye)
-    inbox.close(200)
+    receiveBuffer.close(200)
     transport.receive(from("client", Frame.binary(new Uint8Array(20 * limit)), Frame.text("more"), Frame.close(1000)))
     assert.isFalse(transport.paused)
     transport.close()
@@ -1317,20 +1317,20 @@ describe("Connection and inbox", () => {
 
   for (const view of ["messages", "frames"] as const) {
     it(`has no gap among the ${view} of a connection that was closed while they waited`, () => {
-      const { connection, inbox, transport } = withInbox()
-      if (view === "messages") inbox.claimMessages()
-      else inbox.claimFrames()
+      const { connection, receiveBuffer, transport } = withInbox()
+      if (view === "messages") receiveBuffer.claimMessages()
+      else receiveBuffer.claimFrames()
       const numbered = (first: number): Uint8Array =>
         from("client", ...Array.from({ length: 20 }, (_, at) => Frame.text(`${first + at}`)))
       transport.receive(numbered(0))
       connection.close(bye)
-      inbox.discardExcess()
+      receiveBuffer.discardExcess()
       transport.receive(numbered(20))
-      const taken = inbox.take()
+      const taken = receiveBuffer.take()
       // Now there would be room.
       transport.receive(numbered(40), from("client", Frame.close(1000)))
       assert.deepStrictEqual(
-        [...taken, ...inbox.take()].map((item) =>
+        [...taken, ...receiveBuffer.take()].map((item) =>
           typeof item === "string" ? item : Buffer.from("payload" in item ? item.payload : item).toString("latin1")
         ),
         [...Array.from({ length: 20 }, (_, at) => `${at}`), ...(view === "messages" ? [] : ["\x03\xe8"])]
@@ -1339,20 +1339,20 @@ describe("Connection and inbox", () => {
   }
 
   it("gives a reader all that comes before the peer's answer, at its pace, when its connection is retired", () => {
-    const { clock, closed, connection, inbox, transport } = withInbox()
-    inbox.claimMessages()
+    const { clock, closed, connection, receiveBuffer, transport } = withInbox()
+    receiveBuffer.claimMessages()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.close(200)
+    receiveBuffer.close(200)
     let taken = 0
     for (let turn = 0; turn < 10; turn++) {
       assert.isTrue(transport.paused)
       clock.advance(99)
-      taken += inbox.take().length
+      taken += receiveBuffer.take().length
       assert.isFalse(transport.paused)
       transport.receive(texts(20))
     }
-    taken += inbox.take().length
+    taken += receiveBuffer.take().length
     assert.strictEqual(taken, 220)
     transport.receive(from("client", Frame.close(1000)))
     transport.close()
@@ -1361,10 +1361,10 @@ describe("Connection and inbox", () => {
   })
 
   it("is dropped, with all that follows, once the reader of a retired connection takes nothing for its time", () => {
-    const { clock, closed, connection, inbox, transport } = withInbox()
-    inbox.claimMessages()
+    const { clock, closed, connection, receiveBuffer, transport } = withInbox()
+    receiveBuffer.claimMessages()
     connection.close(bye)
-    inbox.close(200)
+    receiveBuffer.close(200)
     transport.receive(texts(20))
     assert.isTrue(transport.paused)
     clock.advance(99)
@@ -1373,28 +1373,28 @@ describe("Connection and inbox", () => {
     assert.isFalse(transport.paused)
     transport.receive(texts(20))
     assert.isFalse(transport.paused)
-    assert.strictEqual(inbox.take().length, 20)
+    assert.strictEqual(receiveBuffer.take().length, 20)
     transport.receive(texts(20), from("client", Frame.close(1000)))
-    assert.isTrue(inbox.isEmpty)
+    assert.isTrue(receiveBuffer.isEmpty)
     transport.close()
     assert.strictEqual(closed[0]?.cause._tag, "Handshake")
   })
 
   it("drops at once what exceeds the limit of a retired connection that nobody ever read", () => {
-    const { connection, inbox, transport } = withInbox()
+    const { connection, receiveBuffer, transport } = withInbox()
     transport.receive(texts(20))
     connection.close(bye)
-    inbox.close(200)
+    receiveBuffer.close(200)
     assert.isFalse(transport.paused)
   })
 
   it("gives the reader that takes in the middle of a batch everything in order", () => {
-    const { transport, inbox } = withInbox()
-    inbox.claimMessages()
+    const { transport, receiveBuffer } = withInbox()
+    receiveBuffer.claimMessages()
     const taken: Array<unknown> = []
     const reader = (): void => {
-      while (!inbox.isEmpty) taken.push(...inbox.take())
-      if (!inbox.over) inbox.await({ wake: reader })
+      while (!receiveBuffer.isEmpty) taken.push(...receiveBuffer.take())
+      if (!receiveBuffer.over) receiveBuffer.await({ wake: reader })
     }
     reader()
     for (let i = 0; i < 5; i++) transport.receive(texts(700))

@@ -4,7 +4,7 @@ import * as fc from "fast-check"
 import type { Decoder, DecoderOptions, FrameSink } from "../src/internal/protocol/codec.ts"
 import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
-import { Output, referenceSize, slabSize } from "../src/internal/protocol/outputBuffer.ts"
+import { OutputBuffer, referenceSize, slabSize } from "../src/internal/protocol/outputBuffer.ts"
 import * as Violation from "../src/internal/protocol/protocolError.ts"
 
 const maxMessageSize = 1024
@@ -308,8 +308,8 @@ describe("Hixie-76 properties", () => {
 })
 
 /** All that was written to an output, as one. */
-const encode = (write: (out: Output) => void): Buffer => {
-  const out = new Output()
+const encode = (write: (out: OutputBuffer) => void): Buffer => {
+  const out = new OutputBuffer()
   const written: Array<Uint8Array> = []
   write(out)
   out.flush({
@@ -377,7 +377,7 @@ describe("Hixie-76 encoder", () => {
 
   it("throws for what the draft can't say, and writes nothing", () => {
     const payload = Buffer.from("payload")
-    const attempts: ReadonlyArray<(out: Output) => void> = [
+    const attempts: ReadonlyArray<(out: OutputBuffer) => void> = [
       (out) => encoder.frame(out, Opcode.binary, true, 0, payload),
       (out) => encoder.frame(out, Opcode.ping, true, 0, payload),
       (out) => encoder.frame(out, Opcode.pong, true, 0, payload),
@@ -391,7 +391,7 @@ describe("Hixie-76 encoder", () => {
       (out) => encoder.frame(out, Opcode.text, true, 0, bytes("text", 0xff, closing))
     ]
     for (const attempt of attempts) {
-      const out = new Output()
+      const out = new OutputBuffer()
       assert.throws(() => attempt(out), TypeError)
       assert.strictEqual(out.size, 0)
     }

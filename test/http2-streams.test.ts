@@ -555,7 +555,7 @@ const pour = (raw: RawStream, chunk: Uint8Array, most: number): (() => number) =
 
 describe("flow control", () => {
   const message = Buffer.from(Frame.encode(Frame.binary(new Uint8Array(16 * kibibyte)), { mask: true }))
-  /** The inbox, Node's buffer of the stream and the stream's window, 64 KiB each; one message and a write under way. */
+  /** The receiveBuffer, Node's buffer of the stream and the stream's window, 64 KiB each; one message and a write under way. */
   const mostHeld = 4 * 64 * kibibyte
 
   it.live("has a consumer that doesn't read stop its own stream, and nothing else", () =>

@@ -168,7 +168,7 @@ const sendNumbered = (socket: Socket.Socket, count: number) => {
   )
 }
 
-/** More than an inbox holds, and less than two systems' buffers do. */
+/** More than an receiveBuffer holds, and less than two systems' buffers do. */
 const count = 400
 
 /** A server whose handler is given, and a client that has sent it all when the server is drained; both ends' words. */

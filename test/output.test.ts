@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { hybi } from "../src/internal/protocol/hybi/codec.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
-import { Output, referenceSize, type Sink, slabSize } from "../src/internal/protocol/outputBuffer.ts"
+import { OutputBuffer, referenceSize, type Sink, slabSize } from "../src/internal/protocol/outputBuffer.ts"
 import { bareConnection, forgetful, mib, Sink as Wire } from "./advisories/bare.ts"
 import { liveBytes } from "./advisories/faces.ts"
 
@@ -35,7 +35,7 @@ class Taker implements Sink {
   }
 }
 
-const append = (out: Output, bytes: Uint8Array): void => {
+const append = (out: OutputBuffer, bytes: Uint8Array): void => {
   const at = out.reserve(bytes.length)
   out.buffer.set(bytes, at)
   out.commit(bytes.length)
@@ -48,9 +48,9 @@ const assertSame = (actual: Uint8Array, expected: Uint8Array, what: string): voi
   assert.isTrue(Buffer.from(actual).equals(expected), what)
 }
 
-describe("Output", () => {
+describe("OutputBuffer", () => {
   it("writes side by side what was appended, in one write", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const taker = new Taker()
     for (let i = 0; i < 10; i++) append(out, fill(i, i))
     assert.strictEqual(out.size, 45)
@@ -64,7 +64,7 @@ describe("Output", () => {
 
   it("answers the same room to a second, smaller reservation, of any size", () => {
     for (const size of [10, slabSize - 1, slabSize, slabSize + 1, 3 * slabSize]) {
-      const out = new Output()
+      const out = new OutputBuffer()
       const taker = new Taker()
       append(out, fill(3, 1))
       const first = out.reserve(size + 6)
@@ -79,7 +79,7 @@ describe("Output", () => {
   })
 
   it("keeps what was reserved, but not committed, from being sent", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const taker = new Taker()
     const at = out.reserve(100)
     out.buffer.fill(7, at, at + 100)
@@ -90,7 +90,7 @@ describe("Output", () => {
   })
 
   it("never mixes the pieces of outputs that take turns", () => {
-    const outs = Array.from({ length: 5 }, () => new Output())
+    const outs = Array.from({ length: 5 }, () => new OutputBuffer())
     const takers = outs.map(() => new Taker())
     const expected = outs.map((): Array<Buffer> => [])
     for (let turn = 0; turn < 400; turn++) {
@@ -108,7 +108,7 @@ describe("Output", () => {
   })
 
   it("uses the slab again from its beginning once nobody holds bytes in it", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const taker = new Taker()
     append(out, fill(10, 1))
     const { buffer } = out
@@ -118,7 +118,7 @@ describe("Output", () => {
       assert.strictEqual(out.buffer, buffer)
       out.flush(taker)
     }
-    const other = new Output()
+    const other = new OutputBuffer()
     append(other, fill(10, 2))
     append(out, fill(slabSize / 2, 3))
     out.flush(taker)
@@ -131,7 +131,7 @@ describe("Output", () => {
   })
 
   it("gives up the slab when it is idle", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     append(out, fill(10, 1))
     assert.isAtLeast(out.buffer.length, slabSize)
     out.flush(new Taker())
@@ -139,11 +139,11 @@ describe("Output", () => {
     append(out, fill(2 * slabSize, 1))
     out.discard()
     assert.strictEqual(out.buffer.length, 0)
-    assert.strictEqual(new Output().buffer.length, 0)
+    assert.strictEqual(new OutputBuffer().buffer.length, 0)
   })
 
   it("never overwrites what a sink keeps", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const keeper = new Taker()
     keeper.free = false
     const expected: Array<Buffer> = []
@@ -152,7 +152,7 @@ describe("Output", () => {
       expected.push(piece)
       append(out, piece)
       out.flush(keeper)
-      const other = new Output()
+      const other = new OutputBuffer()
       append(other, fill(100, 0xee))
       other.flush(new Taker())
     }
@@ -160,11 +160,11 @@ describe("Output", () => {
   })
 
   it("keeps little more than the bytes that wait, whatever others write meanwhile", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const slow = new Taker()
     slow.free = false
     slow.buffered = 1
-    const other = new Output()
+    const other = new OutputBuffer()
     const busy = (): void => {
       append(other, fill(slabSize - 100, 0xee))
       other.flush(new Taker())
@@ -197,7 +197,7 @@ describe("Output", () => {
   })
 
   it("forgets what is discarded", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const taker = new Taker()
     append(out, fill(100, 1))
     out.reference(fill(10, 2))
@@ -210,7 +210,7 @@ describe("Output", () => {
   })
 
   it("copies small pieces together, and writes large ones as they are", () => {
-    const out = new Output()
+    const out = new OutputBuffer()
     const taker = new Taker()
     taker.free = false
     const large = fill(200_000, 5)
@@ -249,7 +249,7 @@ describe("Output", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         const outs = Array.from({ length: 4 }, () => ({
-          out: new Output(),
+          out: new OutputBuffer(),
           taker: new Taker(),
           waiting: [] as Array<Buffer>,
           expected: [] as Array<Buffer>
@@ -293,7 +293,7 @@ describe("Output", () => {
 })
 
 const encode = (role: "client" | "server", payload: string | Uint8Array): Taker => {
-  const out = new Output()
+  const out = new OutputBuffer()
   const taker = new Taker()
   taker.free = false
   if (typeof payload === "string") hybi.encoder(role).text(out, Opcode.text, true, payload)

@@ -9,7 +9,7 @@ import * as net from "node:net"
 import type { Codec, FrameSink, Role } from "../src/internal/protocol/codec.ts"
 import { hixie76 } from "../src/internal/protocol/hixie/codec.ts"
 import { hybi } from "../src/internal/protocol/hybi/codec.ts"
-import { Output } from "../src/internal/protocol/outputBuffer.ts"
+import { OutputBuffer } from "../src/internal/protocol/outputBuffer.ts"
 import { Opcode } from "../src/internal/protocol/opcode.ts"
 import { readSize, sharedReads } from "../src/internal/transport/sharedReads.ts"
 import { makeCertificate } from "./support/certificate.ts"
@@ -17,7 +17,7 @@ import { makeCertificate } from "./support/certificate.ts"
 const certificate = makeCertificate()
 
 const whole = (codec: Codec, role: Role, payloads: ReadonlyArray<Uint8Array>): Buffer => {
-  const out = new Output()
+  const out = new OutputBuffer()
   const opcode = codec.capabilities.binary ? Opcode.binary : Opcode.text
   for (const payload of payloads) codec.encoder(role).frame(out, opcode, true, 0, payload)
   return out.take()

@@ -3,7 +3,8 @@ import { isWireCloseCode, maxReasonSize } from "../internal/protocol/closeCode.t
 import type { Codec, Role } from "../internal/protocol/codec.ts"
 import type { Compression } from "../internal/connection/compression.ts"
 import { FrameWriter } from "../internal/connection/frameWriter.ts"
-import { Outbound, type Turn } from "../internal/connection/outbound.ts"
+import { Outbound } from "../internal/connection/outbound.ts"
+import type { Turn } from "../internal/connection/turn.ts"
 import { hybi, hybiWithKeys } from "../internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
@@ -200,7 +201,7 @@ const laneOf = (
 ): Lane => {
   const role = mask ? "client" : "server"
   const output = new WritableOutput(socket)
-  const settings = { writeHighWaterMark: 1, tally: undefined }
+  const settings = { writeHighWaterMark: 1, counters: undefined }
   const writer = new FrameWriter(output, codecFor(generateMask).encoder(role), settings)
   const compression = extensions["permessage-deflate"]?.makeCompression()
   const owner = { closeWritten: () => {}, sendFailed: () => output.end() }

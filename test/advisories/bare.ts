@@ -2,7 +2,7 @@
 import { Connection } from "../../src/internal/connection/connection.ts"
 import type { ConnectionHandler } from "../../src/internal/connection/handler.ts"
 import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
-import { Inbox } from "../../src/internal/socket/receiveBuffer.ts"
+import { ReceiveBuffer } from "../../src/internal/socket/receiveBuffer.ts"
 import type { Transport } from "../../src/internal/transport/transport.ts"
 
 export const mib = 1024 * 1024
@@ -45,7 +45,7 @@ export const bareConnection = (handler: ConnectionHandler, sink: Sink, maxMessag
     writeHighWaterMark: 64 * 1024,
     closeTimeout: 1000
   })
-  if (handler instanceof Inbox) handler.attach({ connection, onPong: () => {}, onClosed: () => {} })
+  if (handler instanceof ReceiveBuffer) handler.attach({ connection, onPong: () => {}, onClosed: () => {} })
   connection.start()
   return connection
 }

@@ -5,7 +5,7 @@ import { once } from "node:events"
 import * as net from "node:net"
 import { Connection } from "../../src/internal/connection/connection.ts"
 import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
-import { Inbox } from "../../src/internal/socket/receiveBuffer.ts"
+import { ReceiveBuffer } from "../../src/internal/socket/receiveBuffer.ts"
 import { acceptance, frame, requestHead } from "../ws/lab.ts"
 import { bareConnection, forgetful, mib, noTimers, Sink } from "./bare.ts"
 import {
@@ -130,10 +130,14 @@ describe("ws#2331", () => {
       Buffer.concat([masked(0x02, "x"), ...Array.from({ length: 998 }, () => masked(0, "x")), masked(0x80, "x")])
     ]
     for (const flood of floods) {
-      for (const claim of [() => {}, (inbox: Inbox) => inbox.claimMessages(), (inbox: Inbox) => inbox.claimFrames()]) {
-        const inbox = new Inbox(64 * 1024)
-        const connection = bareConnection(inbox, new Sink(), 16 * mib)
-        claim(inbox)
+      for (const claim of [
+        () => {},
+        (receiveBuffer: ReceiveBuffer) => receiveBuffer.claimMessages(),
+        (receiveBuffer: ReceiveBuffer) => receiveBuffer.claimFrames()
+      ]) {
+        const receiveBuffer = new ReceiveBuffer(64 * 1024)
+        const connection = bareConnection(receiveBuffer, new Sink(), 16 * mib)
+        claim(receiveBuffer)
         const before = await liveBytes()
         let rounds = 0
         // A transport that is paused brings nothing more.
@@ -144,11 +148,11 @@ describe("ws#2331", () => {
   })
 
   hold(id, "engine", "one read can't leave more than sixteen times the limit", () => {
-    const inbox = new Inbox(64 * 1024)
-    const connection = bareConnection(inbox, new Sink())
-    inbox.claimMessages()
+    const receiveBuffer = new ReceiveBuffer(64 * 1024)
+    const connection = bareConnection(receiveBuffer, new Sink())
+    receiveBuffer.claimMessages()
     connection.received(Buffer.concat(Array.from({ length: 200_000 }, () => masked(0x82))))
-    assert.isAtMost(inbox.take().length, 16 * 1024 + 1)
+    assert.isAtMost(receiveBuffer.take().length, 16 * 1024 + 1)
   })
 
   holdAll(id, every, "0.87 MB of tiny fragments and a ping between them pin less than 4 MB", (face) =>

@@ -98,7 +98,7 @@ export const advisories: ReadonlyArray<Advisory> = [
     what: "ws (2026): within the limits 0.87 MB on the wire pin 13 MB",
     places: ["engine", "Effect", "ws", "legacy"],
     holds: "what a message under way costs is bounded by its bytes; what waits for a reader counts overhead",
-    breaks: "inbox.ts `keep`: count payloads alone; assembler.ts: keep views of the chunks"
+    breaks: "receiveBuffer.ts `keep`: count payloads alone; assembler.ts: keep views of the chunks"
   },
   {
     id: "ws maxPendingAutoPongs",

@@ -7,7 +7,7 @@ import { Deflate } from "../../src/internal/deflate/deflate.ts"
 import { hixie76 } from "../../src/internal/protocol/hixie/codec.ts"
 import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
 import { memoryPair } from "../../src/internal/transport/memory.ts"
-import { Inbox } from "../../src/internal/socket/receiveBuffer.ts"
+import { ReceiveBuffer } from "../../src/internal/socket/receiveBuffer.ts"
 import type { Timers } from "../../src/internal/connection/timers.ts"
 import { cutAt, cuts, frameBytes, mutated } from "./arbitraries.ts"
 import { frameSeeds, hixieSeeds } from "./seeds.ts"
@@ -42,12 +42,12 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
     const [near, far] = memoryPair()
     const told: Array<string> = []
     const answered: Array<Buffer> = []
-    const inbox = new Inbox(bufferSize)
+    const receiveBuffer = new ReceiveBuffer(bufferSize)
     let reads = 0
     let closed: Closed | undefined
     let gone = false
 
-    const connection = new Connection(inbox, {
+    const connection = new Connection(receiveBuffer, {
       transport: near,
       codec: options.codec,
       role: "server",
@@ -66,19 +66,19 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
         : undefined
     })
     const finish = (): void => {
-      if (closed === undefined || !gone || !inbox.isEmpty) return
+      if (closed === undefined || !gone || !receiveBuffer.isEmpty) return
       resolve({ told, answered: Buffer.concat(answered).toString("hex"), ended: endOf(closed) })
     }
     const take = (): void => {
-      for (const item of inbox.take()) {
+      for (const item of receiveBuffer.take()) {
         if (typeof item === "string") told.push(`text ${item}`)
         else if (item instanceof Uint8Array) told.push(`bytes ${Buffer.from(item).toString("hex")}`)
         else told.push(`${item._tag} ${item.fin} ${Buffer.from(item.payload).toString("hex")}`)
       }
     }
     const wait = (): void => {
-      if (inbox.isEmpty) {
-        if (!inbox.over) inbox.await({ wake: read })
+      if (receiveBuffer.isEmpty) {
+        if (!receiveBuffer.over) receiveBuffer.await({ wake: read })
         finish()
         return
       }
@@ -95,7 +95,7 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
       take()
       wait()
     }
-    inbox.attach({
+    receiveBuffer.attach({
       connection,
       onPong: () => {},
       onClosed: (how) => {
@@ -103,8 +103,8 @@ const tell = (pieces: ReadonlyArray<Buffer>, options: Options): Promise<Story> =
         queueMicrotask(finish)
       }
     })
-    if (options.view === "messages") inbox.claimMessages()
-    else inbox.claimFrames()
+    if (options.view === "messages") receiveBuffer.claimMessages()
+    else receiveBuffer.claimFrames()
 
     far.attach({
       received: (chunk) => answered.push(Buffer.from(chunk)),

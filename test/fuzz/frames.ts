@@ -2,13 +2,13 @@
 import { isUtf8 } from "node:buffer"
 import { hash } from "node:crypto"
 import * as fc from "fast-check"
-import { Assembler } from "../../src/internal/protocol/messageAssembler.ts"
+import { MessageAssembler } from "../../src/internal/protocol/messageAssembler.ts"
 import type { Codec, DecoderOptions, FrameSink } from "../../src/internal/protocol/codec.ts"
 import { hixie76 } from "../../src/internal/protocol/hixie/codec.ts"
 import { hybi } from "../../src/internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../../src/internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../../src/internal/protocol/opcode.ts"
-import { Output } from "../../src/internal/protocol/outputBuffer.ts"
+import { OutputBuffer } from "../../src/internal/protocol/outputBuffer.ts"
 import type { Borrowed } from "../../src/internal/protocol/codec.ts"
 import * as Violation from "../../src/internal/protocol/protocolError.ts"
 import { cutAt, cuts, frameBytes, mutated } from "./arbitraries.ts"
@@ -56,9 +56,9 @@ const read = (
     frames.push({ opcode, fin, rsv, payload })
     return undefined
   }
-  let assembler: Assembler | undefined
-  const gather = (opcode: number, rsv: number, length: number): Assembler =>
-    (assembler ??= new Assembler(opcode, rsv, length))
+  let assembler: MessageAssembler | undefined
+  const gather = (opcode: number, rsv: number, length: number): MessageAssembler =>
+    (assembler ??= new MessageAssembler(opcode, rsv, length))
   const sink: FrameSink = {
     ...(gathers ? { gather } : {}),
     message: (opcode, rsv, bytes, start, end) => note(opcode, true, rsv, bytes, start, end),
@@ -168,7 +168,7 @@ export const checkHixie = (bytes: Buffer, cuts: ReadonlyArray<number>, options: 
   if (whole.violation !== undefined || options.skipUtf8Validation) return
   // What the draft has discarded is gone; what was told encodes to itself.
   const written: Array<Buffer> = []
-  const output = new Output()
+  const output = new OutputBuffer()
   const encoder = hixie76.encoder(options.role)
   for (const { opcode, payload } of whole.frames) {
     if (opcode === Opcode.close) encoder.close(output, payload)

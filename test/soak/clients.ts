@@ -11,7 +11,7 @@ export interface Order {
   readonly churn: number
 }
 
-export interface Tally {
+export interface Counters {
   readonly open: number
   readonly opened: number
   readonly closed: number
@@ -86,7 +86,7 @@ const leave = (client: Client): void => {
   wait()
 }
 
-const tally = (): Tally => ({
+const counters = (): Counters => ({
   open: clients.filter(({ socket }) => socket.readyState === WebSocket.OPEN).length,
   opened,
   closed,
@@ -110,13 +110,13 @@ setInterval(() => {
   if (staying.length < order.connections / 2) return
   for (const client of staying.slice(0, order.churn)) leave(client)
 }, 1000)
-setInterval(() => process.send?.(tally()), 1000)
+setInterval(() => process.send?.(counters()), 1000)
 
 process.on("message", () => {
   ending = true
   for (const client of clients) if (!client.leaving) leave(client)
   setInterval(() => {
     if (clients.length > 0) return
-    process.send?.(tally(), () => process.exit(0))
+    process.send?.(counters(), () => process.exit(0))
   }, 50)
 })

@@ -10,7 +10,7 @@ import { once } from "node:events"
 import { monitorEventLoopDelay } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
-import type { Order, Tally } from "./clients.ts"
+import type { Order, Counters } from "./clients.ts"
 import { liveBytes } from "./live.ts"
 import { servers } from "./servers.ts"
 
@@ -81,9 +81,9 @@ const server = await start()
 const handlesBefore = handlesNow()
 const order: Order = { port: server.port, connections, rate: Number(values.rate), churn: Math.ceil(connections / 100) }
 const clients = fork(fileURLToPath(new URL("clients.ts", import.meta.url)), [JSON.stringify(order)])
-let tally: Tally | undefined
-clients.on("message", (told: Tally) => {
-  tally = told
+let counters: Counters | undefined
+clients.on("message", (told: Counters) => {
+  counters = told
 })
 
 console.log(`${values.server}: ${connections} connections, ${order.rate} messages a second, ${seconds} s`)
@@ -96,7 +96,7 @@ let full: number | undefined
 let liveAtFirst = 0
 const sampling = setInterval(() => {
   const time = performance.now() - began
-  if (full === undefined && (tally?.open ?? 0) >= 0.95 * connections) {
+  if (full === undefined && (counters?.open ?? 0) >= 0.95 * connections) {
     full = time
     void liveBytes().then((bytes) => {
       liveAtFirst = bytes
@@ -108,7 +108,7 @@ const sampling = setInterval(() => {
 const progress = setInterval(() => {
   const resident = samples.at(-1)?.resident ?? 0
   console.log(
-    `${String(Math.round((performance.now() - began) / 1000)).padStart(6)} s ${mib(resident).padStart(8)} MiB  open ${tally?.open}  echoed ${tally?.echoed}`
+    `${String(Math.round((performance.now() - began) / 1000)).padStart(6)} s ${mib(resident).padStart(8)} MiB  open ${counters?.open}  echoed ${counters?.echoed}`
   )
 }, 10_000)
 await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
@@ -134,9 +134,9 @@ const handles = trend(steady, ({ handles }) => handles)
 const millis = (nanos: number): string => Math.max(0, nanos / 1e6 - resolution).toFixed(1)
 const percentiles = [50, 99, 99.9].map((percentile) => `p${percentile} ${millis(delay.percentile(percentile))} ms`)
 
-console.log(`messages: ${tally?.sent} sent, ${tally?.echoed} echoed, ${tally?.wrong} wrong`)
+console.log(`messages: ${counters?.sent} sent, ${counters?.echoed} echoed, ${counters?.wrong} wrong`)
 console.log(
-  `connections: ${tally?.opened} opened, ${tally?.closed} closed; errors: ${tally?.errors.join(", ") || "none"}`
+  `connections: ${counters?.opened} opened, ${counters?.closed} closed; errors: ${counters?.errors.join(", ") || "none"}`
 )
 console.log(
   `memory: ${mib(steady.at(-1)?.resident ?? 0)} MiB resident, ${mib(memory.perMinute)} MiB a minute (${(100 * memory.growth).toFixed(1)} % over ${Math.round(seconds - from / 1000)} s)`
@@ -151,8 +151,10 @@ console.log(`event loop delay: ${percentiles.join(", ")}, max ${millis(delay.max
 
 const faults = [
   full === undefined ? "not all connections opened" : "",
-  tally === undefined || tally.wrong > 0 || tally.sent !== tally.echoed ? "an answer was wrong or missing" : "",
-  (tally?.errors.length ?? 1) > 0 ? "errors" : "",
+  counters === undefined || counters.wrong > 0 || counters.sent !== counters.echoed
+    ? "an answer was wrong or missing"
+    : "",
+  (counters?.errors.length ?? 1) > 0 ? "errors" : "",
   liveAtLast > 1.1 * liveAtFirst + ebb ? "live memory grew" : "",
   seconds >= settled && memory.growth > 0.1 ? "resident memory grew" : "",
   handlesAfter > handlesBefore + 5 ? "handles are left" : ""

@@ -12,7 +12,7 @@ import { withBody } from "../handshake/error.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
 import type { Meter } from "../observability/meter.ts"
 import { failureOf, type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
-import type { Tally } from "../connection/counters.ts"
+import type { Counters } from "../connection/counters.ts"
 import type { Transport } from "../transport/transport.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
@@ -21,7 +21,7 @@ import type { SocketError } from "../socket/error.ts"
 import { exchange } from "./http1.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
 import { exchangeHttp2 } from "./http2.ts"
-import { LiveSocket } from "../socket/webSocketConnection.ts"
+import { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Scoped, Socket, SocketOptions } from "../socket/model.ts"
 import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
@@ -84,7 +84,7 @@ export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped
 
 /** Outside of `connect`, since as long as the connection lasts it keeps alive what it could see. */
 const endOf =
-  (socket: LiveSocket<undefined>) =>
+  (socket: WebSocketConnection<undefined>) =>
   (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
     socket.end(exit)
 
@@ -100,7 +100,7 @@ const counted =
     })
 
 /** A connection, or the redirect to follow for one. */
-type Attempted = LiveSocket<undefined> | Redirect<ConnectOptions>
+type Attempted = WebSocketConnection<undefined> | Redirect<ConnectOptions>
 
 const open = (
   url: string,
@@ -108,13 +108,13 @@ const open = (
   redirects: number,
   context: Context.Context<never>,
   reporter: Reporter | undefined
-): Effect.Effect<LiveSocket<undefined>, SocketError> =>
+): Effect.Effect<WebSocketConnection<undefined>, SocketError> =>
   Effect.flatMap(
     reporter === undefined
       ? attempt(url, options, redirects, context)
       : reported(url, options, redirects, context, reporter),
     (attempted) =>
-      attempted instanceof LiveSocket
+      attempted instanceof WebSocketConnection
         ? Effect.succeed(attempted)
         : open(attempted.url, attempted.options, redirects - 1, context, reporter)
   )
@@ -171,7 +171,7 @@ const attempt = (
         report?.failed(Exit.fail(failure), failureOf(failure))
         return Effect.succeed(next)
       }
-      const live = socketOf(transport, request, negotiated.success, options, context, report?.tally)
+      const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
       live.onGone = report?.accepted(live, response.status)
       live.connection.start()
       return Effect.succeed(live)
@@ -194,9 +194,9 @@ const socketOf = (
   { draft, extensions, protocol }: Handshake.Negotiated,
   options: ConnectOptions,
   context: Context.Context<never>,
-  tally: Tally | undefined
-): LiveSocket<undefined> =>
-  new LiveSocket({
+  counters: Counters | undefined
+): WebSocketConnection<undefined> =>
+  new WebSocketConnection({
     transport,
     role: "client",
     timers: clockTimers(context),
@@ -205,7 +205,7 @@ const socketOf = (
     protocol,
     extensions,
     compression: compressionOf(extensions),
-    tally,
+    counters,
     request,
     context: undefined
   })

@@ -9,12 +9,12 @@ import {
   type OutgoingClose,
   transition
 } from "../protocol/closeHandshake.ts"
-import type { Borrowed, Codec, FrameSink, Role } from "../protocol/codec.ts"
+import type { Borrowed, FrameSink, Role } from "../protocol/codec.ts"
 import type { Violation } from "../protocol/protocolError.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import type { Receiver, Transport } from "../transport/transport.ts"
 import type { Compression } from "./compression.ts"
-import type { Tally } from "./counters.ts"
+import type { Counters } from "./counters.ts"
 import { ObservedEncoder, ObservedSink } from "./frameObserver.ts"
 import { FrameWriter } from "./frameWriter.ts"
 import type { ConnectionHandler } from "./handler.ts"
@@ -33,7 +33,7 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   readonly outbound: Outbound
   readonly compression: Compression | undefined
   readonly isObserved: boolean
-  private readonly settings: Settings
+  readonly settings: Settings
   private readonly transport: Transport
   private readonly writer: FrameWriter
   private readonly handler: ConnectionHandler
@@ -45,17 +45,13 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   constructor(handler: ConnectionHandler, options: ConnectionOptions) {
     const { codec, compression, keepAlive, onFrame, role, transport } = options
     const settings = settingsOf(options)
-    const { encoder } = settings
     this.handler = handler
     this.transport = transport
     this.compression = compression
     this.settings = settings
     this.isObserved = onFrame !== undefined
-    this.writer = new FrameWriter(
-      transport,
-      onFrame === undefined ? encoder : new ObservedEncoder(encoder, role, codec.capabilities, onFrame),
-      settings
-    )
+    const encoder = onFrame && new ObservedEncoder(settings.encoder, role, codec.capabilities, onFrame)
+    this.writer = new FrameWriter(transport, encoder ?? settings.encoder, settings)
     this.outbound = new Outbound(this.writer, compression, this)
     const observe = onFrame && ((sink: FrameSink) => new ObservedSink(sink, role, codec.capabilities, onFrame))
     this.inbound = new Inbound(settings, handler, compression, this, observe)
@@ -73,21 +69,12 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
     return this.settings.role
   }
 
-  get codec(): Codec {
-    return this.settings.codec
-  }
-
   get timers(): Timers {
     return this.settings.timers
   }
 
-  get tally(): Tally | undefined {
-    return this.settings.tally
-  }
-
-  /** Milliseconds that the closing handshake may take. */
-  get closeTimeout(): number {
-    return this.settings.closeTimeout
+  get counters(): Counters | undefined {
+    return this.settings.counters
   }
 
   /** Whether messages can be sent. */
@@ -157,8 +144,8 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   // Receiver: what the transport does.
 
   received(chunk: Buffer, borrowed?: Borrowed): void {
-    const { tally } = this.settings
-    if (tally !== undefined) tally.bytesReceived += chunk.length
+    const { counters } = this.settings
+    if (counters !== undefined) counters.bytesReceived += chunk.length
     this.keepAlive?.noticed()
     this.inbound.receive(chunk, borrowed)
   }
@@ -232,7 +219,7 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   // Watched: what keepalive does.
 
   ping(): void {
-    this.outbound.frame(Opcode.ping, true, noPayload, { urgent: true })
+    this.outbound.frame(Opcode.ping, true, new Uint8Array(0), { urgent: true })
   }
 
   peek(): boolean {
@@ -298,11 +285,9 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   }
 
   private startTimer(): void {
-    this.timer ??= this.timers.after(this.closeTimeout, this)
+    this.timer ??= this.timers.after(this.settings.closeTimeout, this)
   }
 }
-
-const noPayload = new Uint8Array(0)
 
 /** A close frame with a code alone. */
 const answerWithCode = ({ code }: CloseFrame): OutgoingClose => {

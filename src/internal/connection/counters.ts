@@ -1,9 +1,9 @@
 import type { Encoder } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
-import type { Output } from "../protocol/outputBuffer.ts"
+import type { OutputBuffer } from "../protocol/outputBuffer.ts"
 
 /** What connections count, in plain numbers: for each read and each write, and for each message as it is encoded. */
-export class Tally {
+export class Counters {
   /** Bytes of frames, their headers included. */
   bytesReceived = 0
   bytesSent = 0
@@ -21,24 +21,24 @@ export class Tally {
 /** Counts the messages that are encoded. */
 export class CountedEncoder implements Encoder {
   private readonly encoder: Encoder
-  private readonly tally: Tally
+  private readonly counters: Counters
 
-  constructor(encoder: Encoder, tally: Tally) {
+  constructor(encoder: Encoder, counters: Counters) {
     this.encoder = encoder
-    this.tally = tally
+    this.counters = counters
   }
 
-  text(out: Output, opcode: number, fin: boolean, text: string): void {
-    if (fin) this.tally.messagesSent++
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
+    if (fin) this.counters.messagesSent++
     this.encoder.text(out, opcode, fin, text)
   }
 
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
-    if (fin && opcode <= Opcode.binary) this.tally.messagesSent++
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+    if (fin && opcode <= Opcode.binary) this.counters.messagesSent++
     this.encoder.frame(out, opcode, fin, rsv, payload)
   }
 
-  close(out: Output, payload: Uint8Array): void {
+  close(out: OutputBuffer, payload: Uint8Array): void {
     this.encoder.close(out, payload)
   }
 }

@@ -1,7 +1,7 @@
-import type { Assembler } from "../protocol/messageAssembler.ts"
+import type { MessageAssembler } from "../protocol/messageAssembler.ts"
 import type { Capabilities, Encoder, FrameSink, Role } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
-import type { Output } from "../protocol/outputBuffer.ts"
+import type { OutputBuffer } from "../protocol/outputBuffer.ts"
 import type { Violation } from "../protocol/protocolError.ts"
 
 /** A frame as it stands on the wire: a compressed payload is not inflated, a masked one is shown unmasked. */
@@ -32,7 +32,7 @@ export class ObservedSink implements FrameSink {
     this.masked = role === "server" && capabilities.masking
   }
 
-  gather(opcode: number, rsv: number, length: number): Assembler | undefined {
+  gather(opcode: number, rsv: number, length: number): MessageAssembler | undefined {
     return this.sink.gather?.(opcode, rsv, length)
   }
 
@@ -76,17 +76,17 @@ export class ObservedEncoder implements Encoder {
     this.masked = role === "client" && capabilities.masking
   }
 
-  text(out: Output, opcode: number, fin: boolean, text: string): void {
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
     this.encoder.text(out, opcode, fin, text)
     this.tell(opcode, fin, 0, Buffer.from(text))
   }
 
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
     this.encoder.frame(out, opcode, fin, rsv, payload)
     this.tell(opcode, fin, rsv, payload)
   }
 
-  close(out: Output, payload: Uint8Array): void {
+  close(out: OutputBuffer, payload: Uint8Array): void {
     this.encoder.close(out, payload)
     this.tell(Opcode.close, true, 0, payload)
   }

@@ -1,16 +1,16 @@
 import type { Encoder } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
-import { type Output, recycleOutput, takeOutput } from "../protocol/outputBuffer.ts"
+import { type OutputBuffer, recycleOutput, takeOutput } from "../protocol/outputBuffer.ts"
 import type { OutputTransport } from "../transport/transport.ts"
 import type { Written } from "../protocol/outputBuffer.ts"
-import type { Tally } from "./counters.ts"
+import type { Counters } from "./counters.ts"
 import { beginBatch, endBatch, flushAtTickEnd, throwLater } from "./flush.ts"
 
 /** What a writer shares with those of other connections. */
 export interface WriterSettings {
   /** From this many gathered bytes on, they are written without waiting for the end of the tick or batch. */
   readonly writeHighWaterMark: number
-  readonly tally: Tally | undefined
+  readonly counters: Counters | undefined
 }
 
 /**
@@ -22,7 +22,7 @@ export class FrameWriter {
   readonly settings: WriterSettings
   private readonly encoder: Encoder
   /** The encoded bytes that the next flush writes; absent while there are none. */
-  private output: Output | undefined = undefined
+  private output: OutputBuffer | undefined = undefined
   /** The write callbacks of these bytes. */
   private written: Array<Written> | undefined = undefined
   /** When they are flushed; `undefined` while nothing is to be. */
@@ -63,8 +63,8 @@ export class FrameWriter {
 
   /** Writes bytes that were encoded before: so many messages. They must not change. */
   encoded(bytes: Uint8Array, messages: number, written: Written | undefined): void {
-    const { tally } = this.settings
-    if (tally !== undefined) tally.messagesSent += messages
+    const { counters } = this.settings
+    if (counters !== undefined) counters.messagesSent += messages
     this.out.reference(bytes)
     this.touch(written)
   }
@@ -72,8 +72,8 @@ export class FrameWriter {
   /** The same without gathering. Returns `false`, and does nothing, where something has to be written before. */
   encodedAtOnce(bytes: Uint8Array, messages: number): boolean {
     if (this.output !== undefined || this.flushing === "batch" || this.transport.congested) return false
-    const { tally } = this.settings
-    if (tally !== undefined) tally.messagesSent += messages
+    const { counters } = this.settings
+    if (counters !== undefined) counters.messagesSent += messages
     this.transport.write(bytes)
     return true
   }
@@ -127,7 +127,7 @@ export class FrameWriter {
     return written ?? []
   }
 
-  private get out(): Output {
+  private get out(): OutputBuffer {
     return (this.output ??= takeOutput())
   }
 
@@ -151,8 +151,8 @@ export class FrameWriter {
   private write(): void {
     const { output, written } = this
     if (output === undefined) return
-    const { tally } = this.settings
-    if (tally !== undefined) tally.bytesSent += output.size
+    const { counters } = this.settings
+    if (counters !== undefined) counters.bytesSent += output.size
     this.output = this.written = undefined
     // A closure here would cost its context on every write.
     output.flush(this.transport, written === undefined ? undefined : callingAll(written))

@@ -1,6 +1,6 @@
 import { type CloseFrame, decodeClose } from "../protocol/closeFrame.ts"
 import type { Borrowed, Codec, Decoder, DecoderOptions, FrameSink } from "../protocol/codec.ts"
-import { Assembler } from "../protocol/messageAssembler.ts"
+import { MessageAssembler } from "../protocol/messageAssembler.ts"
 import { Opcode, rsv1 } from "../protocol/opcode.ts"
 import * as Violation from "../protocol/protocolError.ts"
 import type { Compression } from "./compression.ts"
@@ -63,7 +63,7 @@ export class Inbound implements FrameSink {
   private delivery: Delivery = "idle"
   /** Absent while nothing is kept of what was read. */
   private decoder: Decoder | undefined = undefined
-  private assembler: Assembler | undefined = undefined
+  private assembler: MessageAssembler | undefined = undefined
   /** Frames of the message under way. */
   private fragments = 0
 
@@ -197,7 +197,7 @@ export class Inbound implements FrameSink {
   }
 
   /** Takes over the fragments of a message that the handler received one by one, so that the rest joins them. */
-  adopt(assembler: Assembler): void {
+  adopt(assembler: MessageAssembler): void {
     this.assembler = assembler
   }
 
@@ -224,9 +224,9 @@ export class Inbound implements FrameSink {
       : this.inflate(opcode, bytes.subarray(start, end))
   }
 
-  gather(opcode: number, rsv: number, length: number): Assembler | undefined {
+  gather(opcode: number, rsv: number, length: number): MessageAssembler | undefined {
     if (opcode !== Opcode.continuation && (rsv !== 0 || !this.handler.wantsFragments)) {
-      this.assembler = new Assembler(opcode, rsv, length)
+      this.assembler = new MessageAssembler(opcode, rsv, length)
     }
     return this.assembler
   }

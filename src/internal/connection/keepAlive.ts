@@ -1,5 +1,5 @@
 import type { CloseCause } from "../protocol/closeHandshake.ts"
-import type { Tally } from "./counters.ts"
+import type { Counters } from "./counters.ts"
 import type { Timer, Timers } from "./timers.ts"
 
 export interface KeepAliveOptions {
@@ -13,7 +13,7 @@ export interface KeepAliveOptions {
 export interface Watched {
   readonly timers: Timers
   /** Where round trips are counted. */
-  readonly tally: Tally | undefined
+  readonly counters: Counters | undefined
   ping(): void
   /** Lets the answer arrive though the reader has paused reading. Returns whether it can. */
   peek(): boolean
@@ -67,7 +67,7 @@ export class KeepAlive {
   answered(): void {
     const { sentAt, watched } = this
     this.sentAt = undefined
-    if (sentAt !== undefined) watched.tally?.roundTrip(watched.timers.now() - sentAt)
+    if (sentAt !== undefined) watched.counters?.roundTrip(watched.timers.now() - sentAt)
   }
 
   /** It is time for the next ping. */
@@ -76,7 +76,7 @@ export class KeepAlive {
     if (this.deadline === undefined) {
       this.alive = false
       this.awaitAnswer(this.options.timeout)
-      if (this.watched.tally !== undefined) this.sentAt = this.watched.timers.now()
+      if (this.watched.counters !== undefined) this.sentAt = this.watched.timers.now()
       this.watched.ping()
     }
     // The ping itself may have ended the connection.

@@ -3,7 +3,7 @@ import type { Codec, Encoder, Role } from "../protocol/codec.ts"
 import { rsv1 } from "../protocol/opcode.ts"
 import type { Transport } from "../transport/transport.ts"
 import type { Compression } from "./compression.ts"
-import { CountedEncoder, type Tally } from "./counters.ts"
+import { CountedEncoder, type Counters } from "./counters.ts"
 import type { OnFrame } from "./frameObserver.ts"
 import type { WriterSettings } from "./frameWriter.ts"
 import type { InboundSettings } from "./inbound.ts"
@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   /** Called with each frame but those that are sent already encoded. Default: none, at no cost. */
   readonly onFrame?: OnFrame | undefined
   /** Where messages, bytes and round trips are counted. Default: nowhere, at no cost. */
-  readonly tally?: Tally | undefined
+  readonly counters?: Counters | undefined
   /** Whether pings are answered. Default `true`. */
   readonly autoPong?: boolean | undefined
   /** Whether a close frame is answered with its reason too, not with its code alone. Default `false`. */
@@ -52,7 +52,7 @@ export interface Settings extends InboundSettings, WriterSettings {
   readonly closeRules: CloseRules
   readonly autoPong: boolean
   readonly echoReason: boolean
-  readonly tally: Tally | undefined
+  readonly counters: Counters | undefined
 }
 
 /** What has to be equal for two connections to share their settings; the rest follows from it. */
@@ -71,7 +71,7 @@ const keys: ReadonlyArray<Exclude<keyof Settings, "encoder">> = [
   "closeRules",
   "autoPong",
   "echoReason",
-  "tally"
+  "counters"
 ]
 
 /** By whether this side ends the transport, then by whether the draft has close codes. */
@@ -92,13 +92,13 @@ const last: { server: Settings | undefined; client: Settings | undefined } = { s
 
 /** The settings of a connection: one object for all that are alike, as those of a server are, so that they cost nothing. */
 export const settingsOf = (options: ConnectionOptions): Settings => {
-  const { codec, role, tally } = options
+  const { codec, role, counters } = options
   const encoder = codec.encoder(role)
   const settings: Settings = {
     codec,
     role,
     timers: options.timers,
-    encoder: tally === undefined ? encoder : new CountedEncoder(encoder, tally),
+    encoder: counters === undefined ? encoder : new CountedEncoder(encoder, counters),
     maxMessageSize: options.maxMessageSize,
     allowedRsv: options.compression === undefined ? 0 : rsv1,
     skipUtf8Validation: options.skipUtf8Validation,
@@ -113,7 +113,7 @@ export const settingsOf = (options: ConnectionOptions): Settings => {
     ),
     autoPong: options.autoPong !== false,
     echoReason: options.echoReason === true,
-    tally
+    counters
   }
   const before = last[role]
   if (before !== undefined && keys.every((key) => before[key] === settings[key])) return before

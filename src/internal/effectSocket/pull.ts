@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as EffectSocket from "effect/socket/Socket"
 import { alreadyReading, type Message } from "../socket/receiveBuffer.ts"
-import { LiveSocket } from "../socket/webSocketConnection.ts"
+import { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Socket } from "../socket/model.ts"
 import { closeError, effectError } from "./error.ts"
 
@@ -24,17 +24,17 @@ const released = Effect.fail(closeError(1006))
 
 /** Takes a socket's messages. Fails when somebody reads frames. */
 export const pullerOf = (socket: Socket): Effect.Effect<Puller, EffectSocket.SocketError, Scope.Scope> =>
-  socket instanceof LiveSocket ? Effect.suspend(() => ofLive(socket)) : ofStream(socket)
+  socket instanceof WebSocketConnection ? Effect.suspend(() => ofLive(socket)) : ofStream(socket)
 
-/** Straight out of the inbox: a pull resumes in the read that brought its batch, and costs no fiber. */
-const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket.SocketError> => {
-  const { inbox } = socket
+/** Straight out of the receiveBuffer: a pull resumes in the read that brought its batch, and costs no fiber. */
+const ofLive = (socket: WebSocketConnection<unknown>): Effect.Effect<Puller, EffectSocket.SocketError> => {
+  const { receiveBuffer } = socket
   let over = false
   let waiting: ((batch: Batch) => void) | undefined
   const taken = (): Batch => {
     if (over) return released
-    if (inbox.isEmpty) return Effect.fail(endOf(socket))
-    return Effect.succeed(inbox.take<Message>())
+    if (receiveBuffer.isEmpty) return Effect.fail(endOf(socket))
+    return Effect.succeed(receiveBuffer.take<Message>())
   }
   const waiter = {
     wake: (): void => {
@@ -43,13 +43,13 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
       resume?.(taken())
     }
   }
-  if (!inbox.claimMessages(waiter)) return Effect.fail(effectError(alreadyReading, "read"))
+  if (!receiveBuffer.claimMessages(waiter)) return Effect.fail(effectError(alreadyReading, "read"))
   const stop = Effect.sync(() => {
     waiting = undefined
-    inbox.forget(waiter)
+    receiveBuffer.forget(waiter)
   })
   const wait: Batch = Effect.callback((resume) => {
-    if (!inbox.await(waiter)) {
+    if (!receiveBuffer.await(waiter)) {
       resume(Effect.fail(effectError(alreadyReading, "read")))
       return undefined
     }
@@ -57,19 +57,19 @@ const ofLive = (socket: LiveSocket<unknown>): Effect.Effect<Puller, EffectSocket
     return stop
   })
   return Effect.succeed({
-    pull: Effect.suspend(() => (inbox.isEmpty && !inbox.over && !over ? wait : taken())),
+    pull: Effect.suspend(() => (receiveBuffer.isEmpty && !receiveBuffer.over && !over ? wait : taken())),
     release: () => {
       over = true
-      inbox.leave(waiter)
+      receiveBuffer.leave(waiter)
       if (waiting === undefined) return
-      inbox.forget(waiter)
+      receiveBuffer.forget(waiter)
       waiter.wake()
     }
   })
 }
 
 /** How a live socket ended, once nothing more will come: a normal close is an error too, as Effect has it. */
-const endOf = (socket: LiveSocket<unknown>): EffectSocket.SocketError => {
+const endOf = (socket: WebSocketConnection<unknown>): EffectSocket.SocketError => {
   const end = socket.messagesEnd()
   const reason = Exit.isFailure(end) ? end.cause.reasons[0] : undefined
   if (reason?._tag === "Fail" && reason.error._tag === "SocketError") return effectError(reason.error, "read")

@@ -3,7 +3,7 @@ import * as Extension from "../../Extension.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { UpgradeRequest } from "../server/model.ts"
-import type { LiveSocket } from "../socket/webSocketConnection.ts"
+import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import { closeOf } from "./meter.ts"
 
 /** Those without a value are left out. */
@@ -33,7 +33,7 @@ export const ofClientRequest = (request: ClientRequest): Attributes => ({
 })
 
 /** What the handshake agreed on. */
-export const ofSocket = ({ draft, extensions, protocol }: LiveSocket<unknown>): Attributes => ({
+export const ofSocket = ({ draft, extensions, protocol }: WebSocketConnection<unknown>): Attributes => ({
   "network.protocol.name": "websocket",
   "network.protocol.version": draft.version === undefined ? undefined : String(draft.version),
   "websocket.draft": draft.id,

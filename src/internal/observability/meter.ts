@@ -2,8 +2,8 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Role } from "../protocol/codec.ts"
-import type { LiveSocket } from "../socket/webSocketConnection.ts"
-import { Tally } from "../connection/counters.ts"
+import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
+import { Counters } from "../connection/counters.ts"
 import * as Metrics from "./metrics.ts"
 
 /** Most close codes beyond 1000 to 1015 that are counted under their numbers. */
@@ -45,37 +45,37 @@ const ignore = (): void => {}
  * the metrics; what happens once in a connection goes to the metrics at once.
  */
 export class Meter {
-  readonly tally: Tally
+  readonly counters: Counters
   private readonly role: Role
   private readonly context: Context.Context<never>
-  private readonly sockets = new Set<LiveSocket<unknown>>()
+  private readonly sockets = new Set<WebSocketConnection<unknown>>()
   private readonly codes = new Set<number>()
-  private readonly counters = new Map<string, Metric.Counter<number>>()
+  private readonly byKey = new Map<string, Metric.Counter<number>>()
 
   constructor(role: Role, context: Context.Context<never>) {
     this.role = role
     this.context = context
     const pings = Metrics.pingDuration(role)
-    this.tally = new Tally((millis) => pings.updateUnsafe(millis / 1000, context))
+    this.counters = new Counters((millis) => pings.updateUnsafe(millis / 1000, context))
     this.gauge(Metrics.connections(role), () => this.sockets.size)
     this.gauge(Metrics.buffered(role, "receive"), () => this.sum(waitsToBeRead))
     this.gauge(Metrics.buffered(role, "transmit"), () => this.sum(({ connection }) => connection.outbound.buffered))
-    const { tally } = this
-    this.counter(Metrics.messages(role, "receive"), () => tally.messagesReceived)
-    this.counter(Metrics.messages(role, "transmit"), () => tally.messagesSent)
-    this.counter(Metrics.io(role, "receive"), () => tally.bytesReceived)
-    this.counter(Metrics.io(role, "transmit"), () => tally.bytesSent)
+    const { counters } = this
+    this.counter(Metrics.messages(role, "receive"), () => counters.messagesReceived)
+    this.counter(Metrics.messages(role, "transmit"), () => counters.messagesSent)
+    this.counter(Metrics.io(role, "receive"), () => counters.bytesReceived)
+    this.counter(Metrics.io(role, "transmit"), () => counters.bytesSent)
   }
 
   handshake(outcome: string): void {
     this.add(`handshake ${outcome}`, () => Metrics.handshakes(this.role, outcome))
   }
 
-  opened(socket: LiveSocket<unknown>): void {
+  opened(socket: WebSocketConnection<unknown>): void {
     this.sockets.add(socket)
   }
 
-  closed(socket: LiveSocket<unknown>, closed: Closed): void {
+  closed(socket: WebSocketConnection<unknown>, closed: Closed): void {
     this.sockets.delete(socket)
     const { code, initiator } = closeOf(closed)
     const label = this.label(code)
@@ -90,12 +90,12 @@ export class Meter {
   }
 
   private add(key: string, make: () => Metric.Counter<number>): void {
-    let counter = this.counters.get(key)
-    if (counter === undefined) this.counters.set(key, (counter = make()))
+    let counter = this.byKey.get(key)
+    if (counter === undefined) this.byKey.set(key, (counter = make()))
     counter.updateUnsafe(1, this.context)
   }
 
-  private sum(size: (socket: LiveSocket<unknown>) => number): number {
+  private sum(size: (socket: WebSocketConnection<unknown>) => number): number {
     let total = 0
     for (const socket of this.sockets) total += size(socket)
     return total
@@ -111,5 +111,5 @@ export class Meter {
   }
 }
 
-const waitsToBeRead = ({ connection, inbox }: LiveSocket<unknown>): number =>
-  inbox.held + connection.inbound.partialSize
+const waitsToBeRead = ({ connection, receiveBuffer }: WebSocketConnection<unknown>): number =>
+  receiveBuffer.held + connection.inbound.partialSize

@@ -8,8 +8,8 @@ import type { Role } from "../protocol/codec.ts"
 import type { HandshakeError } from "../handshake/error.ts"
 import type { Header, HeadersInput } from "../handshake/model.ts"
 import type { SocketError } from "../socket/error.ts"
-import type { LiveSocket } from "../socket/webSocketConnection.ts"
-import type { Tally } from "../connection/counters.ts"
+import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
+import type { Counters } from "../connection/counters.ts"
 import { type Attributes, ofClosed, ofSocket } from "./attributes.ts"
 import { type Meter, meterOf } from "./meter.ts"
 import type { ObservabilityOptions, TracingOptions } from "./options.ts"
@@ -121,8 +121,8 @@ export class HandshakeReport {
   }
 
   /** Where the connection that comes of it counts what it does. */
-  get tally(): Tally | undefined {
-    return this.reporter.meter?.tally
+  get counters(): Counters | undefined {
+    return this.reporter.meter?.counters
   }
 
   headers(input: HeadersInput | undefined): HeadersInput | undefined {
@@ -137,7 +137,7 @@ export class HandshakeReport {
   }
 
   /** The connection is open. The answer is to be called when it is gone. */
-  accepted(socket: LiveSocket<unknown>, status: number): () => void {
+  accepted(socket: WebSocketConnection<unknown>, status: number): () => void {
     const { attributes, remote, reporter, span } = this
     const { meter } = reporter
     const agreed = ofSocket(socket)

@@ -1,5 +1,5 @@
-import type { Assembler } from "./messageAssembler.ts"
-import type { Output } from "./outputBuffer.ts"
+import type { MessageAssembler } from "./messageAssembler.ts"
+import type { OutputBuffer } from "./outputBuffer.ts"
 import type { Violation } from "./protocolError.ts"
 
 /**
@@ -18,7 +18,7 @@ export type Role = "client" | "server"
  */
 export interface FrameSink {
   /** Where a fragment of `length` bytes that is about to come is copied to anyway, so that it may be put there at once. */
-  gather?(opcode: number, rsv: number, length: number): Assembler | undefined
+  gather?(opcode: number, rsv: number, length: number): MessageAssembler | undefined
   /** A whole message in one frame: opcode text or binary, FIN set. Text is not yet validated: the sink does that. */
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
   /** One frame of a message in several frames: text or binary opens it, continuations follow. Uncompressed text was validated. */
@@ -69,11 +69,11 @@ export interface Decoder {
 /** Frames to bytes. Each call appends one whole frame to the output. */
 export interface Encoder {
   /** One data frame of text, encoded as UTF-8. */
-  text(out: Output, opcode: number, fin: boolean, text: string): void
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void
   /** One frame. `rsv` counts RSV1 as 4. */
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void
   /** The closing frame of the draft; `payload` is code and reason where the draft has them. */
-  close(out: Output, payload: Uint8Array): void
+  close(out: OutputBuffer, payload: Uint8Array): void
 }
 
 /** What a draft can say on the wire. */

@@ -11,7 +11,7 @@ let usual = 0
  * Gathers the fragments of a message in one growing buffer, so that many tiny or empty fragments cost no more than
  * their bytes.
  */
-export class Assembler {
+export class MessageAssembler {
   /** Opcode of the message's first frame. */
   readonly opcode: number
   /** Reserved bits of the message's first frame. */

@@ -53,7 +53,7 @@ export interface Sink {
   writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean
 }
 
-export class Output {
+export class OutputBuffer {
   /** Bytes waiting for the next flush. */
   size = 0
   /** The buffer that the last `reserve` made room in. */
@@ -222,13 +222,13 @@ export class Output {
 }
 
 /** Outputs that hold nothing. */
-const resting: Array<Output> = []
+const resting: Array<OutputBuffer> = []
 const mostResting = 8
 
 /** An empty output. */
-export const takeOutput = (): Output => resting.pop() ?? new Output()
+export const takeOutput = (): OutputBuffer => resting.pop() ?? new OutputBuffer()
 
 /** Takes back an output that holds nothing. */
-export const recycleOutput = (output: Output): void => {
+export const recycleOutput = (output: OutputBuffer): void => {
   if (resting.length < mostResting) resting.push(output)
 }

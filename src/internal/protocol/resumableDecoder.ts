@@ -5,7 +5,7 @@ import type { Violation } from "./protocolError.ts"
  * What the decoders of all drafts have in common: pausing in the middle of what was read, and going on from there, also
  * when the sink itself feeds, suspends, resumes or throws.
  */
-export abstract class PausableDecoder implements Decoder {
+export abstract class ResumableDecoder implements Decoder {
   suspended = false
   violation: Violation | undefined = undefined
   /** How far the chunk under way is taken. Kept by `parse` for each call of a sink, which may throw. */

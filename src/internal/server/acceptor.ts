@@ -91,8 +91,8 @@ const closeAll = <A, R>(upgrades: UpgradeHandler<A, R>, within: number): Effect.
       })
     if (within === 0) return closeWhere(() => true)
     for (const connection of open) {
-      connection.inbox.takeHeard()
-      connection.inbox.whenIdle(() => close(connection))
+      connection.receiveBuffer.takeHeard()
+      connection.receiveBuffer.whenIdle(() => close(connection))
     }
     return Effect.sleep(quietTime).pipe(
       Effect.andThen(closeWhere(isQuiet)),
@@ -102,4 +102,5 @@ const closeAll = <A, R>(upgrades: UpgradeHandler<A, R>, within: number): Effect.
   })
 
 /** Whether no message has come since the last look, and the handler works on none. */
-const isQuiet = <A>({ inbox }: ServerConnection<A>): boolean => !inbox.takeHeard() && inbox.isIdle
+const isQuiet = <A>({ receiveBuffer }: ServerConnection<A>): boolean =>
+  !receiveBuffer.takeHeard() && receiveBuffer.isIdle

@@ -1,14 +1,14 @@
-import type { LiveSocket } from "../socket/webSocketConnection.ts"
+import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Timer, Timers } from "../connection/timers.ts"
 
 /** Milliseconds between two looks. */
 const interval = 100
 
-type Any = LiveSocket<unknown>
+type Any = WebSocketConnection<unknown>
 
 /** Bytes that a connection makes the process keep: what waits to be read, to be written, or for the rest of a message. */
-const heldBy = ({ connection: { inbound, outbound }, inbox }: Any): number =>
-  inbox.held + outbound.buffered + inbound.partialSize
+const heldBy = ({ connection: { inbound, outbound }, receiveBuffer }: Any): number =>
+  receiveBuffer.held + outbound.buffered + inbound.partialSize
 
 /**
  * One budget of memory for all connections of a server. It looks every 100 ms instead of counting each byte, so that

@@ -1,16 +1,16 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { LiveSocket, type LiveOptions } from "../socket/webSocketConnection.ts"
+import { WebSocketConnection, type WebSocketConnectionOptions } from "../socket/webSocketConnection.ts"
 import type { Connection, UpgradeRequest } from "./model.ts"
 
 /** A connection that a server accepted. */
-export class ServerConnection<A> extends LiveSocket<A, UpgradeRequest> implements Connection<A> {
+export class ServerConnection<A> extends WebSocketConnection<A, UpgradeRequest> implements Connection<A> {
   readonly draining: Effect.Effect<void>
   /** The scope that `authorize` ran in, until somebody takes it over who closes it. */
   private scope: Scope.Closeable | undefined
 
   constructor(
-    options: LiveOptions<A, UpgradeRequest>,
+    options: WebSocketConnectionOptions<A, UpgradeRequest>,
     draining: Effect.Effect<void>,
     scope: Scope.Closeable | undefined
   ) {

@@ -1,4 +1,4 @@
-import type { LiveSocket } from "../socket/webSocketConnection.ts"
+import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Timer, Timers } from "../connection/timers.ts"
 
 /** Milliseconds; absent for no limit. */
@@ -14,7 +14,7 @@ const looks = 4
  * Ends a connection that is idle for too long, or lives for too long, with 1001; `onEnd` hears why. Answers how to stop.
  */
 export const supervise = <A>(
-  socket: LiveSocket<A>,
+  socket: WebSocketConnection<A>,
   { idle, lifetime }: Ages,
   timers: Timers,
   onEnd: (why: "idle" | "lifetime") => void
@@ -29,7 +29,7 @@ export const supervise = <A>(
   }
   const look = (interval: number): void => {
     // Whoever is held up by its own reader isn't idle.
-    quiet = socket.inbox.takeHeard() || !socket.inbox.isEmpty ? 0 : quiet + 1
+    quiet = socket.receiveBuffer.takeHeard() || !socket.receiveBuffer.isEmpty ? 0 : quiet + 1
     if (quiet === looks) end("idle")
     else watch(interval)
   }

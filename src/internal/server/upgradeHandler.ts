@@ -151,7 +151,7 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
         protocol,
         extensions,
         compression: compressionOf(extensions),
-        tally: report?.tally,
+        counters: report?.counters,
         request,
         context
       },

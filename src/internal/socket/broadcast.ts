@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { Encodings } from "./encodings.ts"
 import type { Message } from "./receiveBuffer.ts"
-import { LiveSocket } from "./webSocketConnection.ts"
+import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /** What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`. */
@@ -37,7 +37,7 @@ export const broadcast = (
     const pending: Array<Effect.Effect<unknown>> = []
     let taken = 0
     for (const socket of sockets) {
-      if (!(socket instanceof LiveSocket)) {
+      if (!(socket instanceof WebSocketConnection)) {
         pending.push(Effect.map(settled(socket.sendAll(all)), (sent) => (sent ? taken++ : 0)))
         continue
       }

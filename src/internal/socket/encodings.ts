@@ -1,6 +1,6 @@
 import type { Connection } from "../connection/connection.ts"
 import { Opcode, rsv1 } from "../protocol/opcode.ts"
-import { Output } from "../protocol/outputBuffer.ts"
+import { OutputBuffer } from "../protocol/outputBuffer.ts"
 import type { Message } from "./receiveBuffer.ts"
 
 /** Messages for one kind of connection: each as it is written, and all of them in order. */
@@ -13,7 +13,7 @@ export interface Encoded {
  * The same for all connections on which a message is the same bytes; `undefined` where each has its own, since it masks,
  * keeps a compression window, or its frames are observed.
  */
-export const shareKeyOf = ({ codec, compression, isObserved, role }: Connection): string | undefined => {
+export const shareKeyOf = ({ compression, isObserved, settings: { codec, role } }: Connection): string | undefined => {
   if (isObserved || (role === "client" && codec.capabilities.masking)) return undefined
   const wire = codec.capabilities.binary ? "binary" : "text"
   if (compression === undefined) return wire
@@ -55,11 +55,11 @@ export class Encodings {
 }
 
 /** A message as it is written on a connection; `undefined` when it is too large to be compressed at once. */
-const encode = ({ codec, compression, role }: Connection, message: Message): Uint8Array | undefined => {
+const encode = ({ compression, settings: { codec, role } }: Connection, message: Message): Uint8Array | undefined => {
   // What is encoded here is counted when it is sent.
   const encoder = codec.encoder(role)
   const kind = typeof message === "string" ? Opcode.text : Opcode.binary
-  const out = new Output()
+  const out = new OutputBuffer()
   if (compression !== undefined && message.length * 3 >= compression.threshold) {
     const payload = typeof message === "string" ? Buffer.from(message) : message
     if (payload.length >= compression.threshold) {

@@ -6,7 +6,7 @@ import { type HandshakeReport, reporterOf } from "../observability/reporter.ts"
 import type { Transport } from "../transport/transport.ts"
 import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
-import { LiveSocket } from "./webSocketConnection.ts"
+import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Scoped, Socket, SocketOptions } from "./model.ts"
 import { resolve } from "./options.ts"
 
@@ -49,8 +49,8 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
     transport: Transport,
     agreed: Handshake.Negotiated,
     report: HandshakeReport | undefined
-  ): LiveSocket<undefined> => {
-    const live = new LiveSocket<undefined>({
+  ): WebSocketConnection<undefined> => {
+    const live = new WebSocketConnection<undefined>({
       transport,
       role,
       timers,
@@ -59,7 +59,7 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
       protocol: agreed.protocol,
       extensions: agreed.extensions,
       compression: compressionOf(agreed.extensions),
-      tally: report?.tally,
+      counters: report?.counters,
       request: role === "client" ? request : asked,
       context: undefined
     })
@@ -70,5 +70,5 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
   const server = side("server", right, accepted, answering)
   client.connection.start()
   server.connection.start()
-  return [client, server] as [LiveSocket<undefined>, LiveSocket<undefined>]
+  return [client, server] as [WebSocketConnection<undefined>, WebSocketConnection<undefined>]
 })

@@ -31,11 +31,11 @@ export class Pings {
   }
 
   /** A pong came. It may stand for earlier pings too (RFC 6455 §5.5.3). */
-  answered(payload: Buffer, { tally, timers }: Connection): void {
+  answered(payload: Buffer, { counters, timers }: Connection): void {
     const at = this.pending.findIndex((ping) => payload.equals(ping.payload))
     const now = timers.now()
     for (const { sentAt, settle } of this.pending.splice(0, at + 1)) {
-      tally?.roundTrip(now - sentAt)
+      counters?.roundTrip(now - sentAt)
       settle(Effect.succeed(Duration.millis(now - sentAt)))
     }
   }

@@ -8,11 +8,11 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { Frame } from "../../Frame.ts"
 import type { SocketError } from "./error.ts"
-import { alreadyReading, type Inbox, type Message, type Waiter } from "./receiveBuffer.ts"
+import { alreadyReading, type ReceiveBuffer, type Message, type Waiter } from "./receiveBuffer.ts"
 
 /** A socket, as far as it is read. */
 export interface Readable {
-  readonly inbox: Inbox
+  readonly receiveBuffer: ReceiveBuffer
   messagesEnd(): Exit.Exit<never, SocketError | Cause.Done>
   framesEnd(): Exit.Exit<never, SocketError | Cause.Done>
 }
@@ -47,8 +47,8 @@ abstract class NextBatch<A extends Frame | Message>
 
   override asEffect(): Effect.Effect<Batch<A>, SocketError | Cause.Done> {
     if (!this.claim()) return Effect.fail(alreadyReading)
-    const { inbox } = this.socket
-    return inbox.isEmpty && !inbox.over ? this.wait : this.take()
+    const { receiveBuffer } = this.socket
+    return receiveBuffer.isEmpty && !receiveBuffer.over ? this.wait : this.take()
   }
 
   wake(): void {
@@ -59,21 +59,21 @@ abstract class NextBatch<A extends Frame | Message>
 
   giveUp(): void {
     this.resume = undefined
-    this.socket.inbox.forget(this)
+    this.socket.receiveBuffer.forget(this)
   }
 
   /** Takes what waits. The claim decides which of the two the buffer holds. */
-  protected takeFrom(inbox: Inbox): Batch<A> {
-    return inbox.take<A>()
+  protected takeFrom(receiveBuffer: ReceiveBuffer): Batch<A> {
+    return receiveBuffer.take<A>()
   }
 
   private take(): Exit.Exit<Batch<A>, SocketError | Cause.Done> {
-    const { inbox } = this.socket
-    return inbox.isEmpty ? this.end() : Exit.succeed(this.takeFrom(inbox))
+    const { receiveBuffer } = this.socket
+    return receiveBuffer.isEmpty ? this.end() : Exit.succeed(this.takeFrom(receiveBuffer))
   }
 
   private listen(resume: Resume<A>): Effect.Effect<void> | undefined {
-    if (!this.socket.inbox.await(this)) {
+    if (!this.socket.receiveBuffer.await(this)) {
       resume(Effect.fail(alreadyReading))
       return undefined
     }
@@ -89,16 +89,16 @@ abstract class NextBatch<A extends Frame | Message>
 abstract class StreamBatches<A extends Frame | Message> extends NextBatch<A> {
   private begun = false
 
-  protected override takeFrom(inbox: Inbox): Batch<A> {
-    if (this.begun) return inbox.take<A>()
+  protected override takeFrom(receiveBuffer: ReceiveBuffer): Batch<A> {
+    if (this.begun) return receiveBuffer.take<A>()
     this.begun = true
-    return inbox.takeOne<A>()
+    return receiveBuffer.takeOne<A>()
   }
 }
 
 export class NextMessages extends StreamBatches<Message> {
   protected override claim(): boolean {
-    return this.socket.inbox.claimMessages(this)
+    return this.socket.receiveBuffer.claimMessages(this)
   }
 
   protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
@@ -108,7 +108,7 @@ export class NextMessages extends StreamBatches<Message> {
 
 export class NextFrames extends StreamBatches<Frame> {
   protected override claim(): boolean {
-    return this.socket.inbox.claimFrames(this)
+    return this.socket.receiveBuffer.claimFrames(this)
   }
 
   protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
@@ -119,27 +119,27 @@ export class NextFrames extends StreamBatches<Frame> {
 /** One message. */
 export class NextMessage extends NextBatch<Message> {
   protected override claim(): boolean {
-    return this.socket.inbox.claimMessages()
+    return this.socket.receiveBuffer.claimMessages()
   }
 
   protected override end(): Exit.Exit<never, SocketError | Cause.Done> {
     return this.socket.messagesEnd()
   }
 
-  protected override takeFrom(inbox: Inbox): Batch<Message> {
-    return inbox.takeOne<Message>()
+  protected override takeFrom(receiveBuffer: ReceiveBuffer): Batch<Message> {
+    return receiveBuffer.takeOne<Message>()
   }
 }
 
 /** A Stream of the batches. The buffer is notified when its reader is done. */
 export const streamOf = <A>(
-  inbox: Inbox,
+  receiveBuffer: ReceiveBuffer,
   make: () => Effect.Effect<Batch<A>, SocketError | Cause.Done>
 ): Stream.Stream<A, SocketError> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => {
       const batches = make()
-      const leave = Effect.sync(() => inbox.leave(batches))
+      const leave = Effect.sync(() => receiveBuffer.leave(batches))
       return Effect.as(Scope.addFinalizer(scope, leave), batches)
     })
   )

@@ -1,13 +1,13 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isUtf8 } from "node:buffer"
 import { type Frame, isControl } from "../../Frame.ts"
-import { Assembler } from "../protocol/messageAssembler.ts"
+import { MessageAssembler } from "../protocol/messageAssembler.ts"
 import { decodeClose } from "../protocol/closeFrame.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Connection } from "../connection/connection.ts"
 import type { ConnectionHandler } from "../connection/handler.ts"
 import { Opcode } from "../protocol/opcode.ts"
-import type { Tally } from "../connection/counters.ts"
+import type { Counters } from "../connection/counters.ts"
 import type { Timer } from "../connection/timers.ts"
 import { decodeUtf8 } from "../protocol/utf8.ts"
 import * as Violation from "../protocol/protocolError.ts"
@@ -84,9 +84,9 @@ const sizeOf = (item: Frame | Message): number =>
  * What arrived and waits to be read. A batch is what one read brought; a reader takes all that waits at once. Nothing
  * that arrives before the first reader is lost, and beyond the limit reading is paused.
  */
-export class Inbox implements ConnectionHandler {
+export class ReceiveBuffer implements ConnectionHandler {
   private readonly limit: number
-  private readonly tally: Tally | undefined
+  private readonly counters: Counters | undefined
   private owner: Owner | undefined = undefined
   private state: State = open
   /** Woken, once, when there is something to take or nothing more will come. */
@@ -101,12 +101,12 @@ export class Inbox implements ConnectionHandler {
   /** Whether a message or a fragment came since the last look. */
   private active = false
   /** The fragments that came before the first reader, of a message whose end has not come. */
-  private partial: Assembler | undefined = undefined
+  private partial: MessageAssembler | undefined = undefined
 
-  /** `limit` is how many bytes may wait before reading is paused; the tally counts the messages that are taken. */
-  constructor(limit: number, tally?: Tally) {
+  /** `limit` is how many bytes may wait before reading is paused; the counters counts the messages that are taken. */
+  constructor(limit: number, counters?: Counters) {
     this.limit = limit
-    this.tally = tally
+    this.counters = counters
   }
 
   attach(owner: Owner): void {
@@ -333,9 +333,9 @@ export class Inbox implements ConnectionHandler {
   }
 
   private count(items: ReadonlyArray<Frame | Message>, sign: 1 | -1): void {
-    const { tally } = this
-    if (tally === undefined) return
-    tally.messagesReceived += sign * (this.view === "messages" ? items.length : messagesIn(items))
+    const { counters } = this
+    if (counters === undefined) return
+    counters.messagesReceived += sign * (this.view === "messages" ? items.length : messagesIn(items))
   }
 
   private readOn(): void {
@@ -395,7 +395,7 @@ export class Inbox implements ConnectionHandler {
       this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
       return
     }
-    const assembler = (this.partial ??= new Assembler(
+    const assembler = (this.partial ??= new MessageAssembler(
       frame._tag === "Text" ? Opcode.text : Opcode.binary,
       0,
       payload.length

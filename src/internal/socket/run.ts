@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
 import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
-import { LiveSocket, Sending } from "./webSocketConnection.ts"
+import { WebSocketConnection, Sending } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /**
@@ -20,7 +20,7 @@ export const runBatch = <X, E, R>(
   socket: Socket,
   handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof LiveSocket
+  socket instanceof WebSocketConnection
     ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
     : Stream.runForEachArray(socket.messages, handle)
 
@@ -32,7 +32,7 @@ export const run = <X, E, R>(
   socket: Socket,
   handle: (message: Message) => Effect.Effect<X, E, R>
 ): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof LiveSocket
+  socket instanceof WebSocketConnection
     ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
     : Stream.runForEach(socket.messages, handle)
 
@@ -60,12 +60,12 @@ const begun = <X, E, R>(effect: Effect.Effect<X, E, R>): Effect.Effect<unknown, 
 /** Takes batches out of a receive buffer, and has one fiber at a time. */
 abstract class Runner<E, R> implements Waiter {
   protected stopped = false
-  private readonly socket: LiveSocket<unknown>
+  private readonly socket: WebSocketConnection<unknown>
   private readonly context: Context.Context<R>
   private readonly resume: Resume<E>
   private running: Fiber.Fiber<unknown, unknown> | undefined = undefined
 
-  constructor(socket: LiveSocket<unknown>, context: Context.Context<R>, resume: Resume<E>) {
+  constructor(socket: WebSocketConnection<unknown>, context: Context.Context<R>, resume: Resume<E>) {
     this.socket = socket
     this.context = context
     this.resume = resume
@@ -79,13 +79,13 @@ abstract class Runner<E, R> implements Waiter {
 
   /** Returns how to stop. */
   start(): Effect.Effect<void> {
-    const { inbox } = this.socket
-    if (!inbox.claimMessages(this)) this.resume(Exit.fail(alreadyReading))
-    else if (!inbox.isEmpty || inbox.over) this.wake()
-    else if (!inbox.await(this)) this.resume(Exit.fail(alreadyReading))
+    const { receiveBuffer } = this.socket
+    if (!receiveBuffer.claimMessages(this)) this.resume(Exit.fail(alreadyReading))
+    else if (!receiveBuffer.isEmpty || receiveBuffer.over) this.wake()
+    else if (!receiveBuffer.await(this)) this.resume(Exit.fail(alreadyReading))
     return Effect.suspend(() => {
       this.stopped = true
-      inbox.forget(this)
+      receiveBuffer.forget(this)
       const stopped = this.running === undefined ? Effect.void : Fiber.interrupt(this.running)
       return Effect.andThen(
         stopped,
@@ -95,11 +95,11 @@ abstract class Runner<E, R> implements Waiter {
   }
 
   wake(): void {
-    const { inbox } = this.socket
-    while (!inbox.isEmpty) {
+    const { receiveBuffer } = this.socket
+    while (!receiveBuffer.isEmpty) {
       // What a batch does may stop the whole.
       if (this.stopped) return
-      const rest = this.begin(inbox.take<Message>())
+      const rest = this.begin(receiveBuffer.take<Message>())
       if (rest === Effect.void) continue
       if (this.stopped) return
       const fiber = Effect.runForkWith(this.context)(this.known(rest))
@@ -109,8 +109,8 @@ abstract class Runner<E, R> implements Waiter {
       if (Exit.isFailure(exit)) return this.end(exit)
     }
     if (this.stopped) return
-    if (inbox.over) this.end(withoutDone(this.socket.messagesEnd()))
-    else if (!inbox.await(this)) this.end(Exit.fail(alreadyReading))
+    if (receiveBuffer.over) this.end(withoutDone(this.socket.messagesEnd()))
+    else if (!receiveBuffer.await(this)) this.end(Exit.fail(alreadyReading))
   }
 
   private end(exit: Exit.Exit<void, SocketError | E>): void {
@@ -120,9 +120,9 @@ abstract class Runner<E, R> implements Waiter {
 
   /** Leaves what wasn't handled to the next reader. */
   private leave(): void {
-    const { inbox } = this.socket
-    inbox.putBack(this.unhandled())
-    inbox.leave(this)
+    const { receiveBuffer } = this.socket
+    receiveBuffer.putBack(this.unhandled())
+    receiveBuffer.leave(this)
   }
 
   private begin(batch: NonEmptyReadonlyArray<Message>): Effect.Effect<unknown, SocketError | E, R> {
@@ -154,7 +154,7 @@ class BatchRunner<X, E, R> extends Runner<E, R> {
   private readonly handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
 
   constructor(
-    socket: LiveSocket<unknown>,
+    socket: WebSocketConnection<unknown>,
     handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>,
     context: Context.Context<R>,
     resume: Resume<E>
@@ -179,7 +179,7 @@ class MessageRunner<X, E, R> extends Runner<E, R> {
   private at = 0
 
   constructor(
-    socket: LiveSocket<unknown>,
+    socket: WebSocketConnection<unknown>,
     handle: (message: Message) => Effect.Effect<X, E, R>,
     context: Context.Context<R>,
     resume: Resume<E>

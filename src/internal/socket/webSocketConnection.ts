@@ -9,8 +9,8 @@ import type { Negotiated } from "../../Extension.ts"
 import { type Frame, isControl, opcode } from "../../Frame.ts"
 import type { Compression } from "../connection/compression.ts"
 import { Connection } from "../connection/connection.ts"
-import type { Tally } from "../connection/counters.ts"
-import type { FrameOptions, Turn } from "../connection/outbound.ts"
+import type { Counters } from "../connection/counters.ts"
+import type { FrameOptions, Turn } from "../connection/turn.ts"
 import type { Timers } from "../connection/timers.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import { Identity } from "../identity.ts"
@@ -28,11 +28,11 @@ import type { Resolved } from "./options.ts"
 import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } from "./outgoing.ts"
 import { type PendingPing, Pings } from "./pings.ts"
 import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
-import { Inbox, type Message } from "./receiveBuffer.ts"
+import { ReceiveBuffer, type Message } from "./receiveBuffer.ts"
 import { FrameSequence, HandOver, inTurn, sendStream, type TurnTaker } from "./turns.ts"
 
 /** What a live socket is made of. */
-export interface LiveOptions<Context, Opening> {
+export interface WebSocketConnectionOptions<Context, Opening> {
   readonly transport: Transport
   readonly role: Role
   readonly timers: Timers
@@ -42,7 +42,7 @@ export interface LiveOptions<Context, Opening> {
   readonly extensions: ReadonlyArray<Negotiated>
   readonly compression: Compression | undefined
   /** Where it is counted what the connection does. Default: nowhere. */
-  readonly tally?: Tally | undefined
+  readonly counters?: Counters | undefined
   readonly request: Opening
   readonly context: Context
 }
@@ -51,7 +51,7 @@ export interface LiveOptions<Context, Opening> {
  * A socket over the engine. Streams and bound functions are made when they are asked for, so that an idle connection has
  * none it doesn't use.
  */
-export class LiveSocket<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
+export class WebSocketConnection<Context, Opening extends Request | ClientRequest = Request | ClientRequest>
   extends Identity
   implements Socket<Context>, TurnTaker
 {
@@ -61,9 +61,9 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   readonly request: Opening
   readonly context: Context
   /** Called with the socket when the connection is closed. */
-  onGone: ((socket: LiveSocket<unknown>) => void) | undefined = undefined
+  onGone: ((socket: WebSocketConnection<unknown>) => void) | undefined = undefined
   readonly connection: Connection
-  readonly inbox: Inbox
+  readonly receiveBuffer: ReceiveBuffer
   private cachedSend: Socket["send"] | undefined = undefined
   private whenClosed: Deferred.Deferred<Closed> | undefined = undefined
   private pings: Pings | undefined = undefined
@@ -71,7 +71,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   private sequence: FrameSequence | undefined = undefined
   private leaving: Array<() => void> | undefined = undefined
 
-  constructor(options: LiveOptions<Context, Opening>) {
+  constructor(options: WebSocketConnectionOptions<Context, Opening>) {
     super()
     const { draft, settings } = options
     const { onFrame } = settings
@@ -80,8 +80,8 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
     this.extensions = options.extensions
     this.request = options.request
     this.context = options.context
-    this.inbox = new Inbox(settings.readBufferSize, options.tally)
-    this.connection = new Connection(this.inbox, {
+    this.receiveBuffer = new ReceiveBuffer(settings.readBufferSize, options.counters)
+    this.connection = new Connection(this.receiveBuffer, {
       transport: options.transport,
       codec: draft.codec,
       role: options.role,
@@ -92,19 +92,19 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
       keepAlive: settings.keepAlive,
       onFrame: onFrame && ((frame) => onFrame(frame, this)),
       compression: options.compression,
-      tally: options.tally
+      counters: options.counters
     })
-    this.inbox.attach(this)
+    this.receiveBuffer.attach(this)
   }
 
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
-    return streamOf(this.inbox, () => new NextMessages(this))
+    return streamOf(this.receiveBuffer, () => new NextMessages(this))
   }
 
   get frames(): Stream.Stream<Frame, SocketError> {
-    return streamOf(this.inbox, () => new NextFrames(this))
+    return streamOf(this.receiveBuffer, () => new NextFrames(this))
   }
 
   get receive(): Effect.Effect<Message, SocketError | Cause.Done> {
@@ -205,7 +205,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
 
   /** Starts the closing handshake. A reader gets what comes before the peer's close frame, at its pace. */
   beginClose(code: number | undefined, reason: string): void {
-    this.closeWithin(code, reason, this.connection.closeTimeout)
+    this.closeWithin(code, reason, this.connection.settings.closeTimeout)
   }
 
   /**
@@ -214,7 +214,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
    */
   retire(code: number, reason: string, within = Infinity): void {
     const { connection } = this
-    const time = Math.min(connection.closeTimeout, within)
+    const time = Math.min(connection.settings.closeTimeout, within)
     const begin = (): void => this.closeWithin(code, reason, time)
     if (!connection.outbound.isHeld || !connection.isOpen) return begin()
     const close = (): void => {
@@ -241,7 +241,7 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
   private closeWithin(code: number | undefined, reason: string, time: number): void {
     this.leave()
     this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
-    this.inbox.close(time)
+    this.receiveBuffer.close(time)
   }
 
   private leave(): void {
@@ -405,10 +405,10 @@ export class LiveSocket<Context, Opening extends Request | ClientRequest = Reque
 export abstract class Sending extends Effectable.Class<void, SocketError> {}
 
 class SendingOne extends Sending {
-  private readonly socket: LiveSocket<unknown>
+  private readonly socket: WebSocketConnection<unknown>
   private readonly message: Message | Frame
 
-  constructor(socket: LiveSocket<unknown>, message: Message | Frame) {
+  constructor(socket: WebSocketConnection<unknown>, message: Message | Frame) {
     super()
     this.socket = socket
     this.message = message
@@ -420,10 +420,10 @@ class SendingOne extends Sending {
 }
 
 class SendingAll extends Sending {
-  private readonly socket: LiveSocket<unknown>
+  private readonly socket: WebSocketConnection<unknown>
   private readonly messages: Iterable<Message | Frame>
 
-  constructor(socket: LiveSocket<unknown>, messages: Iterable<Message | Frame>) {
+  constructor(socket: WebSocketConnection<unknown>, messages: Iterable<Message | Frame>) {
     super()
     this.socket = socket
     this.messages = messages

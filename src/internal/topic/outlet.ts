@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type { Outbound } from "../connection/outbound.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
-import { LiveSocket } from "../socket/webSocketConnection.ts"
+import { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Socket } from "../socket/model.ts"
 import { type Encoded, type Encodings, shareKeyOf } from "../socket/encodings.ts"
 
@@ -29,14 +29,14 @@ export interface Outlet {
 }
 
 export const outletOf = (socket: Socket): Outlet =>
-  socket instanceof LiveSocket ? new LiveOutlet(socket) : new ForeignOutlet(socket)
+  socket instanceof WebSocketConnection ? new LiveOutlet(socket) : new ForeignOutlet(socket)
 
 /** A socket of this library's own engine: bytes go straight to its connection. */
 class LiveOutlet implements Outlet {
   readonly kind: string | undefined
-  private readonly socket: LiveSocket<unknown>
+  private readonly socket: WebSocketConnection<unknown>
 
-  constructor(socket: LiveSocket<unknown>) {
+  constructor(socket: WebSocketConnection<unknown>) {
     this.socket = socket
     this.kind = shareKeyOf(socket.connection)
   }

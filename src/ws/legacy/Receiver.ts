@@ -1,4 +1,4 @@
-import { Assembler } from "../../internal/protocol/messageAssembler.ts"
+import { MessageAssembler } from "../../internal/protocol/messageAssembler.ts"
 import { decodeClose } from "../../internal/protocol/closeFrame.ts"
 import type { FrameSink } from "../../internal/protocol/codec.ts"
 import { HybiDecoder } from "../../internal/protocol/hybi/decoder.ts"
@@ -58,7 +58,7 @@ class Reading implements FrameSink {
   private readonly receiver: Receiver
   private readonly masked: boolean
   private readonly decoder: HybiDecoder
-  private assembler: Assembler | undefined = undefined
+  private assembler: MessageAssembler | undefined = undefined
   private over = false
 
   constructor(receiver: Receiver, masked: boolean) {
@@ -102,7 +102,7 @@ class Reading implements FrameSink {
     start: number,
     end: number
   ): Violation.Violation | undefined {
-    const assembler = (this.assembler ??= new Assembler(opcode, 0, end - start))
+    const assembler = (this.assembler ??= new MessageAssembler(opcode, 0, end - start))
     assembler.append(bytes, start, end)
     if (!fin) return undefined
     this.assembler = undefined

@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer"
 import type { Readable } from "node:stream"
-import type { EncodedOptions, Turn } from "../../internal/connection/outbound.ts"
+import type { EncodedOptions, Turn } from "../../internal/connection/turn.ts"
 import { encodeFrame } from "../../internal/protocol/hybi/encoder.ts"
 import { randomKey } from "../../internal/protocol/mask.ts"
 import { Opcode } from "../../internal/protocol/opcode.ts"

@@ -1,9 +1,9 @@
-import { Assembler } from "../messageAssembler.ts"
+import { MessageAssembler } from "../messageAssembler.ts"
 import type { Borrowed, Capabilities, Codec, DecoderOptions, Encoder, FrameSink } from "../codec.ts"
 import { Opcode } from "../opcode.ts"
-import type { Output } from "../outputBuffer.ts"
+import type { OutputBuffer } from "../outputBuffer.ts"
 import { referenceSize } from "../outputBuffer.ts"
-import { PausableDecoder } from "../resumableDecoder.ts"
+import { ResumableDecoder } from "../resumableDecoder.ts"
 import { Utf8Validator } from "../utf8.ts"
 import * as Violation from "../protocolError.ts"
 
@@ -40,7 +40,7 @@ type State =
  * to 7F, read and discarded. Whatever is read is bounded by the size of a message, discarded or not. The draft puts
  * U+FFFD where text isn't UTF-8; here that ends the connection, as RFC 6455 §8.1 has it.
  */
-export class HixieDecoder extends PausableDecoder {
+export class HixieDecoder extends ResumableDecoder {
   private readonly sink: FrameSink
   private readonly maxMessageSize: number
   private readonly validateText: boolean
@@ -48,7 +48,7 @@ export class HixieDecoder extends PausableDecoder {
 
   // A frame that ends with a terminator: its size so far, and its text when an earlier chunk began it.
   private size = 0
-  private text: Assembler | undefined = undefined
+  private text: MessageAssembler | undefined = undefined
   private utf8: Utf8Validator | undefined = undefined
 
   // A frame with a length: the length so far, then how much of the payload is left.
@@ -150,7 +150,7 @@ export class HixieDecoder extends PausableDecoder {
     } else if (found < 0) {
       this.size = size
       if (!this.isValid(chunk, pos, end)) this.violation = Violation.invalidUtf8
-      else if (this.state === "text") (this.text ??= new Assembler(Opcode.text, 0, size)).append(chunk, pos, end)
+      else if (this.state === "text") (this.text ??= new MessageAssembler(Opcode.text, 0, size)).append(chunk, pos, end)
     } else {
       this.taken = found + 1
       this.deliver(chunk, pos, end)
@@ -190,7 +190,7 @@ const demandText = (opcode: number, fin: boolean, rsv: number): void => {
 
 /** Frames as both sides send them: nothing is masked. What the draft can't say is the caller's to refuse before. */
 export class HixieEncoder implements Encoder {
-  text(out: Output, opcode: number, fin: boolean, text: string): void {
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
     demandText(opcode, fin, 0)
     const room = text.length < measureFrom ? 3 * text.length : Buffer.byteLength(text)
     const at = out.reserve(room + 2)
@@ -202,7 +202,7 @@ export class HixieEncoder implements Encoder {
   }
 
   /** `payload` is UTF-8, so the terminator can't stand in it. */
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
     demandText(opcode, fin, rsv)
     if (payload.includes(terminator)) throw new TypeError("the payload of a Hixie-76 frame is not UTF-8")
     const { length } = payload
@@ -221,14 +221,14 @@ export class HixieEncoder implements Encoder {
   }
 
   /** The closing frame of §5.3, FF 00. It has no room for a code or a reason. */
-  close(out: Output, _payload: Uint8Array): void {
+  close(out: OutputBuffer, _payload: Uint8Array): void {
     const at = out.reserve(2)
     out.buffer[at] = closingType
     out.buffer[at + 1] = 0
     out.commit(2)
   }
 
-  private byte(out: Output, value: number): void {
+  private byte(out: OutputBuffer, value: number): void {
     const at = out.reserve(1)
     out.buffer[at] = value
     out.commit(1)

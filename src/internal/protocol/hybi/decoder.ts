@@ -1,11 +1,11 @@
 import { isUtf8 } from "node:buffer"
 import { HeaderReader, type MessageUnderWay } from "./header.ts"
-import type { Assembler } from "../messageAssembler.ts"
+import type { MessageAssembler } from "../messageAssembler.ts"
 import { isWireCloseCode } from "../closeCode.ts"
 import type { Borrowed, DecoderOptions, FrameSink } from "../codec.ts"
 import { applyMask } from "../mask.ts"
 import { Opcode } from "../opcode.ts"
-import { PausableDecoder } from "../resumableDecoder.ts"
+import { ResumableDecoder } from "../resumableDecoder.ts"
 import { Utf8Validator } from "../utf8.ts"
 import * as Violation from "../protocolError.ts"
 
@@ -23,7 +23,7 @@ const empty = Buffer.alloc(0)
  * the first byte that settles it, so that the same bytes, however they are cut, end in the same frames and the same
  * violation.
  */
-export class HybiDecoder extends PausableDecoder implements MessageUnderWay {
+export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
   sink: FrameSink
   readonly options: DecoderOptions
   private readonly server: boolean
@@ -135,13 +135,13 @@ export class HybiDecoder extends PausableDecoder implements MessageUnderWay {
   }
 
   /** The message that the frame under way is copied into, when it is a fragment and short enough to be given room at once. */
-  private gatherer(): Assembler | undefined {
+  private gatherer(): MessageAssembler | undefined {
     const { fin, length, opcode, rsv } = this.header
     if (opcode > Opcode.binary || (fin && opcode !== Opcode.continuation) || length > allocateAtOnce) return undefined
     return this.sink.gather?.(opcode, rsv, length)
   }
 
-  private beginPayload(message: Assembler | undefined, available: number): Buffer {
+  private beginPayload(message: MessageAssembler | undefined, available: number): Buffer {
     this.begin = message === undefined ? 0 : message.size
     this.filled = 0
     this.chunks = available > 0 ? 1 : 0

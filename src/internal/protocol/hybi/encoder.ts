@@ -1,7 +1,7 @@
 import type { Encoder } from "../codec.ts"
 import { applyMask, randomKey } from "../mask.ts"
 import { Opcode } from "../opcode.ts"
-import type { Output } from "../outputBuffer.ts"
+import type { OutputBuffer } from "../outputBuffer.ts"
 import { referenceSize } from "../outputBuffer.ts"
 
 /** Text from this many UTF-16 units on is measured before it is written, not after. */
@@ -31,7 +31,7 @@ const firstByte = (opcode: number, fin: boolean, rsv: number): number => (fin ? 
  * Writes `text` behind a header of `extra` more bytes than the bare one, and answers its length in bytes; the
  * payload then stands at the place that `headerSize` of that length gives.
  */
-const writeText = (out: Output, text: string, extra: number): number => {
+const writeText = (out: OutputBuffer, text: string, extra: number): number => {
   const units = text.length
   if (units >= measureFrom) {
     const length = Buffer.byteLength(text)
@@ -51,7 +51,7 @@ const writeText = (out: Output, text: string, extra: number): number => {
 
 /** Frames as a server sends them: not masked (RFC 6455 §5.1). */
 export class HybiServerEncoder implements Encoder {
-  text(out: Output, opcode: number, fin: boolean, text: string): void {
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
     const length = writeText(out, text, 0)
     const header = headerSize(length)
     const at = out.reserve(header + length)
@@ -59,7 +59,7 @@ export class HybiServerEncoder implements Encoder {
     out.commit(header + length)
   }
 
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
     const { length } = payload
     const header = headerSize(length)
     const first = firstByte(opcode, fin, rsv)
@@ -76,7 +76,7 @@ export class HybiServerEncoder implements Encoder {
     out.commit(header + length)
   }
 
-  close(out: Output, payload: Uint8Array): void {
+  close(out: OutputBuffer, payload: Uint8Array): void {
     this.frame(out, Opcode.close, true, 0, payload)
   }
 }
@@ -97,13 +97,13 @@ export class HybiClientEncoder implements Encoder {
     this.nextKey = nextKey
   }
 
-  text(out: Output, opcode: number, fin: boolean, text: string): void {
+  text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
     const length = writeText(out, text, 4)
     const header = headerSize(length)
     this.finish(out, firstByte(opcode, fin, 0), header, length)
   }
 
-  frame(out: Output, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
+  frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
     const { length } = payload
     const header = headerSize(length)
     const at = out.reserve(header + 4 + length)
@@ -111,11 +111,11 @@ export class HybiClientEncoder implements Encoder {
     this.finish(out, firstByte(opcode, fin, rsv), header, length)
   }
 
-  close(out: Output, payload: Uint8Array): void {
+  close(out: OutputBuffer, payload: Uint8Array): void {
     this.frame(out, Opcode.close, true, 0, payload)
   }
 
-  private finish(out: Output, first: number, header: number, length: number): void {
+  private finish(out: OutputBuffer, first: number, header: number, length: number): void {
     const at = out.reserve(header + 4 + length)
     const { buffer } = out
     const key = this.nextKey()
