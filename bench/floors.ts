@@ -18,10 +18,10 @@ const floors: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** By peer: the most bytes on the heap for a message of 32 bytes that comes in a read of its own, and for one in a read of 100. */
 const ceilings: Readonly<Record<string, Readonly<Record<number, number>>>> = {
-  "effect-ws/ws": { 1: 300, 100: 175 },
-  "effect-ws": { 1: 1350, 100: 230 },
-  "effect-ws run": { 1: 700, 100: 220 },
-  "effect-ws batch": { 1: 850, 100: 220 }
+  "effect-ws/ws": { 1: 280, 100: 165 },
+  "effect-ws": { 1: 1200, 100: 210 },
+  "effect-ws run": { 1: 680, 100: 200 },
+  "effect-ws batch": { 1: 760, 100: 200 }
 }
 
 const settings: Settings = {
