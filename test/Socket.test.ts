@@ -11,6 +11,21 @@ const bytes = (...values: ReadonlyArray<number>) => Uint8Array.from(values)
 const failureOf = <A>(effect: Effect.Effect<A, Socket.SocketError>) =>
   Effect.map(Effect.flip(effect), (error) => error.reason)
 
+describe("Socket.makePair", () => {
+  it.effect("names an option whose value is not allowed", () =>
+    Effect.gen(function* () {
+      for (const options of [
+        { maxMessageSize: Number.NaN },
+        { client: { maxMessageSize: -1 } },
+        { server: { maxMessageSize: 0.5 } }
+      ]) {
+        const cause = yield* Effect.flip(Effect.sandbox(Socket.makePair(options)))
+        assert.include(String(cause), "maxMessageSize")
+      }
+    })
+  )
+})
+
 describe("Socket", () => {
   it.effect("is equal to itself alone, and stays so while it changes", () =>
     Effect.gen(function* () {

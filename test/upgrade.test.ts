@@ -507,6 +507,7 @@ describe("one port with several owners", () => {
         ["//a", "undefined"],
         ["http://h/a", "/a"],
         ["http://h/b?x", "/b"],
+        ["HTTP://h/a", "/a"],
         ["http://h/c", "undefined"],
         ["http://h", "undefined"]
       ] as const) {

@@ -8,6 +8,8 @@ import { clockTimers } from "./clockTimers.ts"
 import { compressionOf, extensionsOf } from "./compression.ts"
 import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Scoped, Socket, SocketOptions } from "./model.ts"
+import { invalidOptions } from "./failure.ts"
+import { invalidOption, socketRules } from "./optionRules.ts"
 import { resolve } from "./options.ts"
 
 /** How a pair in memory is made. */
@@ -22,13 +24,20 @@ export interface PairOptions extends SocketOptions {
   readonly server?: SocketOptions | undefined
 }
 
-/** A client and a server joined in memory, after a real handshake; the end of the scope closes both. */
+/**
+ * Makes a client and a server joined in memory, after a real handshake; the end of the scope closes both. An invalid option is a
+ * defect: a `SocketError` with reason `InvalidOptions`, which names it.
+ */
 export const makePair = (options: PairOptions = {}): Scoped<[client: Socket, server: Socket], never> =>
   Effect.acquireRelease(Effect.orDie(open(options)), ([client, server], exit) =>
     Effect.all([client.end(exit), server.end(exit)], { concurrency: 2, discard: true })
   )
 
 const open = Effect.fnUntraced(function* (options: PairOptions) {
+  for (const set of [options, options.client ?? {}, options.server ?? {}]) {
+    const invalid = invalidOption(socketRules, set)
+    if (invalid !== undefined) return yield* invalidOptions(invalid)
+  }
   const draft = options.draft ?? Handshake.rfc6455
   const both = { ...options, drafts: [draft], draft, extensions: extensionsOf(options.compression) }
   const context = yield* Effect.context<never>()

@@ -72,5 +72,5 @@ export const httpVersion = matching(/^1\.[1-9]$/)
 /** A path, perhaps with a query. */
 export const path = matching(/^\/[\x21-\x7e\x80-\xff]*$/)
 
-/** A path or an absolute URL: RFC 9112 §3.2. */
-export const target = matching(/^(?:\/|https?:\/\/)[\x21-\x7e\x80-\xff]*$/)
+/** A path or an absolute URL, whose scheme may be in any case: RFC 9112 §3.2, RFC 3986 §3.1. */
+export const target = matching(/^(?:\/|https?:\/\/)[\x21-\x7e\x80-\xff]*$/i)
