@@ -73,4 +73,4 @@ export const httpVersion = matching(/^1\.[1-9]$/)
 export const path = matching(/^\/[\x21-\x7e\x80-\xff]*$/)
 
 /** A path or an absolute URL, whose scheme may be in any case: RFC 9112 §3.2, RFC 3986 §3.1. */
-export const target = matching(/^(?:\/|https?:\/\/)[\x21-\x7e\x80-\xff]*$/i)
+export const target = matching(/^(?:\/|[Hh][Tt][Tt][Pp][Ss]?:\/\/)[\x21-\x7e\x80-\xff]*$/)
