@@ -55,7 +55,7 @@ export const expected: Readonly<Record<Runtime, Expected>> = {
       },
       {
         tests:
-          /^test\/effectSocket\/http\.test\.ts > EffectSocket\.layerHttpServer > (?:upgrades (?!only)|adds |refuses |speaks |closes )/,
+          /^test\/effectSocket\/http\.test\.ts > EffectSocket\.layerHttpServer > (?:upgrades (?!only)|adds |refuses |speaks |closes |has the limits |counts )/,
         why: "`EffectSocket.layerHttpServer` doesn't upgrade: requests get the answer that they would get without an upgrade."
       },
       {
