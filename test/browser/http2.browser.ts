@@ -39,7 +39,10 @@ const serving = (
     })
     const { port, sessions } = yield* listenHttp2(server)
     const streams = new Map<string | undefined, http2.ServerHttp2Stream>()
-    server.on("stream", (stream, headers) => streams.set(headers[":path"], stream))
+    // The server itself emits no streams that an attached WebSocket server takes.
+    server.on("session", (session) => {
+      session.on("stream", (stream, headers) => streams.set(headers[":path"], stream))
+    })
     const connections: Array<Server.Connection> = []
     const acceptor = yield* Server.attach(server, { keepAlive: false, shutdownTimeout: 1000, ...options })
     yield* Effect.forkScoped(
