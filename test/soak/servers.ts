@@ -16,7 +16,9 @@ const effect = async (): Promise<Running> => {
   const server = await Effect.runPromise(
     Scope.provide(
       Effect.gen(function* () {
-        const server = yield* Server.make({ host: "127.0.0.1", compression: true })
+        // A window for each connection that a client keeps would grow with its first compressed messages.
+        const compression = { serverNoContextTakeover: true, clientNoContextTakeover: true }
+        const server = yield* Server.make({ host: "127.0.0.1", compression })
         yield* Effect.forkScoped(
           server.run((socket) => Stream.runForEach(socket.messages, socket.send)),
           { startImmediately: true }
