@@ -139,8 +139,12 @@ export const streamOf = <A>(
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => {
       const batches = make()
-      const leave = Effect.sync(() => receiveBuffer.leave(batches))
-      return Effect.as(Scope.addFinalizer(scope, leave), batches)
+      // One closure: each connection that waits for a message keeps it.
+      const leave = (): Effect.Effect<void> => {
+        receiveBuffer.leave(batches)
+        return Effect.void
+      }
+      return Effect.as(Scope.addFinalizerExit(scope, leave), batches)
     })
   )
 
