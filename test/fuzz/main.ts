@@ -34,8 +34,14 @@ if (!(seconds > 0) || !Number.isInteger(seed) || chosen.length === 0) {
   process.exit(2)
 }
 
-/** Seconds that a slice of one may take before it counts as a hang. Those while the process is stopped don't count. */
+/** Seconds of processor time that a slice may take before it counts as a hang, however busy the machine is. */
 const hangAfter = 60
+
+/** Seconds of processor time that this process and its workers have used. */
+const used = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1_000_000
+}
 
 /** Bytes that may stay alive when a target is done. */
 const mayStay = 32 * 1024 * 1024
@@ -51,9 +57,9 @@ const fuzzOne = (name: string): Promise<Result> =>
     const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: order })
     let executions = 0
     let slice = -1
-    let silent = 0
+    let reported = used()
     const watchdog = setInterval(() => {
-      if (++silent > hangAfter) finish(`hangs with --seed ${seed + slice + 1} --target ${name}`)
+      if (used() - reported > hangAfter) finish(`hangs with --seed ${seed + slice + 1} --target ${name}`)
     }, 1000)
     const finish = (finding: string | undefined): void => {
       clearInterval(watchdog)
@@ -62,7 +68,7 @@ const fuzzOne = (name: string): Promise<Result> =>
     }
     worker.on("message", (report: Report) => {
       ;({ executions, slice } = report)
-      silent = 0
+      reported = used()
       if (!report.over) return
       const stays = report.live - report.firstLive
       finish(report.finding ?? (stays > mayStay ? `${stays} bytes stay alive` : undefined))
