@@ -37,6 +37,9 @@ if (!(seconds > 0) || !Number.isInteger(seed) || chosen.length === 0) {
 /** Seconds of processor time that a slice may take before it counts as a hang, however busy the machine is. */
 const hangAfter = 60
 
+/** Seconds on the clock after which one that uses no processor time does, too. */
+const stuckAfter = 900
+
 /** Seconds of processor time that this process and its workers have used. */
 const used = (): number => {
   const { system, user } = process.cpuUsage()
@@ -58,8 +61,10 @@ const fuzzOne = (name: string): Promise<Result> =>
     let executions = 0
     let slice = -1
     let reported = used()
+    let silent = 0
     const watchdog = setInterval(() => {
-      if (used() - reported > hangAfter) finish(`hangs with --seed ${seed + slice + 1} --target ${name}`)
+      if (used() - reported > hangAfter || ++silent > stuckAfter)
+        finish(`hangs with --seed ${seed + slice + 1} --target ${name}`)
     }, 1000)
     const finish = (finding: string | undefined): void => {
       clearInterval(watchdog)
@@ -69,6 +74,7 @@ const fuzzOne = (name: string): Promise<Result> =>
     worker.on("message", (report: Report) => {
       ;({ executions, slice } = report)
       reported = used()
+      silent = 0
       if (!report.over) return
       const stays = report.live - report.firstLive
       finish(report.finding ?? (stays > mayStay ? `${stays} bytes stay alive` : undefined))
