@@ -145,6 +145,7 @@ class Recorder implements ConnectionHandler {
   wantsFragments = false
   onMessage: ((text: string) => void) | undefined = undefined
   onBatch: (() => void) | undefined = undefined
+  onEnded: (() => void) | undefined = undefined
   closedAs: Closed | undefined = undefined
   closedCount = 0
 
@@ -172,6 +173,7 @@ class Recorder implements ConnectionHandler {
 
   ended(): void {
     this.events.push("<ended>")
+    this.onEnded?.()
   }
 
   closed(closed: Closed): void {
@@ -649,6 +651,23 @@ describe("Connection, a transport that ends", () => {
       cause: { _tag: "Terminated" }
     })
     assert.deepStrictEqual(transport.calls, ["destroy"])
+  })
+
+  it("accepts nothing more by the time that the handler is notified, however the connection ends", () => {
+    const ends: Readonly<Record<string, (setup: Setup) => void>> = {
+      lost: ({ transport }) => transport.close(),
+      failed: ({ transport }) => transport.close(new Error("reset")),
+      "ended by the peer": ({ transport }) => transport.peerEnds(),
+      "closed by the peer": ({ transport }) => transport.receive(from("client", Frame.close(1000))),
+      "broken by the peer": ({ transport }) => transport.receive(Buffer.of(0x83, 0x80))
+    }
+    for (const [name, end] of Object.entries(ends)) {
+      const all = setup("server")
+      const accepted: Array<boolean> = []
+      all.face.onEnded = () => accepted.push(all.connection.isOpen, all.connection.outbound.message("late"))
+      end(all)
+      assert.deepStrictEqual(accepted, [false, false], name)
+    }
   })
 
   it("wakes who begins to wait when it is too late", () => {

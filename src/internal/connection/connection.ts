@@ -240,7 +240,8 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
     const before = this.state
     const { actions, state } = transition(this.settings.closeRules, before, event)
     this.state = state
-    if (state._tag === "Closing" && before._tag !== "Closing") {
+    const ends = state._tag === "Closing" || state._tag === "Closed"
+    if (ends && (before._tag === "Open" || before._tag === "CloseReceived")) {
       this.keepAlive?.stop()
       this.startTimer()
       this.outbound.stopAccepting()
@@ -276,7 +277,6 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
         break
       case "close":
         this.timer?.cancel()
-        this.keepAlive?.stop()
         outbound.discard()
         this.compression?.close()
         if (state._tag === "Closed") this.handler.closed(state.closed)
