@@ -18,7 +18,7 @@ const violation = Violation.invalidUtf8
 const ours = frame(1000)
 const theirs = frame(1001, "away")
 
-/** Every event, by a short name. The transport does what it is told between two of them. */
+/** Every event, by a short name. The actions of one are carried out before the next. */
 const events = {
   "local close": { _tag: "LocalClose", outgoing: outgoing(1000) },
   "peer close": { _tag: "PeerClose", received: theirs, answer: outgoing(1001) },

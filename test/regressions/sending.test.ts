@@ -94,7 +94,7 @@ describe("a turn can be given up", () => {
     })
   )
 
-  it.effect("by whoever waits when the connection closes", () =>
+  it.effect("by every sender that waits when the connection closes", () =>
     Effect.gen(function* () {
       const { client, server } = yield* pair()
       yield* begun(server)

@@ -20,7 +20,7 @@ export abstract class ResumableDecoder implements Decoder {
 
   /**
    * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a borrowed one it hands nothing on
-   * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is borrowed until something is told
+   * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is borrowed until the first delivery
    * must end with the frame that it tells of.
    */
   protected abstract parse(chunk: Buffer, borrowed: Borrowed | undefined): number

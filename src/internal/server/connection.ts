@@ -6,7 +6,7 @@ import type { Connection, UpgradeRequest } from "./model.ts"
 /** A connection that a server accepted. */
 export class ServerConnection<A> extends WebSocketConnection<A, UpgradeRequest> implements Connection<A> {
   readonly draining: Effect.Effect<void>
-  /** The scope that `authorize` ran in, until somebody takes it over who closes it. */
+  /** The scope that `authorize` ran in, until a caller takes it over and closes it. */
   private scope: Scope.Closeable | undefined
 
   constructor(

@@ -19,7 +19,7 @@ export interface Exchange {
   readonly head: Buffer
   /** The HTTP/2 session of the request. */
   readonly session: object | undefined
-  /** Whether the client has left, so that nobody can be answered. */
+  /** Whether the client has left, so that no answer reaches it. */
   readonly isGone: boolean
   /** Whether the responses to all earlier requests on the connection are written. */
   readonly isInTurn: boolean

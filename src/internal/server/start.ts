@@ -78,7 +78,7 @@ export const attach = <A, R>(
     return acceptorOf(upgrades)
   })
 
-/** An upgrade handler without a listener, for whoever has the requests. */
+/** An upgrade handler without a listener, for callers that have the requests. */
 export const makeUpgradeHandler = <A, R>(
   options: Options<A, R>
 ): Effect.Effect<UpgradeHandler<A, R>, ServerError, Exclude<R, Scope.Scope>> =>

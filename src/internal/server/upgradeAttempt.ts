@@ -65,7 +65,7 @@ export interface UpgradeOwner<A, R> {
   readonly accept: (accepted: AcceptedRequest<A>) => ServerConnection<A>
   /** Writes a refusal, and drops a peer that doesn't leave then. */
   readonly refuse: (exchange: Exchange, error: HandshakeError) => void
-  /** Closes the scope of a request that was refused, or of a connection that nobody handles. */
+  /** Closes the scope of a request that was refused, or of a connection without a handler. */
   readonly closeScope: (scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>) => void
 }
 

@@ -58,7 +58,7 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
   private readonly socketSettings: Resolved
   private readonly budget: Budget | undefined
   private readonly reporter: Reporter | undefined
-  /** Scopes of connections that are being closed by nobody else. */
+  /** Scopes of connections that only this handler closes. */
   private readonly closing = new Set<Fiber.Fiber<void>>()
   private readonly whenEmpty = new Set<() => void>()
 
