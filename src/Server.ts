@@ -15,7 +15,7 @@ import { Acceptance, type AcceptanceOptions } from "./internal/server/authorizat
 import type { ServerError } from "./internal/server/error.ts"
 import { Http1Exchange } from "./internal/server/exchange.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
-import type { Acceptor, Connection, ListenOptions, Options, Server } from "./internal/server/model.ts"
+import type { Acceptor, Connection, Options, ServeOptions, Server } from "./internal/server/model.ts"
 import * as Start from "./internal/server/start.ts"
 
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
@@ -30,13 +30,11 @@ export type {
   DrainOptions,
   ListenOptions,
   Options,
+  ServeOptions,
   Server,
   TrustedProxies,
   UpgradeRequest
 } from "./internal/server/model.ts"
-
-/** Options of a server that listens by itself. */
-export interface ServeOptions<A = undefined, R = never> extends Options<A, R>, ListenOptions {}
 
 /**
  * Listens, and handles each connection in a fiber and a scope of its own until it is interrupted. A connection closes

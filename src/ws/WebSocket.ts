@@ -96,6 +96,12 @@ class Rare {
 class WebSocketIncoming extends Incoming<WebSocket> implements ConnectionHandler {
   declare connection: Connection
 
+  /** Names the connection that delivers here, before anything arrives. */
+  attach(connection: Connection): void {
+    this.connection = connection
+    this.inbound = connection.inbound
+  }
+
   protected override emitEvent(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
     if (name === "ping") this.emitter._answerPing(data as Buffer)
     super.emitEvent(name, data, isBinary)
@@ -292,8 +298,7 @@ export class WebSocket extends EventEmitter {
       echoReason: true,
       clientEnds: true
     })
-    incoming.connection = connection
-    incoming.inbound = connection.inbound
+    incoming.attach(connection)
     this._link = incoming
     this._socket = socket
     quiet(socket)

@@ -7,7 +7,9 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { ClientHttp2Session } from "node:http2"
 import type { Readable } from "node:stream"
-import * as Handshake from "../../Handshake.ts"
+import { request as requestOf, verify } from "../handshake/client.ts"
+import type { HandshakeError } from "../handshake/error.ts"
+import type * as Handshake from "../handshake/model.ts"
 import { withBody } from "../handshake/error.ts"
 import { ofClientRequest } from "../observability/attributes.ts"
 import type { Meter } from "../observability/meter.ts"
@@ -149,7 +151,7 @@ const attempt = (
     const { http2 = false } = options
     const headers = report === undefined ? options.headers : report.headers(options.headers)
     const httpVersion = http2 === false ? "1.1" : "2.0"
-    const composed = Handshake.requestResult(url, { ...options, headers, extensions, httpVersion })
+    const composed = requestOf(url, { ...options, headers, extensions, httpVersion })
     if (Result.isFailure(composed)) return Effect.fail(handshakeFailed(composed.failure))
     const request = composed.success
     report?.describe(ofClientRequest(request))
@@ -161,7 +163,7 @@ const attempt = (
           })
         : exchangeHttp2(request, http2, options)
     return Effect.flatMap(answered, ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
-      const negotiated = Handshake.verifyResult(request, response)
+      const negotiated = verify(request, response)
       options.onHandshake?.(request, response)
       if (Result.isFailure(negotiated)) {
         const { failure } = negotiated
@@ -172,14 +174,14 @@ const attempt = (
         return Effect.succeed(next)
       }
       const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
-      live.onGone = report?.accepted(live, response.status)
+      live.observeClose(report?.accepted(live, response.status))
       live.connection.start()
       return Effect.succeed(live)
     })
   })
 
 const refused = (
-  failure: Handshake.HandshakeError,
+  failure: HandshakeError,
   transport: Transport,
   body: Readable | undefined
 ): Effect.Effect<never, SocketError> =>

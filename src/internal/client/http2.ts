@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { ClientHttp2Session, ClientHttp2Stream, IncomingHttpHeaders } from "node:http2"
-import { encodeFields } from "../handshake/http.ts"
+import { encodeFields } from "../protocol/opening/http.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { DialOptions } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"

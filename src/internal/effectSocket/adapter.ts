@@ -5,7 +5,8 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as EffectSocket from "effect/socket/Socket"
-import * as Frame from "../../Frame.ts"
+import { closeViolation, FrameError } from "../frame/error.ts"
+import { close } from "../frame/make.ts"
 import { maxReasonSize } from "../protocol/closeCode.ts"
 import type { SocketError } from "../socket/error.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
@@ -89,12 +90,12 @@ const writeClose = (socket: Socket, event: EffectSocket.CloseEvent): Writing =>
   Effect.suspend(() => {
     const { code } = event
     const reason = cut(event.reason ?? "", maxReasonSize)
-    const violation = Frame.closeViolation(code, reason)
+    const violation = closeViolation(code, reason)
     if (violation !== undefined) {
-      const cause = new Frame.FrameError({ reason: violation })
+      const cause = new FrameError({ reason: violation })
       return Effect.fail(new EffectSocket.SocketError({ reason: new EffectSocket.SocketWriteError({ cause }) }))
     }
-    return asWriting(socket.send(socket.draft.capabilities.closeCode ? Frame.close(code, reason) : Frame.close()))
+    return asWriting(socket.send(socket.draft.capabilities.closeCode ? close(code, reason) : close()))
   })
 
 /** The longest start of a text that fits. */

@@ -1,6 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
-import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
 import * as Headers from "effect/http/Headers"
@@ -13,9 +12,11 @@ import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import type { HandshakeError } from "../handshake/error.ts"
 import type { HeadersInput } from "../handshake/model.ts"
-import type * as Server from "../../Server.ts"
+import type { Connection, Options } from "../server/model.ts"
 import { dropOnError, noDropOnError } from "../transport/duplex.ts"
-import { safeHeaders } from "../handshake/http.ts"
+import { handshakeError } from "../handshake/error.ts"
+import { safeHeaders } from "../protocol/opening/http.ts"
+import { isReason } from "../protocol/opening/reason.ts"
 import { drain } from "../server/acceptor.ts"
 import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
 import { Http1Exchange } from "../server/exchange.ts"
@@ -29,7 +30,7 @@ import { ofConnect } from "./adapter.ts"
  * Options of the connections, and the limits of the server, which count the connections of all routes together. The routes
  * decide who may connect, and where.
  */
-export interface WebSocketOptions extends Omit<Server.Options, "authorize" | "headers" | "path"> {}
+export interface WebSocketOptions extends Omit<Options, "authorize" | "headers" | "path"> {}
 
 /** Where the server listens, how it shuts down, and how it speaks WebSocket. */
 export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websocket"> {
@@ -161,11 +162,11 @@ class Upgrades {
     const upgradeWith: HttpServerRequest["upgradeWith"] = (options) =>
       Effect.suspend(() => {
         const headers = safeHeaders(Object.entries(Headers.fromInput(options.headers)))
-        if (Result.isSuccess(headers)) return Effect.succeed(ofConnect(this.connect(pending, headers.success), "once"))
-        const { message } = headers.failure
+        if (!isReason(headers)) return Effect.succeed(ofConnect(this.connect(pending, headers), "once"))
+        const cause = handshakeError(headers)
         return Effect.fail(
           new HttpServerError.HttpServerError({
-            reason: new HttpServerError.InternalError({ request, description: message, cause: headers.failure })
+            reason: new HttpServerError.InternalError({ request, description: cause.message, cause })
           })
         )
       })
@@ -179,7 +180,7 @@ class Upgrades {
     })
   }
 
-  private connect(pending: Pending, headers: HeadersInput): Effect.Effect<Server.Connection, SocketError, Scope.Scope> {
+  private connect(pending: Pending, headers: HeadersInput): Effect.Effect<Connection, SocketError, Scope.Scope> {
     return Effect.suspend(() => {
       const { request, response, socket } = pending
       if (pending.taken || socket.destroyed) return Effect.fail(gone)

@@ -4,7 +4,8 @@ import type * as Scope from "effect/Scope"
 import * as NetAddress from "effect/net/NetAddress"
 import * as EffectSocket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
-import * as Server from "../../Server.ts"
+import type * as Server from "../server/model.ts"
+import { make as makeServer } from "../server/start.ts"
 import { SocketError } from "../socket/error.ts"
 import { ofOpen } from "./adapter.ts"
 
@@ -21,7 +22,7 @@ export const makeSocketServer = <A = undefined, R = never>(
   options: Server.ServeOptions<A, R>
 ): Effect.Effect<SocketServer.SocketServer["Service"], SocketServer.SocketServerError, R | Scope.Scope> =>
   Effect.gen(function* () {
-    const server = yield* Effect.mapError(Server.make(options), openFailed)
+    const server = yield* Effect.mapError(makeServer(options), openFailed)
     const { host, port } = server.address
     const address =
       options.socketPath === undefined

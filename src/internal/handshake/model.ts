@@ -1,18 +1,17 @@
 /** The nouns of the opening handshake. */
 import type * as Schema from "effect/Schema"
 import type { ComposedRequest } from "../protocol/opening/client.ts"
-import type { DraftOpening, HeadersInput, OpeningDraft, Request, Response } from "../protocol/opening/model.ts"
+import type { HeadersInput } from "../protocol/opening/fields.ts"
+import type { DraftOpening, OpeningDraft, Request, Response } from "../protocol/opening/model.ts"
 import type { Origins } from "../protocol/opening/origin.ts"
 import type { Extension, Negotiated as NegotiatedExtension } from "./extension.ts"
 
 export type { ComposedRequest } from "../protocol/opening/client.ts"
 export type { Destination } from "../protocol/opening/url.ts"
+export type { Header, HeaderFields, HeadersInput } from "../protocol/opening/fields.ts"
 export type {
   BuiltRequest,
   DraftOpening,
-  Header,
-  HeaderFields,
-  HeadersInput,
   OpeningDraft,
   Request,
   RequestFields,

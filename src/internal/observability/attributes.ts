@@ -1,5 +1,5 @@
 /** The attributes of spans, by the names that OpenTelemetry has for them where it has any. */
-import * as Extension from "../../Extension.ts"
+import * as Extension from "../handshake/extension.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import type { UpgradeRequest } from "../server/model.ts"

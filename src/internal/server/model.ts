@@ -221,3 +221,6 @@ export interface DrainOptions {
 export interface Server<A> extends Acceptor<A> {
   readonly address: Address
 }
+
+/** Options of a server that listens by itself. */
+export interface ServeOptions<A = undefined, R = never> extends Options<A, R>, ListenOptions {}

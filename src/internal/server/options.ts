@@ -1,7 +1,8 @@
 /** The options of a server: their rules, which are checked when the server is made, and their values in the engine's units. */
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
-import { safeHeaders } from "../handshake/http.ts"
+import { safeHeaders } from "../protocol/opening/http.ts"
+import { isReason } from "../protocol/opening/reason.ts"
 import type { AcceptOptions, HeadersInput } from "../handshake/model.ts"
 import { messageOf } from "../messageOf.ts"
 import { extensionsOf } from "../socket/compression.ts"
@@ -72,7 +73,7 @@ const list = (things: string): OptionRule => ({ allowed: `a list of ${things}`, 
 
 const headers: OptionRule = {
   allowed: "header fields that can be written, and that the handshake doesn't set",
-  check: (value) => isObject(value) && Result.isSuccess(safeHeaders(value as HeadersInput))
+  check: (value) => isObject(value) && !isReason(safeHeaders(value as HeadersInput))
 }
 
 const addresses: OptionRule = {

@@ -10,7 +10,7 @@ import type { ServerError } from "./error.ts"
 import type { Exchange } from "./exchange.ts"
 import { invalidOptions } from "./failure.ts"
 import { addressOf, listen, makeListener, stop, yieldPort } from "./listener.ts"
-import type { Acceptor, ListenOptions, Options, Server } from "./model.ts"
+import type { Acceptor, ListenOptions, Options, ServeOptions, Server } from "./model.ts"
 import { listenSettingsOf, settingsOf } from "./options.ts"
 import type { ProxyProtocol } from "./proxyProtocol.ts"
 import { UpgradeHandler } from "./upgradeHandler.ts"
@@ -18,8 +18,8 @@ import { UpgradeHandler } from "./upgradeHandler.ts"
 /** What the effect of a constructor requires: `authorize` gets the connection's scope from the server. */
 type Requirements<R> = Exclude<R, Scope.Scope> | Scope.Scope
 
-export const make = <A, R>(
-  options: Options<A, R> & ListenOptions
+export const make = <A = undefined, R = never>(
+  options: ServeOptions<A, R>
 ): Effect.Effect<Server<A>, ServerError, Requirements<R>> =>
   Effect.gen(function* () {
     const settings = yield* Effect.fromResult(listenSettingsOf(options))

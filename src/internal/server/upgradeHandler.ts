@@ -166,15 +166,17 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     if (session !== undefined) this.sessions.opened(session)
     const needsCleanup =
       ticket !== nothingCounted || release !== undefined || ended !== undefined || session !== undefined
-    live.onGone = needsCleanup
-      ? () => {
-          ended?.()
-          ticket.leave()
-          release?.()
-          if (session !== undefined) this.sessions.closed(session)
-          this.forget(live)
-        }
-      : this.forget
+    live.observeClose(
+      needsCleanup
+        ? () => {
+            ended?.()
+            ticket.leave()
+            release?.()
+            if (session !== undefined) this.sessions.closed(session)
+            this.forget(live)
+          }
+        : this.forget
+    )
     noDropOnError(exchange.duplex)
     // The bytes that followed the handshake are read like the rest, once the handler had its chance to read.
     if (head.length > 0) exchange.duplex.unshift(head)

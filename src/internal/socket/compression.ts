@@ -4,7 +4,7 @@ import {
   type Extension,
   type Negotiated,
   permessageDeflate
-} from "../../Extension.ts"
+} from "../handshake/extension.ts"
 import type { Compression } from "../connection/compression.ts"
 import { Deflate } from "../deflate/deflate.ts"
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer"
-import { closeViolation, type Frame, isControl, opcode } from "../../Frame.ts"
+import { closeViolation } from "../frame/error.ts"
+import { type Frame, isControl, opcode } from "../frame/model.ts"
 import type { Draft } from "../handshake/model.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import * as Violation from "../protocol/protocolError.ts"

@@ -1,5 +1,8 @@
 import * as Effect from "effect/Effect"
-import * as Handshake from "../../Handshake.ts"
+import * as Client from "../handshake/client.ts"
+import { rfc6455 } from "../handshake/drafts.ts"
+import type { Draft, Negotiated } from "../handshake/model.ts"
+import { accept } from "../handshake/server.ts"
 import type { Role } from "../protocol/codec.ts"
 import { memoryPair } from "../transport/memory.ts"
 import { type HandshakeReport, reporterOf } from "../observability/reporter.ts"
@@ -15,7 +18,7 @@ import { resolve } from "./options.ts"
 /** How a pair in memory is made. */
 export interface PairOptions extends SocketOptions {
   /** The draft that both speak. Default: RFC 6455, version 13. */
-  readonly draft?: Handshake.Draft | undefined
+  readonly draft?: Draft | undefined
   /** The subprotocols that the client asks for and the server has. */
   readonly protocols?: ReadonlyArray<string> | undefined
   /** Options of the client alone, over those of both. */
@@ -38,25 +41,25 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
     const invalid = invalidOption(socketRules, set)
     if (invalid !== undefined) return yield* invalidOptions(invalid)
   }
-  const draft = options.draft ?? Handshake.rfc6455
+  const draft = options.draft ?? rfc6455
   const both = { ...options, drafts: [draft], draft, extensions: extensionsOf(options.compression) }
   const context = yield* Effect.context<never>()
   const reporter = (role: Role) => reporterOf(role, { ...options, ...options[role] }, context)
   const asking = reporter("client")?.handshake()
-  const request = yield* Handshake.request("ws://localhost/", { ...both, headers: asking?.headers([]) })
+  const request = yield* Effect.fromResult(Client.request("ws://localhost/", { ...both, headers: asking?.headers([]) }))
   const headers = Object.fromEntries(request.headers.map(([name, value]) => [name.toLowerCase(), value]))
   const asked = { method: request.method, url: request.target, headers, key3: request.body }
   const answering = reporter("server")?.handshake(headers["traceparent"])
-  const accepted = yield* Handshake.accept(asked, { ...both, origins: "any" })
+  const accepted = yield* Effect.fromResult(accept(asked, { ...both, origins: "any" }))
   const { body, headers: answer, status } = accepted.response
   const fields = Object.fromEntries(answer.map(([name, value]) => [name.toLowerCase(), value]))
-  const negotiated = yield* Handshake.verify(request, { status, headers: fields, body })
+  const negotiated = yield* Effect.fromResult(Client.verify(request, { status, headers: fields, body }))
   const timers = clockTimers(context)
   const [left, right] = memoryPair()
   const side = (
     role: Role,
     transport: Transport,
-    agreed: Handshake.Negotiated,
+    agreed: Negotiated,
     report: HandshakeReport | undefined
   ): WebSocketConnection<undefined> => {
     const live = new WebSocketConnection<undefined>({
@@ -72,7 +75,7 @@ const open = Effect.fnUntraced(function* (options: PairOptions) {
       request: role === "client" ? request : asked,
       context: undefined
     })
-    live.onGone = report?.accepted(live, status)
+    live.observeClose(report?.accepted(live, status))
     return live
   }
   const client = side("client", left, negotiated, asking)

@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type { Frame } from "../../Frame.ts"
+import type { Frame } from "../frame/model.ts"
 import type { SocketError } from "./error.ts"
 import { alreadyReading, type ReceiveBuffer, type Message, type Waiter } from "./receiveBuffer.ts"
 

@@ -1,6 +1,6 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import { isUtf8 } from "node:buffer"
-import { type Frame, isControl } from "../../Frame.ts"
+import { type Frame, isControl } from "../frame/model.ts"
 import { MessageAssembler } from "../protocol/messageAssembler.ts"
 import { decodeClose } from "../protocol/closeFrame.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"

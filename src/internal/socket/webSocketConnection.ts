@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Stream from "effect/Stream"
-import type { Negotiated } from "../../Extension.ts"
-import { type Frame, isControl, opcode } from "../../Frame.ts"
+import type { Negotiated } from "../handshake/extension.ts"
+import { type Frame, isControl, opcode } from "../frame/model.ts"
 import type { Compression } from "../connection/compression.ts"
 import { Connection } from "../connection/connection.ts"
 import type { Counters } from "../connection/counters.ts"
@@ -60,10 +60,9 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   readonly extensions: ReadonlyArray<Negotiated>
   readonly request: Opening
   readonly context: Context
-  /** Called with the socket when the connection is closed. */
-  onGone: ((socket: WebSocketConnection<unknown>) => void) | undefined = undefined
   readonly connection: Connection
   readonly receiveBuffer: ReceiveBuffer
+  private closeListener: ((socket: WebSocketConnection<unknown>) => void) | undefined = undefined
   private cachedSend: Socket["send"] | undefined = undefined
   private whenClosed: Deferred.Deferred<Closed> | undefined = undefined
   private pings: Pings | undefined = undefined
@@ -203,6 +202,11 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     this.beginClose(Exit.isSuccess(exit) ? 1000 : Cause.hasInterruptsOnly(exit.cause) ? 1001 : 1011, "")
   }
 
+  /** Calls `listener` with the socket when the connection is closed. A socket has one such listener. */
+  observeClose(listener: ((socket: WebSocketConnection<unknown>) => void) | undefined): void {
+    this.closeListener = listener
+  }
+
   /** Starts the closing handshake. A reader gets what comes before the peer's close frame, at its pace. */
   beginClose(code: number | undefined, reason: string): void {
     this.closeWithin(code, reason, this.connection.settings.closeTimeout)
@@ -259,7 +263,7 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   onClosed(closed: Closed): void {
     this.pings?.fail(this.closedError())
     this.leave()
-    this.onGone?.(this)
+    this.closeListener?.(this)
     if (this.whenClosed !== undefined) Deferred.doneUnsafe(this.whenClosed, Exit.succeed(closed))
   }
 

@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import * as Frame from "../../Frame.ts"
+import { close } from "../frame/make.ts"
 import type { Socket } from "./model.ts"
 import { closeReasons, makeWithSchema, type Refuse, type SchemaOptions, type TypedSocket } from "./typed.ts"
 
@@ -10,10 +10,10 @@ type MessageSocket = Pick<Socket, "messages" | "send" | "sendAll">
 const refuse: Refuse<MessageSocket> = (socket, { closeCode, reason }) =>
   Effect.ignore(
     Effect.catchIf(
-      socket.send(Frame.close(closeCode, closeReasons[reason._tag])),
+      socket.send(close(closeCode, closeReasons[reason._tag])),
       // A draft without close codes still has a close.
       (error) => error.reason._tag === "Unsupported",
-      () => socket.send(Frame.close())
+      () => socket.send(close())
     )
   )
 

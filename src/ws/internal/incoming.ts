@@ -26,7 +26,7 @@ interface Parts {
 export abstract class Incoming<Emitter extends EventEmitter> implements InputHandler {
   binaryType: BinaryType
   /** Set before anything arrives. */
-  declare inbound: Inbound
+  declare protected inbound: Inbound
   protected readonly emitter: Emitter
   private readonly options: IncomingOptions
   private parts: Parts | undefined = undefined

@@ -1,7 +1,9 @@
 /** What a line of the input does to a connection. */
 import * as Effect from "effect/Effect"
-import * as Frame from "../../../Frame.ts"
-import type { Socket, SocketError } from "../../../Socket.ts"
+import { ping, pong } from "../../frame/make.ts"
+import { CloseCode } from "../../frame/model.ts"
+import type { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes } from "../options/files.ts"
@@ -110,7 +112,7 @@ export const perform = (
     }
     case "Ping":
     case "Pong": {
-      return socket.send(action._tag === "Ping" ? Frame.ping(action.data) : Frame.pong(action.data))
+      return socket.send(action._tag === "Ping" ? ping(action.data) : pong(action.data))
     }
     case "Close": {
       return closeWith(socket, action)
@@ -130,7 +132,7 @@ export const closeWith = (
   socket: Socket,
   { code, reason }: { readonly code: number | undefined; readonly reason: string }
 ): Effect.Effect<unknown, SocketError> =>
-  code === undefined && reason === "" ? socket.close() : socket.close(code ?? Frame.CloseCode.normal, reason)
+  code === undefined && reason === "" ? socket.close() : socket.close(code ?? CloseCode.normal, reason)
 
 /** A person may try again; a script can't. */
 export const orComplain = <A>(

@@ -1,7 +1,9 @@
 /** The load of `wscat bench`: which messages are sent, which of the server's messages answer them, and how fast. */
 import * as Effect from "effect/Effect"
 import { performance } from "node:perf_hooks"
-import { runBatch, type Socket, type SocketError } from "../../../Socket.ts"
+import type { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
+import { runBatch } from "../../socket/run.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { Histogram } from "./histogram.ts"
 

@@ -6,14 +6,11 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { Message } from "../../socket/receiveBuffer.ts"
-import {
-  type Closed,
-  connect as open,
-  type ConnectOptions,
-  runBatch,
-  type Socket,
-  type SocketError
-} from "../../../Socket.ts"
+import { connect as open, type ConnectOptions } from "../../client/connect.ts"
+import type { Closed } from "../../protocol/closeHandshake.ts"
+import type { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
+import { runBatch } from "../../socket/run.ts"
 import { targetOf, withoutCredentials } from "../options/connecting.ts"
 import { endOf, explain, explainClosed, headerLines } from "../errors/explain.ts"
 import { WscatError } from "../errors/failure.ts"

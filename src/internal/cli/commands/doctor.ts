@@ -4,8 +4,15 @@ import { STATUS_CODES } from "node:http"
 import type * as net from "node:net"
 import { isIP } from "node:net"
 import { performance } from "node:perf_hooks"
-import * as Handshake from "../../../Handshake.ts"
-import { type Closed, connect, type ConnectOptions, runBatch, type Socket, SocketError } from "../../../Socket.ts"
+import * as Client from "../../handshake/client.ts"
+import { all, rfc6455 } from "../../handshake/drafts.ts"
+import type { HandshakeError } from "../../handshake/error.ts"
+import type * as Handshake from "../../handshake/model.ts"
+import { connect, type ConnectOptions } from "../../client/connect.ts"
+import type { Closed } from "../../protocol/closeHandshake.ts"
+import { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
+import { runBatch } from "../../socket/run.ts"
 import { type Target, targetOf } from "../options/connecting.ts"
 import { certificateProblem, closeText, endOf, explain, explainClosed, headerLines } from "../errors/explain.ts"
 import { type Refusal, WscatError } from "../errors/failure.ts"
@@ -90,7 +97,10 @@ const lineOf = ({ hint, milliseconds, step, text, verdict }: Finding, colored: b
 
 const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> =>
   Effect.gen(function* () {
-    const request = yield* Effect.mapError(Handshake.request(target.url, target.options), asWscatError(target))
+    const request = yield* Effect.mapError(
+      Effect.fromResult(Client.request(target.url, target.options)),
+      asWscatError(target)
+    )
     chart.ok("url", request.url)
     const { options } = target
     let trusting = options
@@ -109,7 +119,7 @@ const examine = (target: Target, chart: Chart): Effect.Effect<void, WscatError> 
 
 const asWscatError =
   (target: Target) =>
-  (error: Handshake.HandshakeError): WscatError =>
+  (error: HandshakeError): WscatError =>
     explain(new SocketError({ reason: { _tag: "HandshakeFailed", message: error.message, error } }), target)
 
 /** Name, connection and TLS. */
@@ -185,7 +195,7 @@ const pingCount = 3
 const examineHandshake = (target: Target, chart: Chart): Effect.Effect<WscatError | undefined> =>
   Effect.gen(function* () {
     const { options, url } = target
-    const draft = options.draft ?? Handshake.rfc6455
+    const draft = options.draft ?? rfc6455
     const wanted: ConnectOptions = draft.capabilities.extensions ? { ...options, compression: true } : options
     const begun = performance.now()
     const responses: Array<Handshake.ServerResponse> = []
@@ -340,8 +350,8 @@ const list = (names: ReadonlyArray<string>): string =>
 const examineDrafts = (target: Target, chart: Chart, problem: WscatError | undefined): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { options, url } = target
-    const asked = options.draft ?? Handshake.rfc6455
-    const others = Handshake.all.filter((draft) => draft !== asked)
+    const asked = options.draft ?? rfc6455
+    const others = all.filter((draft) => draft !== asked)
     // At once: a server that doesn't know a draft may keep silent.
     const results = yield* Effect.forEach(
       others,

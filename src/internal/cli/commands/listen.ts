@@ -1,9 +1,13 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { timingSafeEqual } from "node:crypto"
-import type { HandshakeError } from "../../../Handshake.ts"
-import * as Server from "../../../Server.ts"
-import { runBatch, type Socket, type SocketError } from "../../../Socket.ts"
+import type { HandshakeError } from "../../handshake/error.ts"
+import { rejected } from "../../handshake/server.ts"
+import type * as Server from "../../server/model.ts"
+import { make as makeServer } from "../../server/start.ts"
+import type { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
+import { runBatch } from "../../socket/run.ts"
 import { demandedAuth, listenOptionsOf } from "../options/connecting.ts"
 import { endOf, explain, explainClosed, explainListening, headerLines } from "../errors/explain.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
@@ -68,7 +72,7 @@ export const listen = (place: string, flags: Wscat): Effect.Effect<void, WscatEr
       const { screen } = talk
       const listener = openListener(talk, flags, script)
       const server = yield* Effect.mapError(
-        Server.make({
+        makeServer({
           ...options,
           ...(demanded === undefined ? {} : { authorize: authorize(demanded) }),
           ...(watches(talk) ? { onFrame: watch(talk, listener.numberOf) } : {})
@@ -106,7 +110,7 @@ const authorize =
     const given = Buffer.from(String(headers["authorization"] ?? ""))
     return given.length === expected.length && timingSafeEqual(given, expected)
       ? Effect.succeed(undefined)
-      : Effect.fail(Server.reject(401, { headers: [["WWW-Authenticate", 'Basic realm="wscat"']] }))
+      : Effect.fail(rejected({ status: 401, headers: [["WWW-Authenticate", 'Basic realm="wscat"']] }))
   }
 
 /** Talks to one client. */

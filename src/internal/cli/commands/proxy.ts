@@ -1,8 +1,13 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Handshake from "../../../Handshake.ts"
-import * as Server from "../../../Server.ts"
-import { type Closed, connect, runBatch, type Socket, type SocketError } from "../../../Socket.ts"
+import { all } from "../../handshake/drafts.ts"
+import type { Connection } from "../../server/model.ts"
+import { make as makeServer } from "../../server/start.ts"
+import { connect } from "../../client/connect.ts"
+import type { Closed } from "../../protocol/closeHandshake.ts"
+import type { SocketError } from "../../socket/error.ts"
+import type { Socket } from "../../socket/model.ts"
+import { runBatch } from "../../socket/run.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { closeText, explain, explainListening } from "../errors/explain.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
@@ -71,9 +76,9 @@ export const proxy = (flags: Proxy): Effect.Effect<void, WscatError> =>
         }
       }
       const server = yield* Effect.mapError(
-        Server.make({
+        makeServer({
           ...place,
-          drafts: Handshake.all,
+          drafts: all,
           origins: "any",
           // The upstream request then offers the subprotocol that the client was given.
           protocols: ([first]) => first,
@@ -103,7 +108,7 @@ const upstreamUrl = (url: string, requested: string): string => {
   return new URL(requested.replace(/^\/*/, "/"), upstream).href
 }
 
-const attend = (bridge: Bridge, client: Server.Connection, number: number): Effect.Effect<void> =>
+const attend = (bridge: Bridge, client: Connection, number: number): Effect.Effect<void> =>
   Effect.scoped(
     Effect.gen(function* () {
       const { screen, target } = bridge

@@ -1,7 +1,7 @@
 /** A mock server: plays the server's part of a recorded conversation. */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
-import type { SocketError } from "../../../Socket.ts"
+import type { SocketError } from "../../socket/error.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { oneLine } from "../terminal/safeText.ts"
 import type { Recording } from "./recording.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { isUtf8 } from "node:buffer"
-import { closeViolation } from "../../../Frame.ts"
+import { closeViolation } from "../../frame/error.ts"
 import type { Message } from "../../socket/receiveBuffer.ts"
 import { maxPayload } from "../options/connecting.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"

@@ -1,4 +1,4 @@
-import { isValidCloseCode, maxControlSize } from "../../../Frame.ts"
+import { isValidCloseCode, maxControlSize } from "../../frame/model.ts"
 import { maxReasonSize } from "../../protocol/closeCode.ts"
 import { parseHex } from "../terminal/payload.ts"
 

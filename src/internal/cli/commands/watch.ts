@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks"
-import type { FrameObserver, Socket } from "../../../Socket.ts"
+import type { FrameObserver, Socket } from "../../socket/model.ts"
 import { Opcode } from "../../protocol/opcode.ts"
 import { type Client, showControl, showFrame } from "../terminal/format.ts"
 import type { Talk } from "./session.ts"

@@ -1,7 +1,8 @@
 /** What went wrong, in plain words, and what can be done about it. */
-import type { HandshakeError, Reason } from "../../../Handshake.ts"
-import type { ServerError, ServerErrorReason } from "../../../Server.ts"
-import type { Closed, SocketError } from "../../../Socket.ts"
+import type { HandshakeError, Reason } from "../../handshake/error.ts"
+import type { ServerError, ServerErrorReason } from "../../server/error.ts"
+import type { Closed } from "../../protocol/closeHandshake.ts"
+import type { SocketError } from "../../socket/error.ts"
 import type { Violation } from "../../protocol/protocolError.ts"
 import { STATUS_CODES } from "node:http"
 import type { Target } from "../options/connecting.ts"

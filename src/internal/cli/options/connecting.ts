@@ -1,10 +1,11 @@
 /** What the options say about connections. */
 import * as Effect from "effect/Effect"
-import * as Handshake from "../../../Handshake.ts"
-import type { ServeOptions } from "../../../Server.ts"
+import { all } from "../../handshake/drafts.ts"
+import type { Draft } from "../../handshake/model.ts"
+import type { ServeOptions } from "../../server/model.ts"
 import { isToken } from "../../protocol/opening/token.ts"
 import { withoutSecrets } from "../../protocol/opening/url.ts"
-import type { ConnectOptions } from "../../../Socket.ts"
+import type { ConnectOptions } from "../../client/connect.ts"
 import { cookiesFor } from "./cookies.ts"
 import { misuse, type WscatError } from "../errors/failure.ts"
 import { readBytes, readSecret } from "./files.ts"
@@ -67,8 +68,7 @@ export const urlOf = (given: string): Effect.Effect<string, WscatError> => {
 /** Longest message in bytes. */
 export const maxPayload = (flags: Pick<Connecting, "maxPayload">): number => flags.maxPayload ?? defaultMaxPayload
 
-const draftOf = ({ protocol }: Connecting): Handshake.Draft | undefined =>
-  Handshake.all.find(({ id }) => id === protocol)
+const draftOf = ({ protocol }: Connecting): Draft | undefined => all.find(({ id }) => id === protocol)
 
 const headersOf = (flags: Connecting): Effect.Effect<ReadonlyArray<readonly [string, string]>, WscatError> =>
   Effect.forEach(flags.header, (header) => {
@@ -210,7 +210,7 @@ export const listenOptionsOf = (
     return {
       ...where,
       path,
-      drafts: draft === undefined ? Handshake.all : [draft],
+      drafts: draft === undefined ? all : [draft],
       origins: flags.origin === undefined ? "any" : [flags.origin],
       // Without a list of its own, a tool to look at clients agrees to what they ask for first.
       protocols: protocols.length > 0 ? protocols : ([first]) => first,

@@ -3,15 +3,13 @@ import { authorityPattern, originPattern } from "./checks.ts"
 import { areTokens, formatExtensions, type Offer } from "./extensions.ts"
 import { headerValue, safeHeaders } from "./http.ts"
 import { isHttp2, openingOf } from "./http2.ts"
+import { type Header, type HeadersInput, textOf } from "./fields.ts"
 import {
   type BuiltRequest,
   type DraftOpening,
-  type Header,
-  type HeadersInput,
   type OpeningDraft,
   type SentRequest,
   type ServerResponse,
-  textOf,
   type ValidResponse
 } from "./model.ts"
 import type { OpeningPolicy } from "./policy.ts"

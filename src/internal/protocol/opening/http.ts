@@ -1,5 +1,6 @@
 /** The little of HTTP that a handshake writes. */
-import type { Header, HeadersInput, Response } from "./model.ts"
+import type { Header, HeadersInput } from "./fields.ts"
+import type { Response } from "./model.ts"
 import { type Reason, unsafeHeader } from "./reason.ts"
 import { isFieldValue, isToken } from "./token.ts"
 

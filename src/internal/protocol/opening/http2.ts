@@ -1,6 +1,7 @@
 /** The opening handshake over HTTP/2: an extended CONNECT, RFC 8441. */
 import * as Checks from "./checks.ts"
-import { type DraftOpening, type Header, textOf } from "./model.ts"
+import { type Header, textOf } from "./fields.ts"
+import { type DraftOpening } from "./model.ts"
 import { header, optional, part } from "./rules.ts"
 
 /** Whether a message's HTTP is one over which a connection opens by CONNECT. */

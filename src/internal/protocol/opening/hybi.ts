@@ -3,7 +3,8 @@ import { hybi as codec } from "../hybi/codec.ts"
 import * as Checks from "./checks.ts"
 import { http2 } from "./http2.ts"
 import { acceptFor, makeKey } from "./key.ts"
-import { type Header, type OpeningDraft, textOf } from "./model.ts"
+import { type Header, textOf } from "./fields.ts"
+import { type OpeningDraft } from "./model.ts"
 import { header, optional, part, type Rule } from "./rules.ts"
 
 /** The first line of a request. */

@@ -1,17 +1,7 @@
 /** The messages of the opening handshake, and what a draft is. */
 import type { Capabilities, Codec } from "../codec.ts"
+import type { Header, HeaderFields } from "./fields.ts"
 import type { InvalidField, Rule } from "./rules.ts"
-
-/** Header fields by lower-case name, as `node:http` and `node:http2` give them: over HTTP/2 with `:authority` and the like. */
-export interface HeaderFields {
-  readonly [name: string]: string | ReadonlyArray<string> | undefined
-}
-
-/** One header field to write. */
-export type Header = readonly [name: string, value: string]
-
-/** Header fields to write: by name, or as pairs where a name may stand twice. */
-export type HeadersInput = Readonly<Record<string, string>> | ReadonlyArray<Header>
 
 /** A request to open a connection. An `IncomingMessage` is one. */
 export interface Request {
@@ -133,10 +123,4 @@ export interface OpeningDraft extends DraftOpening {
   readonly codec: Codec
   /** The bytes of the handshake that follow the head: none, but for Hixie-76 8 of the request, 16 of the response. */
   readonly bodyLength: { readonly request: number; readonly response: number }
-}
-
-/** The value of a header field that satisfies its rule, which makes it a text. */
-export const textOf = ({ headers }: { readonly headers: HeaderFields }, name: string): string | undefined => {
-  const value = headers[name]
-  return typeof value === "string" ? value : undefined
 }

@@ -3,7 +3,7 @@
  * standard, and a sentence for a person that never goes on the wire.
  */
 import { printable } from "../printable.ts"
-import type { Header, HeaderFields } from "./model.ts"
+import type { Header, HeaderFields } from "./fields.ts"
 import type { InvalidField } from "./rules.ts"
 import { shownUrl } from "./url.ts"
 

@@ -1,5 +1,5 @@
 /** Rules of the opening handshake, as data: what a field of a request or a response must be, and which section demands it. */
-import type { HeaderFields } from "./model.ts"
+import type { HeaderFields } from "./fields.ts"
 
 /** What a value must be. Each kind can be run, and a schema can be built from it. */
 export type Check =

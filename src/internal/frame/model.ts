@@ -1,0 +1,116 @@
+/** What a frame is (RFC 6455 §5): a tagged union of plain values with its Schema. */
+import * as Schema from "effect/Schema"
+import { isWireCloseCode } from "../protocol/closeCode.ts"
+import { encodeClose } from "../protocol/closeFrame.ts"
+import { Opcode } from "../protocol/opcode.ts"
+import { closeViolation } from "./error.ts"
+
+/** Longest payload of a control frame, in bytes (RFC 6455 §5.5). */
+export const maxControlSize = 125
+
+const maxControlPayload = Schema.Uint8Array.check(
+  Schema.makeFilter((payload: Uint8Array) => payload.length <= maxControlSize, {
+    expected: `a control frame's payload of at most ${maxControlSize} bytes`
+  })
+)
+
+const dataFields = {
+  /** Whether this is the last frame of its message. */
+  fin: Schema.Boolean,
+  /** The reserved bits as a number: RSV1 is 4, RSV2 is 2, RSV3 is 1. 0 unless an extension gave them a meaning. */
+  rsv: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 7 })),
+  /** The payload, not masked. */
+  payload: Schema.Uint8Array
+}
+
+const controlFields = { fin: Schema.Literal(true), rsv: Schema.Literal(0), payload: maxControlPayload }
+
+/** The first frame of a text message; the whole message when `fin` is set (RFC 6455 §5.6). */
+export const Text = Schema.TaggedStruct("Text", dataFields)
+export type Text = typeof Text.Type
+
+/** The first frame of a binary message; the whole message when `fin` is set (RFC 6455 §5.6). */
+export const Binary = Schema.TaggedStruct("Binary", dataFields)
+export type Binary = typeof Binary.Type
+
+/** A further frame of the message under way (RFC 6455 §5.4). */
+export const Continuation = Schema.TaggedStruct("Continuation", dataFields)
+export type Continuation = typeof Continuation.Type
+
+/** A ping; the peer answers with a pong of the same payload (RFC 6455 §5.5.2). */
+export const Ping = Schema.TaggedStruct("Ping", controlFields)
+export type Ping = typeof Ping.Type
+
+/** The answer to a ping, or a sign of life nobody asked for (RFC 6455 §5.5.3). */
+export const Pong = Schema.TaggedStruct("Pong", controlFields)
+export type Pong = typeof Pong.Type
+
+/** The closing handshake (RFC 6455 §5.5.1). Its payload is the code, then the reason in UTF-8; or nothing. */
+export const Close = Schema.TaggedStruct("Close", {
+  ...controlFields,
+  /** The close code, or `undefined` when the payload is empty. */
+  code: Schema.UndefinedOr(
+    Schema.Int.check(
+      Schema.makeFilter((code: number) => isWireCloseCode(code), { expected: "a close code that may travel" })
+    )
+  ),
+  /** The reason, at most 123 bytes of UTF-8. */
+  reason: Schema.String
+}).check(
+  Schema.makeFilter(
+    ({ code, payload, reason }) =>
+      closeViolation(code, reason) === undefined && Buffer.compare(payload, encodeClose({ code, reason })) === 0,
+    { expected: "a close frame whose payload is its code and reason" }
+  )
+)
+export type Close = typeof Close.Type
+
+/** The Schema of a frame. */
+export const Frame = Schema.Union([Text, Binary, Continuation, Ping, Pong, Close])
+
+/** A frame: a plain value with a `_tag`. */
+export type Frame = Text | Binary | Continuation | Ping | Pong | Close
+
+/** A frame that carries a message, or a part of one. */
+export type DataFrame = Text | Binary | Continuation
+
+/** A frame about the connection. */
+export type ControlFrame = Ping | Pong | Close
+
+/** Registered close codes (RFC 6455 §7.4.1 and the registry it set up). */
+export const CloseCode = {
+  normal: 1000,
+  goingAway: 1001,
+  protocolError: 1002,
+  unsupportedData: 1003,
+  /** Stands for a close frame without a code; never travels. */
+  noStatus: 1005,
+  /** Stands for a connection that ended without a close frame; never travels. */
+  abnormal: 1006,
+  invalidPayload: 1007,
+  policyViolation: 1008,
+  messageTooBig: 1009,
+  mandatoryExtension: 1010,
+  internalError: 1011,
+  serviceRestart: 1012,
+  tryAgainLater: 1013,
+  badGateway: 1014
+} as const
+
+/** Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4). */
+export const isValidCloseCode = (code: number): boolean => isWireCloseCode(code)
+
+const opcodes = {
+  Continuation: Opcode.continuation,
+  Text: Opcode.text,
+  Binary: Opcode.binary,
+  Close: Opcode.close,
+  Ping: Opcode.ping,
+  Pong: Opcode.pong
+} as const
+
+/** The opcode of a frame on the wire (RFC 6455 §5.2). */
+export const opcode = (frame: Frame): number => opcodes[frame._tag]
+
+/** Whether a frame is about the connection, not part of a message. */
+export const isControl = (frame: Frame): frame is ControlFrame => opcode(frame) >= Opcode.close
