@@ -31,8 +31,6 @@ import type { Timer, Timers } from "./timers.ts"
 export class Connection implements Receiver, InboundOwner, OutboundOwner, Watched {
   readonly inbound: Inbound
   readonly outbound: Outbound
-  readonly compression: Compression | undefined
-  readonly isObserved: boolean
   readonly settings: Settings
   private readonly transport: Transport
   private readonly writer: FrameWriter
@@ -47,9 +45,7 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
     const settings = settingsOf(options)
     this.handler = handler
     this.transport = transport
-    this.compression = compression
     this.settings = settings
-    this.isObserved = onFrame !== undefined
     const encoder = onFrame && new ObservedEncoder(settings.encoder, role, codec.capabilities, onFrame)
     this.writer = new FrameWriter(transport, encoder ?? settings.encoder, settings)
     this.outbound = new Outbound(this.writer, compression, this)
@@ -63,6 +59,10 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
     this.transport.attach(this)
     this.keepAlive?.start()
     if (head !== undefined && head.length > 0) this.received(head)
+  }
+
+  get compression(): Compression | undefined {
+    return this.inbound.compression
   }
 
   get role(): Role {

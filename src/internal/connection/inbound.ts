@@ -54,8 +54,8 @@ const endedSource: Source = { _tag: "Ended" }
  */
 export class Inbound implements FrameSink {
   private readonly settings: InboundSettings
+  readonly compression: Compression | undefined
   private readonly handler: InputHandler
-  private readonly compression: Compression | undefined
   private readonly owner: InboundOwner
   private readonly sink: FrameSink
   private pacing: Pacing = flowing
@@ -85,6 +85,11 @@ export class Inbound implements FrameSink {
   /** Bytes that are kept of a message whose end hasn't come. */
   get partialSize(): number {
     return (this.decoder?.partialSize ?? 0) + (this.assembler?.size ?? 0)
+  }
+
+  /** Whether an observer sees the frames. */
+  get isObserved(): boolean {
+    return this.sink !== this
   }
 
   /** Whether the reader has paused reading. */

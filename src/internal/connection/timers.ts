@@ -84,7 +84,8 @@ export class Wheel implements Timers {
   after(delay: number, task: Task): Timer {
     let queue = this.queues.get(delay)
     if (queue === undefined) this.queues.set(delay, (queue = new Queue(this)))
-    const entry = new Entry(queue, this.now() + delay, task)
+    // A whole number: one with a fraction would be an object of its own.
+    const entry = new Entry(queue, Math.ceil(this.now() + delay), task)
     queue.push(entry)
     this.waiting++
     this.arm(entry.due)

@@ -13,8 +13,9 @@ export interface Encoded {
  * The same for all connections on which a message is the same bytes; `undefined` where each has its own, since it masks,
  * keeps a compression window, or its frames are observed.
  */
-export const shareKeyOf = ({ compression, isObserved, settings: { codec, role } }: Connection): string | undefined => {
-  if (isObserved || (role === "client" && codec.capabilities.masking)) return undefined
+export const shareKeyOf = ({ compression, inbound, settings }: Connection): string | undefined => {
+  const { codec, role } = settings
+  if (inbound.isObserved || (role === "client" && codec.capabilities.masking)) return undefined
   const wire = codec.capabilities.binary ? "binary" : "text"
   if (compression === undefined) return wire
   return compression.shareKey === undefined ? undefined : `${wire} ${compression.shareKey}`

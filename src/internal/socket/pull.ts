@@ -89,6 +89,12 @@ abstract class NextBatch<A extends Frame | Message>
 abstract class StreamBatches<A extends Frame | Message> extends NextBatch<A> {
   private begun = false
 
+  /** The reader reads no more. */
+  leave(): Effect.Effect<void> {
+    this.socket.receiveBuffer.leave(this)
+    return Effect.void
+  }
+
   protected override takeFrom(receiveBuffer: ReceiveBuffer): Batch<A> {
     if (this.begun) return receiveBuffer.take<A>()
     this.begun = true
@@ -132,19 +138,16 @@ export class NextMessage extends NextBatch<Message> {
 }
 
 /** A Stream of the batches. The buffer is notified when its reader is done. */
-export const streamOf = <A>(
-  receiveBuffer: ReceiveBuffer,
-  make: () => Effect.Effect<Batch<A>, SocketError | Cause.Done>
+export const streamOf = <A extends Frame | Message>(
+  socket: Readable,
+  Batches: new (socket: Readable) => StreamBatches<A>
 ): Stream.Stream<A, SocketError> =>
   Stream.fromChannel(
     Channel.fromTransform((_, scope) => {
-      const batches = make()
-      // One closure: each connection that waits for a message keeps it.
-      const leave = (): Effect.Effect<void> => {
-        receiveBuffer.leave(batches)
-        return Effect.void
-      }
-      return Effect.as(Scope.addFinalizerExit(scope, leave), batches)
+      const batches = new Batches(socket)
+      // Run here: each connection that waits for a message would keep the effect.
+      Effect.runSync(Scope.addFinalizerExit(scope, () => batches.leave()))
+      return Effect.succeed(batches)
     })
   )
 

@@ -53,6 +53,8 @@ const drive = <E, R>(
 
 const ignore = (): void => {}
 
+const nothing: ReadonlyArray<Message> = []
+
 /** What is left of an effect: of sending, what to wait for. */
 const begun = <X, E, R>(effect: Effect.Effect<X, E, R>): Effect.Effect<unknown, SocketError | E, R> =>
   effect instanceof Sending ? effect.asEffect() : effect
@@ -169,13 +171,13 @@ class BatchRunner<X, E, R> extends Runner<E, R> {
 
   /** The handler has the whole batch. */
   protected override unhandled(): ReadonlyArray<Message> {
-    return []
+    return nothing
   }
 }
 
 class MessageRunner<X, E, R> extends Runner<E, R> {
   private readonly handle: (message: Message) => Effect.Effect<X, E, R>
-  private batch: ReadonlyArray<Message> = []
+  private batch = nothing
   private at = 0
 
   constructor(
@@ -195,6 +197,8 @@ class MessageRunner<X, E, R> extends Runner<E, R> {
     const next = (): Effect.Effect<unknown, SocketError | E, R> => {
       let rest: Effect.Effect<unknown, SocketError | E, R> = Effect.void
       while (rest === Effect.void && more()) rest = begun(this.handle(batch[this.at++] as Message))
+      // A runner that waits keeps no batch.
+      if (this.at === batch.length) this.batch = nothing
       return rest
     }
     const first = next()
@@ -202,10 +206,9 @@ class MessageRunner<X, E, R> extends Runner<E, R> {
   }
 
   protected override unhandled(): ReadonlyArray<Message> {
-    const { at, batch } = this
-    this.batch = []
-    this.at = 0
-    return batch.slice(at)
+    const { batch } = this
+    this.batch = nothing
+    return batch === nothing ? nothing : batch.slice(this.at)
   }
 }
 

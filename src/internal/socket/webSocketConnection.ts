@@ -99,11 +99,11 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
-    return streamOf(this.receiveBuffer, () => new NextMessages(this))
+    return streamOf(this, NextMessages)
   }
 
   get frames(): Stream.Stream<Frame, SocketError> {
-    return streamOf(this.receiveBuffer, () => new NextFrames(this))
+    return streamOf(this, NextFrames)
   }
 
   get receive(): Effect.Effect<Message, SocketError | Cause.Done> {
