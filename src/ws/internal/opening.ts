@@ -333,8 +333,12 @@ const textOf = (reason: Reason, { protocols }: Asked): string => {
 
 /** The headers that a draft wrote, in the order of `ws`; `Host` is Node's to write. */
 const headersOf = ({ headers }: BuiltRequest): OutgoingHttpHeaders => {
-  const built = Object.fromEntries(headers)
-  return Object.fromEntries(headerOrder.flatMap((name) => (built[name] === undefined ? [] : [[name, built[name]]])))
+  const ordered: OutgoingHttpHeaders = {}
+  for (const name of headerOrder) {
+    const field = headers.find((field) => field[0] === name)
+    if (field !== undefined) ordered[name] = field[1]
+  }
+  return ordered
 }
 
 const headerOrder = [

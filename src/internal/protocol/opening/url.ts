@@ -99,13 +99,18 @@ export const destinationOf = (parsed: URL, policy: UrlPolicy): Destination | Inv
   const secure = schemes.get(parsed.protocol)
   if (secure === undefined) return invalid("scheme")
   if (policy.emptyFragment ? parsed.hash !== "" : parsed.href.includes("#")) return invalid("fragment")
+  if (parsed.username === "" && parsed.password === "") return placeOf(parsed, secure, undefined, policy)
   const username = policy.decode(parsed.username)
   const password = policy.decode(parsed.password)
   if (username === undefined || password === undefined) return invalid("credentials")
-  const auth = username === "" && password === "" ? undefined : `${username}:${password}`
   const url = new URL(parsed.href)
   url.username = ""
   url.password = ""
+  return placeOf(url, secure, `${username}:${password}`, policy)
+}
+
+/** Reads a URL without credentials; `auth` are those that it had. */
+const placeOf = (url: URL, secure: boolean, auth: string | undefined, policy: UrlPolicy): Destination | InvalidUrl => {
   if (url.protocol !== "ws+unix:") {
     return {
       url: url.href,
