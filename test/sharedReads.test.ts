@@ -73,6 +73,51 @@ describe("what is borrowed", () => {
     })
   }
 
+  it("HyBi: what is read into the place of its payload is not overwritten, however it is cut", () => {
+    const large = fc.oneof(payload, fc.integer({ min: 40_000, max: 300_000 }))
+    fc.assert(
+      fc.property(
+        fc.array(large, { minLength: 1, maxLength: 6 }),
+        fc.infiniteStream(fc.integer({ min: 500, max: 120_000 })),
+        fc.array(fc.boolean(), { maxLength: 4 }),
+        fc.constantFrom<Role>("client", "server"),
+        (sizes, cuts, pauses, role) => {
+          const sent = sizes.map((size, index) => Buffer.alloc(size, 97 + index))
+          const bytes = whole(hybi, role === "server" ? "client" : "server", sent)
+          const got: Array<Buffer> = []
+          const pausing = [...pauses]
+          const sink: FrameSink = {
+            message: (_opcode, _rsv, bytes, start, end) => {
+              got.push(bytes.subarray(start, end))
+              if (pausing.shift() === true) decoder.suspend()
+              return undefined
+            },
+            fragment: () => assert.fail("no message was cut"),
+            control: () => assert.fail("no control frame was sent")
+          }
+          const decoder = hybi.decoder(sink, { role, maxMessageSize: 1 << 20, allowedRsv: 0 })
+          const shared = Buffer.alloc(readSize)
+          for (let at = 0; at < bytes.length;) {
+            const target = decoder.readTarget
+            const memory = target ?? shared
+            const cut: number = cuts.next().value
+            const size = Math.min(cut, memory.length, bytes.length - at)
+            bytes.copy(memory, 0, at, at + size)
+            decoder.feed(memory.subarray(0, size), target === undefined ? "call" : undefined)
+            if (target === undefined) shared.fill(0xaa)
+            at += size
+            if (decoder.suspended && cut % 2 === 0) decoder.resume()
+            else if (cut % 5 === 0) decoder.suspend()
+          }
+          while (decoder.suspended) decoder.resume()
+          assert.isUndefined(decoder.violation)
+          assert.isTrue(got.length === sent.length && got.every((message, index) => sent[index]?.equals(message)))
+        }
+      ),
+      { numRuns: 150 }
+    )
+  })
+
   for (const scheme of ["ws", "wss"])
     it.live(`${scheme}: messages of a connection outlive what others read meanwhile`, () =>
       Effect.scoped(

@@ -150,6 +150,10 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
     this.inbound.receive(chunk, borrowed)
   }
 
+  get readTarget(): Buffer | undefined {
+    return this.inbound.readTarget
+  }
+
   drained(): void {
     this.keepAlive?.noticed()
     this.outbound.drained()

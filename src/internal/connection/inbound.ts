@@ -115,6 +115,11 @@ export class Inbound implements FrameSink {
     if (pacing !== flowing && isPausing(pacing)) this.pauseAgain(chunk.length)
   }
 
+  /** Memory of a payload under way into which the next bytes may be read. */
+  get readTarget(): Buffer | undefined {
+    return this.delivery === "idle" && this.pacing === flowing ? this.decoder?.readTarget : undefined
+  }
+
   /** The source brings nothing more. */
   end(): void {
     if (this.source === openSource) this.source = endedSource

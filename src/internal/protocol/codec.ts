@@ -62,6 +62,8 @@ export interface Decoder {
   readonly partial: boolean
   /** Bytes that are kept of the frame under way. */
   readonly partialSize: number
+  /** Memory of the payload under way into which the next bytes may be read, if there is any: they are fed all the same. */
+  readonly readTarget: Buffer | undefined
   /** Whether nothing is kept at all, so that any other decoder could go on in its place. */
   readonly atRest: boolean
 }

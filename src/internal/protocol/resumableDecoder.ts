@@ -18,6 +18,9 @@ export abstract class ResumableDecoder implements Decoder {
   abstract readonly partial: boolean
   abstract readonly partialSize: number
 
+  /** The same while nothing that came before waits. */
+  protected abstract readonly roomAhead: Buffer | undefined
+
   /**
    * Parses a chunk until its end, a violation or a suspension, and answers how far it came. Of a borrowed one it hands nothing on
    * where it stands: it may stop anywhere, and gets the rest again in memory of its own. What is borrowed until the first delivery
@@ -36,6 +39,11 @@ export abstract class ResumableDecoder implements Decoder {
       this.violation === undefined &&
       (this.backlog === undefined || this.backlog.length === 0)
     )
+  }
+
+  get readTarget(): Buffer | undefined {
+    const isBehind = this.suspended || this.parsing || (this.backlog !== undefined && this.backlog.length > 0)
+    return isBehind ? undefined : this.roomAhead
   }
 
   feed(chunk: Buffer, borrowed?: Borrowed): Violation | undefined {

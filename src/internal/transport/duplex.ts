@@ -30,7 +30,9 @@ function onData(this: Attached, chunk: Buffer): void {
 }
 
 const readShared = sharedReads(function (this: Attached, chunk, borrowed) {
-  this[transportKey]?.receiver?.received(chunk, borrowed)
+  const receiver = this[transportKey]?.receiver
+  receiver?.received(chunk, borrowed)
+  return receiver?.readTarget
 })
 
 function onDrain(this: Attached): void {

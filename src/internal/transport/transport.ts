@@ -5,6 +5,8 @@ import type { Sink } from "../protocol/outputBuffer.ts"
 export interface Receiver {
   /** The next bytes. They are the receiver's to change, and to keep unless they are borrowed. */
   received(chunk: Buffer, borrowed?: Borrowed): void
+  /** Memory into which the next bytes may be read, if there is any. They are `received` all the same, as its beginning. */
+  readonly readTarget?: Buffer | undefined
   /** What was accepted for writing is below the transport's limit again. */
   drained(): void
   /** The peer sends no more. */

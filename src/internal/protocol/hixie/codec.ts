@@ -71,6 +71,10 @@ export class HixieDecoder extends ResumableDecoder {
     return this.text?.size ?? 0
   }
 
+  protected get roomAhead(): undefined {
+    return undefined
+  }
+
   protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
     if (borrowed !== undefined) return 0
     let pos = 0

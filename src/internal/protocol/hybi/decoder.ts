@@ -15,6 +15,9 @@ const allocateAtOnce = 1024 * 1024
 /** A message that is whole in a borrowed chunk is copied by itself from this many bytes on; smaller ones together. */
 const copiedFrom = 4 * 1024
 
+/** The rest of a payload is read into its place from this many bytes on. */
+const readAheadFrom = 32 * 1024
+
 const empty = Buffer.alloc(0)
 
 /**
@@ -60,6 +63,14 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
 
   get partialSize(): number {
     return this.payload === undefined ? 0 : this.filled
+  }
+
+  protected get roomAhead(): Buffer | undefined {
+    const { begin, filled, payload } = this
+    if (payload === undefined || this.chunks >= this.maxChunks) return undefined
+    const start = begin + filled
+    const end = Math.min(begin + this.header.length, payload.length)
+    return end - start < readAheadFrom ? undefined : payload.subarray(start, end)
   }
 
   protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
@@ -167,7 +178,9 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
       payload.copy(grown, 0, 0, start)
       this.payload = payload = grown
     }
-    chunk.copy(payload, start, from, from + count)
+    // What was read into its place stands there already.
+    const inPlace = chunk.buffer === payload.buffer && chunk.byteOffset + from === payload.byteOffset + start
+    if (!inPlace) chunk.copy(payload, start, from, from + count)
     if (this.server) applyMask(payload, start, end, key, filled)
     this.filled = filled + count
     if (this.filled === length) {
