@@ -58,19 +58,22 @@ export class Topics extends Context.Service<Topics, TopicsService>()("effect-ws/
 /** What carries messages between processes, as a service. */
 export class Broker extends Context.Service<Broker, BrokerService>()("effect-ws/Topic/Broker") {}
 
-/** Topics within this process. */
-export const make = (options: Options = {}): Effect.Effect<TopicsService, never, Scope.Scope> =>
+/** Topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed. */
+export const make = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Scope.Scope> =>
   makeTopics(undefined, options)
 
-/** Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. */
-export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService, never, Broker | Scope.Scope> =>
+/**
+ * Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. Fails with
+ * `InvalidOptions` when an option has a value that isn't allowed.
+ */
+export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Broker | Scope.Scope> =>
   Effect.flatMap(Broker, (broker) => makeTopics(broker, options))
 
 /** `make` as a layer. */
-export const layer = (options: Options = {}): Layer.Layer<Topics> => Layer.effect(Topics, make(options))
+export const layer = (options: Options = {}): Layer.Layer<Topics, TopicError> => Layer.effect(Topics, make(options))
 
 /** `makeOnBroker` as a layer. */
-export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, never, Broker> =>
+export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, TopicError, Broker> =>
   Layer.effect(Topics, makeOnBroker(options))
 
 /**

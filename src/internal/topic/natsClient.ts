@@ -8,9 +8,8 @@ import {
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { InvalidTopic, TopicError } from "./error.ts"
+import type { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
-import { maxNameLength } from "./name.ts"
 
 /** What `connect` of the package `@nats-io/transport-node` takes. */
 export type ClientOptions = NodeConnectionOptions
@@ -21,29 +20,6 @@ export const natsName = "NATS"
 const pingInterval = 10_000
 
 export const closed = new Error("the connection was closed")
-
-const prefixPattern = /^(?:[^\s.*>\p{Cc}]+\.)*$/u
-
-/** Why no subject can start with this; `undefined` when subjects can. */
-export const prefixViolation = (prefix: string): InvalidTopic | undefined =>
-  prefix.length <= maxNameLength && prefixPattern.test(prefix)
-    ? undefined
-    : {
-        _tag: "InvalidTopic",
-        message: `unsupported prefix ${JSON.stringify(prefix.slice(0, 64))} of subjects; allowed: at most ${maxNameLength} characters, segments without white space, "*" and ">", each followed by a dot`,
-        topic: prefix.slice(0, 64)
-      }
-
-/** Why these can't be a stream and the start of its subjects; `undefined` when they can. */
-export const streamViolation = (prefix: string, stream: string): InvalidTopic | undefined => {
-  if (prefix === "") {
-    const message = 'unsupported prefix "" of a stream: its subjects would be those of the server, too'
-    return { _tag: "InvalidTopic", message, topic: prefix }
-  }
-  if (/^[\w-]{1,200}$/.test(stream)) return undefined
-  const message = `unsupported name ${JSON.stringify(stream.slice(0, 64))} of a stream; allowed: 1 to 200 letters, digits, "-" and "_"`
-  return { _tag: "InvalidTopic", message, topic: stream.slice(0, 64) }
-}
 
 /** What is left in a connection's buffer when it is lost must not be sent by the next one: so there is no next one. */
 export const clientOptions = (client: ClientOptions): ClientOptions => ({

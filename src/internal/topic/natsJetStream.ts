@@ -138,8 +138,8 @@ const ensureStreams = async (
     name: stream,
     subjects: [`${prefix}>`],
     max_msgs_per_subject: maxMessages,
-    max_age: maxAge * nanos,
-    duplicate_window: Math.min(keyTime, maxAge) * nanos,
+    max_age: Math.ceil(maxAge) * nanos,
+    duplicate_window: Math.min(keyTime, Math.ceil(maxAge)) * nanos,
     allow_direct: true
   })
   await ensureStream(manager, {

@@ -23,6 +23,7 @@ import type {
   TopicsService
 } from "./model.ts"
 import { filterViolation, maxNameLength, nameViolation } from "./name.ts"
+import { topicRules, validated } from "./optionRules.ts"
 import { outletOf } from "./outlet.ts"
 import { MemoryPresence, Presence, presenceName } from "./presence.ts"
 import { Publisher } from "./publisher.ts"
@@ -357,14 +358,14 @@ const tooManySubscriptions = (limit: number): TopicErrorReason => ({
   limit
 })
 
-/** Topics that end with the scope. */
+/** Topics that end with the scope. Fails with `InvalidOptions`. */
 export const makeTopics = (
   broker: BrokerService | undefined,
   options: Options
-): Effect.Effect<TopicsService, never, Scope.Scope> =>
+): Effect.Effect<TopicsService, TopicError, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.acquireRelease(
-      Effect.sync(() => new Topics(broker, options, context)),
+      Effect.map(validated(topicRules, options), () => new Topics(broker, options, context)),
       ({ end }) => end
     ).pipe(Effect.tap(({ renewal }) => Effect.forkScoped(renewal)))
   )
