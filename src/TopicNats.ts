@@ -1,6 +1,7 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
+import type { NatsConnection } from "@nats-io/transport-node"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -25,6 +26,15 @@ export interface Options extends LinkOptions {
    */
   readonly client?: ClientOptions | undefined
   /**
+   * A connection that exists, in place of one of this module's own. It stays open when the scope ends, and is its owner's to close; once
+   * it is closed, the topics are cut off. While it connects again by itself, the broker is `down`; `reconnect` says how often that is looked
+   * at. It must not have `noEcho`. With `client` in addition, the other servers of its cluster are reached by that; without it
+   * `subscribe` is confirmed by the server of the connection alone. Default: none.
+   *
+   * @since 0.2.0
+   */
+  readonly connection?: NatsConnection | undefined
+  /**
    * Stands before each name to make it a subject, such as `"app."`: at most 255 characters, segments without white space, `*` and `>`,
    * each followed by a dot. Default `""`.
    */
@@ -46,8 +56,8 @@ export interface Options extends LinkOptions {
  * missing without a gap, until that server knows the subscription.
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
-  makeBroker(options, natsRules, ({ client = {}, payload = "tagged", prefix = "" }) =>
-    natsDriver({ client, prefix, format: payload })
+  makeBroker(options, natsRules, ({ client, connection, payload = "tagged", prefix = "" }) =>
+    natsDriver({ client: connection === undefined ? (client ?? {}) : client, connection, prefix, format: payload })
   )
 
 /** `make` as a layer. */

@@ -2,8 +2,10 @@
  * Topics over Redis, by the package `redis`, which the program that imports this module installs. `layer` uses Redis' own
  * publish and subscribe; `layerStreams` keeps messages in a stream, so that a connection that was lost goes on where it was.
  */
+import type * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
@@ -11,7 +13,7 @@ import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
 import { redisRules, redisStreamsRules } from "./internal/topic/optionRules.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
-import type { ClientOptions } from "./internal/topic/redisClient.ts"
+import type { ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 import { pubSubDriver } from "./internal/topic/redisPubSub.ts"
 import type { TopicHistory } from "./internal/topic/redisStreamKey.ts"
 import { streamsDriver } from "./internal/topic/redisStreams.ts"
@@ -19,14 +21,17 @@ import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
+export type { ClientOptions, ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 
 /** How to reach Redis. */
 export interface ConnectOptions extends LinkOptions {
   /**
-   * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default. `reconnectStrategy` and
-   * `disableOfflineQueue` are set here. A ping every 10 seconds and a `socketTimeout` of 30 are added where they aren't given.
+   * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default; or a client that exists. The
+   * connections are opened with its options by its `duplicate`, and closed with the scope; the client itself is used for nothing else, need not be
+   * connected, and is its owner's to close. `reconnectStrategy`, `disableOfflineQueue` and `commandOptions` are set here. A ping every
+   * 10 seconds and a `socketTimeout` of 30 are added where they aren't given.
    */
-  readonly client?: ClientOptions | undefined
+  readonly client?: ClientSource | undefined
 }
 
 /** How topics are channels. */
@@ -49,6 +54,16 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
 
 /** `make` as a layer. */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
+
+/**
+ * `layer` with the client of Effect's own `NodeRedis` service, which its layer closes: see `ConnectOptions.client`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerNodeRedis = (
+  options: Omit<Options, "client"> = {}
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> => withNodeRedis((client) => make({ ...options, client }))
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions extends ConnectOptions {
@@ -91,3 +106,27 @@ export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerC
 /** `makeStreams` as a layer. */
 export const layerStreams = (options: StreamsOptions = {}): Layer.Layer<Broker, TopicError> =>
   Layer.effect(Broker, makeStreams(options))
+
+/**
+ * `layerStreams` with the client of Effect's own `NodeRedis` service, which its layer closes: see `ConnectOptions.client`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerStreamsNodeRedis = (
+  options: Omit<StreamsOptions, "client"> = {}
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> =>
+  withNodeRedis((client) => makeStreams({ ...options, client }))
+
+/** By its key, since the module itself needs a later version of `redis` than this one. */
+const nodeRedis = Context.Service<NodeRedis.NodeRedis, NodeRedis.NodeRedis["Service"]>(
+  "@effect/platform-node/NodeRedis"
+)
+
+const withNodeRedis = (
+  connect: (client: ExistingClient) => Effect.Effect<BrokerConnection, TopicError, Scope.Scope>
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> =>
+  Layer.effect(
+    Broker,
+    Effect.flatMap(nodeRedis, ({ client }) => connect(client))
+  )

@@ -84,7 +84,13 @@ export const makeLink = (
       count(next._tag === "up" ? 1 : 0)
       return SubscriptionRef.set(state, next)
     }
-    yield* Effect.addFinalizer(() => Effect.sync(() => count(0)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        count(0)
+        // Topics may outlive their broker, and must not wait for it.
+        link.down(unavailable(name, "not sent", new Error("its scope has ended")))
+      })
+    )
 
     /** One connection; succeeds with why it was lost. */
     const connection: Effect.Effect<Ended, TopicError> = Effect.scoped(

@@ -58,7 +58,7 @@ const connect = (
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
     const { prefix, stream } = options
-    const { connection, lost } = yield* openNats(options.client)
+    const { connection, lost } = yield* openNats({ client: options.client, connection: undefined })
     const client = jetstream(connection, { timeout: noTimeout })
     const manager = yield* request(() => client.jetstreamManager())
     yield* request(() => ensureStreams(manager, options))

@@ -80,7 +80,15 @@ const segments = `at most ${maxNameLength} characters, segments without white sp
 const isPrefix = (value: unknown): value is string =>
   typeof value === "string" && value.length <= maxNameLength && /^(?:[^\s.*>\p{Cc}]+\.)*$/u.test(value)
 
-export const natsRules: OptionRules = { client, prefix: { allowed: segments, check: isPrefix }, payload }
+export const natsRules: OptionRules = {
+  client,
+  connection: {
+    allowed: "a connection of NATS",
+    check: (value) => isObject(value) && typeof Reflect.get(value, "publish") === "function"
+  },
+  prefix: { allowed: segments, check: isPrefix },
+  payload
+}
 
 export const jetStreamRules: OptionRules = {
   client,

@@ -5,7 +5,7 @@ import type { Arrivals, Driver, Wire } from "./link.ts"
 import { defaultLimit, invalidPosition } from "./history.ts"
 import type { History, HistoryQuery, Kept } from "./model.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
-import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { type ClientSource, open, redisName, request } from "./redisClient.ts"
 import { type Reached, type Resumption, StreamCursor } from "./streamCursor.ts"
 import { StreamReading } from "./streamReading.ts"
 import { redisPresence } from "./redisPresence.ts"
@@ -13,7 +13,7 @@ import { beginning, isBefore, isId, StreamKey, type TopicHistory } from "./redis
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions {
-  readonly client: ClientOptions
+  readonly client: ClientSource
   /** The stream that all topics are in. */
   readonly key: string
   /** About how many messages are kept. */
@@ -43,9 +43,8 @@ const connect = (
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const options: ClientOptions = { ...client, RESP: 2 }
-    const writer = yield* open(options)
-    const reader = yield* open(options)
+    const writer = yield* open(client, true)
+    const reader = yield* open(client, true)
     const stream = new StreamKey(reader.client, key, maxLength, history)
     const commands = new StreamKey(writer.client, key, maxLength, history)
     const resumption = yield* request(() => resume(stream, cursor.reached))
