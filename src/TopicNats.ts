@@ -1,7 +1,6 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
-import type { NatsConnection } from "@nats-io/transport-node"
 import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -9,13 +8,13 @@ import type { TopicError } from "./internal/topic/error.ts"
 import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
 import { natsDriver } from "./internal/topic/nats.ts"
-import type { ClientOptions } from "./internal/topic/natsClient.ts"
+import type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 import { natsRules } from "./internal/topic/optionRules.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
-export type { ClientOptions } from "./internal/topic/natsClient.ts"
+export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /** How to reach NATS, and how topics are subjects. */
@@ -33,7 +32,7 @@ export interface Options extends LinkOptions {
    *
    * @since 0.2.0
    */
-  readonly connection?: NatsConnection | undefined
+  readonly connection?: Connection | undefined
   /**
    * Stands before each name to make it a subject, such as `"app."`: at most 255 characters, segments without white space, `*` and `>`,
    * each followed by a dot. Default `""`.

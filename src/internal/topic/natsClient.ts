@@ -22,6 +22,9 @@ export interface NatsSource {
 /** What `connect` of the package `@nats-io/transport-node` takes. */
 export type ClientOptions = NodeConnectionOptions
 
+/** What `connect` of the package `@nats-io/transport-node` gives. */
+export type Connection = NatsConnection
+
 export const natsName = "NATS"
 
 /** A server that vanished without a word is noticed after two pings, so many milliseconds apart, without an answer. */
