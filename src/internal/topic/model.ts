@@ -84,8 +84,8 @@ export interface PresenceChange {
 /** What a broker needs to keep for `presence`. */
 export interface BrokerPresence {
   /**
-   * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. A member that is not put
-   * again within 30 seconds is forgotten.
+   * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. Members that were put before
+   * stay. A member that is not put again within 30 seconds is forgotten.
    */
   readonly put: (
     topic: string,

@@ -127,6 +127,9 @@ const resume = (
     : { away: "kept", last: reached.last, run: created }
 }
 
+/** Messages that are asked for one by one, which costs less than a consumer for as many. */
+const singly = 16
+
 const presenceStream = (stream: string): string => `${stream}-presence`
 
 /** Makes the streams, where they aren't there. Those that are there are used as they are. */
@@ -270,14 +273,19 @@ const jetStreamPresence = (client: JetStreamClient, manager: JetStreamManager, s
     list: (topic) =>
       request(async () => {
         const subject = subjectOf(topic, "*")
-        const members: Array<Member> = []
+        const found: Array<Pick<JsMsg, "string" | "subject">> = []
         let next = await nextOf(manager, name, subject, 1)
-        while (next !== null) {
-          const member = next.string()
-          if (member !== "") members.push({ id: next.subject.slice(subject.length - 1), name: member })
+        while (next !== null && found.length < singly) {
+          found.push(next)
           next = await nextOf(manager, name, subject, next.seq + 1)
         }
-        return members
+        if (next !== null) {
+          found.push(...(await messagesOf(client, name, subject, { first: next.seq, last: Infinity, limit: Infinity })))
+        }
+        return found.flatMap((message): ReadonlyArray<Member> => {
+          const member = message.string()
+          return member === "" ? [] : [{ id: message.subject.slice(subject.length - 1), name: member }]
+        })
       })
   }
 }
