@@ -5,13 +5,16 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { TopicError } from "./internal/topic/error.ts"
 import { livenessOf, readinessOf, statesOf } from "./internal/topic/health.ts"
 import type { BrokerService, BrokerState, Options, TopicsService } from "./internal/topic/model.ts"
 import { makeTopics } from "./internal/topic/topics.ts"
+import { makeTyped, type TypedOptions, type TypedTopics } from "./internal/topic/typed.ts"
 
 export * from "./internal/topic/error.ts"
 export {
@@ -50,6 +53,14 @@ export type {
   SubscribeOptions,
   TopicsService
 } from "./internal/topic/model.ts"
+export type {
+  TypedDelivered,
+  TypedHistory,
+  TypedKept,
+  TypedOptions,
+  TypedPublished,
+  TypedTopics
+} from "./internal/topic/typed.ts"
 export { matches, maxNameLength, maxSegments, segment } from "./internal/topic/name.ts"
 
 /** Publish and subscribe, as a service. */
@@ -58,20 +69,65 @@ export class Topics extends Context.Service<Topics, TopicsService>()("effect-ws/
 /** What carries messages between processes, as a service. */
 export class Broker extends Context.Service<Broker, BrokerService>()("effect-ws/Topic/Broker") {}
 
-/** Topics within this process. */
-export const make = (options: Options = {}): Effect.Effect<TopicsService, never, Scope.Scope> =>
+/** Topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed. */
+export const make = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Scope.Scope> =>
   makeTopics(undefined, options)
 
-/** Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. */
-export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService, never, Broker | Scope.Scope> =>
+/**
+ * Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. Fails with
+ * `InvalidOptions` when an option has a value that isn't allowed.
+ */
+export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Broker | Scope.Scope> =>
   Effect.flatMap(Broker, (broker) => makeTopics(broker, options))
 
 /** `make` as a layer. */
-export const layer = (options: Options = {}): Layer.Layer<Topics> => Layer.effect(Topics, make(options))
+export const layer = (options: Options = {}): Layer.Layer<Topics, TopicError> => Layer.effect(Topics, make(options))
 
 /** `makeOnBroker` as a layer. */
-export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, never, Broker> =>
+export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, TopicError, Broker> =>
   Layer.effect(Topics, makeOnBroker(options))
+
+/**
+ * Makes the messages of topics values of a schema: `publish` takes them and encodes them once, sockets are sent the encoded messages, `listen`
+ * and `history` give the values back. The topics are the same ones: other schemas may be used for other names of them.
+ *
+ * **Details**
+ *
+ * A schema that encodes to strings or to `Uint8Array`s is the message itself; every other travels as JSON text, as with `Socket.withSchema`. A
+ * message that is no value of the schema fails `listen` and `history` with a `Socket.MessageError`, or is left out: see `TypedOptions`.
+ *
+ * **Example** (Prices)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Topic } from "effect-ws"
+ *
+ * const Price = Schema.Struct({ symbol: Schema.String, cents: Schema.Int })
+ *
+ * const program = Effect.gen(function* () {
+ *   const prices = yield* Topic.Topics.pipe(Effect.map(Topic.withSchema(Price)))
+ *   yield* prices.publish("prices.acme", { symbol: "ACME", cents: 1250 })
+ *   const { messages } = yield* prices.history("prices.acme", { last: 1 })
+ *   return messages.map(({ message }) => message.cents)
+ * })
+ *
+ * Effect.runPromise(Effect.provide(program, Topic.layer()))
+ * ```
+ *
+ * @category schemas
+ * @since 0.2.0
+ */
+export const withSchema: {
+  <A, RD = never, RE = never>(
+    codec: Schema.Codec<A, unknown, RD, RE>,
+    options?: TypedOptions
+  ): (topics: TopicsService) => TypedTopics<A, RD, RE>
+  <A, RD = never, RE = never>(
+    topics: TopicsService,
+    codec: Schema.Codec<A, unknown, RD, RE>,
+    options?: TypedOptions
+  ): TypedTopics<A, RD, RE>
+} = dual((args) => !Schema.isSchema(args[0]), makeTyped)
 
 /**
  * The state of the broker: the current one, then each change. A broker that does not say counts as always up.

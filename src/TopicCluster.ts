@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import { clusterDriver } from "./internal/topic/clusterWorker.ts"
 import { relay as relayMessages } from "./internal/topic/clusterRelay.ts"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
 import { Broker } from "./Topic.ts"
 
@@ -22,10 +22,10 @@ export const relay: Effect.Effect<void, never, Scope.Scope> = relayMessages
 
 /**
  * A broker through the primary of the cluster. Publishing is done when the primary has passed the messages on. Fails when this process is
- * no worker, and when the primary doesn't answer within 10 seconds, since it has no `relay`.
+ * no worker, when the primary doesn't answer within `timeout`, since it has no `relay`, and with `InvalidOptions`.
  */
 export const make = (options: LinkOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
-  makeLink(clusterDriver, options)
+  makeBroker(options, {}, () => clusterDriver)
 
 /** `make` as a layer. */
 export const layer = (options: LinkOptions = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

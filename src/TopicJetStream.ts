@@ -3,14 +3,15 @@
  * module installs. Messages are kept in a stream, so that a connection that was lost goes on where it was.
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
-import { type ClientOptions, prefixViolation, streamViolation } from "./internal/topic/natsClient.ts"
+import type { ClientOptions } from "./internal/topic/natsClient.ts"
 import { jetStreamDriver } from "./internal/topic/natsJetStream.ts"
+import { jetStreamRules } from "./internal/topic/optionRules.ts"
 import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
@@ -22,14 +23,14 @@ export interface Options extends LinkOptions {
   readonly client?: ClientOptions | undefined
   /** Stands before each name to make it a subject of the stream; not empty, otherwise as `TopicNats.Options` has it. Default `"effect-ws.topics."`. */
   readonly prefix?: string | undefined
-  /** The name of the stream, which is made where it isn't there: letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
+  /** The name of the stream, which is made where it isn't there: 1 to 200 letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
   readonly stream?: string | undefined
   /**
    * Most messages of each topic, for `history` and for processes that connect again or were held up: what exceeds it is replaced by a gap.
-   * Default 1000.
+   * At least 1. Default 1000.
    */
   readonly maxMessages?: number | undefined
-  /** How long a message is kept. Default 1 day. */
+  /** How long a message is kept: from 100 ms to 36 500 days. Default 1 day. */
   readonly maxAge?: Duration.Input | undefined
 }
 
@@ -37,32 +38,23 @@ export interface Options extends LinkOptions {
  * A broker over a stream of NATS' JetStream, by the package `@nats-io/jetstream` and a server of version 2.9 or later. Every process reads the
  * whole stream, and one whose connection was lost goes on reading where it was: there is a gap only when more was published on a topic than is
  * kept, or when the stream was made anew. It has `history`, `presence` and keys. Publishing is done when the server has stored the messages.
- * Fails when NATS can't be reached at the start, or has no JetStream.
+ * Fails when NATS can't be reached at the start, or has no JetStream, and with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.2.0
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
-  const {
-    client = {},
-    maxAge = "1 day",
-    maxMessages = 1000,
-    prefix = "effect-ws.topics.",
-    stream = "effect-ws-topics"
-  } = options
-  const reason = prefixViolation(prefix) ?? streamViolation(prefix, stream)
-  if (reason !== undefined) return Effect.fail(new TopicError({ reason }))
-  return makeLink(
-    jetStreamDriver({
-      client,
-      prefix,
-      stream,
-      maxMessages,
-      maxAge: Duration.toMillis(Duration.fromInputUnsafe(maxAge))
-    }),
-    options
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
+  makeBroker(
+    options,
+    jetStreamRules,
+    ({
+      client = {},
+      maxAge = "1 day",
+      maxMessages = 1000,
+      prefix = "effect-ws.topics.",
+      stream = "effect-ws-topics"
+    }) => jetStreamDriver({ client, prefix, stream, maxMessages, maxAge: Duration.toMillis(maxAge) })
   )
-}
 
 /**
  * `make` as a layer.

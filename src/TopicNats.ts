@@ -1,19 +1,20 @@
 /**
  * Topics over NATS, by the package `@nats-io/transport-node`, which the program that imports this module installs.
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import type { TopicError } from "./internal/topic/error.ts"
+import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
 import { natsDriver } from "./internal/topic/nats.ts"
-import { type ClientOptions, prefixViolation } from "./internal/topic/natsClient.ts"
+import type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
+import { natsRules } from "./internal/topic/optionRules.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
 import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
-export type { ClientOptions } from "./internal/topic/natsClient.ts"
+export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /** How to reach NATS, and how topics are subjects. */
@@ -24,8 +25,17 @@ export interface Options extends LinkOptions {
    */
   readonly client?: ClientOptions | undefined
   /**
+   * A connection that exists, in place of one of this module's own. It stays open when the scope ends, and is its owner's to close; once
+   * it is closed, the topics are cut off. While it connects again by itself, the broker is `down`; `reconnect` says how often that is looked
+   * at. It must not have `noEcho`. With `client` in addition, the other servers of its cluster are reached by that; without it
+   * `subscribe` is confirmed by the server of the connection alone. Default: none.
+   *
+   * @since 0.2.0
+   */
+  readonly connection?: Connection | undefined
+  /**
    * Stands before each name to make it a subject, such as `"app."`: at most 255 characters, segments without white space, `*` and `>`,
-   * each followed by a dot. Anything else fails with `InvalidTopic` when the broker is made. Default `""`.
+   * each followed by a dot. Default `""`.
    */
   readonly prefix?: string | undefined
   /** Default `"tagged"`. */
@@ -35,7 +45,7 @@ export interface Options extends LinkOptions {
 /**
  * A broker over NATS' publish and subscribe. What is published while a process has no connection to NATS never reaches it: each of
  * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
- * Fails when NATS can't be reached at the start.
+ * Fails when NATS can't be reached at the start, and with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * **Details**
  *
@@ -44,12 +54,10 @@ export interface Options extends LinkOptions {
  * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
  * missing without a gap, until that server knows the subscription.
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
-  const { client = {}, payload = "tagged", prefix = "" } = options
-  const reason = prefixViolation(prefix)
-  if (reason !== undefined) return Effect.fail(new TopicError({ reason }))
-  return makeLink(natsDriver({ client, prefix, format: payload }), options)
-}
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
+  makeBroker(options, natsRules, ({ client, connection, payload = "tagged", prefix = "" }) =>
+    natsDriver({ client: connection === undefined ? (client ?? {}) : client, connection, prefix, format: payload })
+  )
 
 /** `make` as a layer. */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

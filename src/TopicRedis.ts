@@ -2,15 +2,18 @@
  * Topics over Redis, by the package `redis`, which the program that imports this module installs. `layer` uses Redis' own
  * publish and subscribe; `layerStreams` keeps messages in a stream, so that a connection that was lost goes on where it was.
  */
+import type * as NodeRedis from "@effect/platform-node/NodeRedis"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeLink } from "./internal/topic/keepLinked.ts"
+import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
+import { redisRules, redisStreamsRules } from "./internal/topic/optionRules.ts"
 import type { PayloadFormat } from "./internal/topic/payload.ts"
-import type { ClientOptions } from "./internal/topic/redisClient.ts"
+import type { ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 import { pubSubDriver } from "./internal/topic/redisPubSub.ts"
 import type { TopicHistory } from "./internal/topic/redisStreamKey.ts"
 import { streamsDriver } from "./internal/topic/redisStreams.ts"
@@ -18,14 +21,17 @@ import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
+export type { ClientOptions, ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 
 /** How to reach Redis. */
 export interface ConnectOptions extends LinkOptions {
   /**
-   * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default. `reconnectStrategy` and
-   * `disableOfflineQueue` are set here. A ping every 10 seconds and a `socketTimeout` of 30 are added where they aren't given.
+   * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default; or a client that exists. The
+   * connections are opened with its options by its `duplicate`, and closed with the scope; the client itself is used for nothing else, need not be
+   * connected, and is its owner's to close. `reconnectStrategy`, `disableOfflineQueue` and `commandOptions` are set here. A ping every
+   * 10 seconds and a `socketTimeout` of 30 are added where they aren't given.
    */
-  readonly client?: ClientOptions | undefined
+  readonly client?: ClientSource | undefined
 }
 
 /** How topics are channels. */
@@ -38,21 +44,32 @@ export interface Options extends ConnectOptions {
 
 /**
  * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
- * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start.
+ * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when
+ * an option has a value that isn't allowed.
  */
-export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
-  const { client = {}, payload = "tagged", prefix = "" } = options
-  return makeLink(pubSubDriver({ client, prefix, format: payload }), options)
-}
+export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
+  makeBroker(options, redisRules, ({ client = {}, payload = "tagged", prefix = "" }) =>
+    pubSubDriver({ client, prefix, format: payload })
+  )
 
 /** `make` as a layer. */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
 
+/**
+ * `layer` with the client of Effect's own `NodeRedis` service, which its layer closes: see `ConnectOptions.client`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerNodeRedis = (
+  options: Omit<Options, "client"> = {}
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> => withNodeRedis((client) => make({ ...options, client }))
+
 /** How topics are kept in a stream. */
 export interface StreamsOptions extends ConnectOptions {
-  /** The stream that all topics are in. Default `"effect-ws:topics"`. */
+  /** The stream that all topics are in; not empty. Default `"effect-ws:topics"`. */
   readonly key?: string | undefined
-  /** About how many messages are kept for processes that connect again. Default 100 000. */
+  /** About how many messages are kept for processes that connect again; at least 1. Default 100 000. */
   readonly maxLength?: number | undefined
   /** What is kept of each topic, in a stream of its own; `false` for nothing. Default: see `StreamsHistory`. */
   readonly history?: StreamsHistory | false | undefined
@@ -60,28 +77,56 @@ export interface StreamsOptions extends ConnectOptions {
 
 /** How much of each topic is kept for `history`. */
 export interface StreamsHistory {
-  /** Most messages of each topic. Default 100. */
+  /** Most messages of each topic, at least 1. Default 100. */
   readonly maxMessages?: number | undefined
-  /** How long a topic is kept after its last message. Default 1 day. */
+  /** How long a topic is kept after its last message: from 1 ms to 36 500 days. Default 1 day. */
   readonly maxAge?: Duration.Input | undefined
 }
 
 const historyOf = ({ maxAge = "1 day", maxMessages = 100 }: StreamsHistory): TopicHistory => ({
   maxMessages,
-  maxAge: Duration.toMillis(maxAge)
+  // Redis takes whole milliseconds.
+  maxAge: Math.ceil(Duration.toMillis(maxAge))
 })
 
 /**
  * A broker over one stream of Redis 5 or later, which every process reads whole. A process whose connection was lost goes on reading where it was:
  * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
- * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start.
+ * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when an option
+ * has a value that isn't allowed.
  */
-export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
-  const { client = {}, history = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
-  const kept = history === false ? undefined : historyOf(history)
-  return makeLink(streamsDriver({ client, key, maxLength, history: kept }), options)
-}
+export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
+  makeBroker(
+    options,
+    redisStreamsRules,
+    ({ client = {}, history = {}, key = "effect-ws:topics", maxLength = 100_000 }) =>
+      streamsDriver({ client, key, maxLength, history: history === false ? undefined : historyOf(history) })
+  )
 
 /** `makeStreams` as a layer. */
 export const layerStreams = (options: StreamsOptions = {}): Layer.Layer<Broker, TopicError> =>
   Layer.effect(Broker, makeStreams(options))
+
+/**
+ * `layerStreams` with the client of Effect's own `NodeRedis` service, which its layer closes: see `ConnectOptions.client`.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerStreamsNodeRedis = (
+  options: Omit<StreamsOptions, "client"> = {}
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> =>
+  withNodeRedis((client) => makeStreams({ ...options, client }))
+
+/** By its key, since the module itself needs a later version of `redis` than this one. */
+const nodeRedis = Context.Service<NodeRedis.NodeRedis, NodeRedis.NodeRedis["Service"]>(
+  "@effect/platform-node/NodeRedis"
+)
+
+const withNodeRedis = (
+  connect: (client: ExistingClient) => Effect.Effect<BrokerConnection, TopicError, Scope.Scope>
+): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> =>
+  Layer.effect(
+    Broker,
+    Effect.flatMap(nodeRedis, ({ client }) => connect(client))
+  )

@@ -43,34 +43,39 @@ const bySockets = (slow: Socket.SlowPolicy): Effect.Effect<Receivers> =>
     }
   })
 
-const byTopic = (slow: Topic.SlowPolicy): Effect.Effect<Receivers, never, Scope.Scope> =>
+const byTopic = (slow: Topic.SlowPolicy): Effect.Effect<Receivers, Topic.TopicError, Scope.Scope> =>
   Effect.map(Topic.make({ slow }), (topics) => ({
     add: (socket) => topics.join(socket, "all"),
     broadcast: (message) => topics.publish("all", message)
   }))
 
-const byEffect = (receivers: Effect.Effect<Receivers, never, Scope.Scope>) => async (): Promise<Broadcasting> => {
-  const scope = Effect.runSync(Scope.make())
-  const { broadcast, server } = await Effect.runPromise(
-    Scope.provide(
-      Effect.gen(function* () {
-        const { add, broadcast } = yield* receivers
-        const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second", shutdownTimeout: "1 second" })
-        yield* Effect.forkScoped(
-          server.run((socket) => Effect.andThen(add(socket), Stream.runDrain(socket.messages))),
-          { startImmediately: true }
-        )
-        return { broadcast, server }
-      }),
-      scope
+const byEffect =
+  (receivers: Effect.Effect<Receivers, Topic.TopicError, Scope.Scope>) => async (): Promise<Broadcasting> => {
+    const scope = Effect.runSync(Scope.make())
+    const { broadcast, server } = await Effect.runPromise(
+      Scope.provide(
+        Effect.gen(function* () {
+          const { add, broadcast } = yield* receivers
+          const server = yield* Server.make({
+            host: "127.0.0.1",
+            closeTimeout: "1 second",
+            shutdownTimeout: "1 second"
+          })
+          yield* Effect.forkScoped(
+            server.run((socket) => Effect.andThen(add(socket), Stream.runDrain(socket.messages))),
+            { startImmediately: true }
+          )
+          return { broadcast, server }
+        }),
+        scope
+      )
     )
-  )
-  return {
-    port: server.address.port,
-    broadcast: (message) => Effect.runPromise(broadcast(message)),
-    stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
+    return {
+      port: server.address.port,
+      broadcast: (message) => Effect.runPromise(broadcast(message)),
+      stop: () => Effect.runPromise(Scope.close(scope, Exit.void))
+    }
   }
-}
 
 const byLoop = (Listener: typeof PeerServer) => async (): Promise<Broadcasting> => {
   const server = new Listener({ host: "127.0.0.1", port: 0 })

@@ -33,6 +33,11 @@ export class BrokerServer {
     }
   }
 
+  /** The process, while it runs. */
+  get pid(): number | undefined {
+    return this.child?.pid
+  }
+
   /** Stops the process without ending it, until `thaw`. */
   freeze(): void {
     this.child?.kill("SIGSTOP")

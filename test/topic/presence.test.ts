@@ -60,6 +60,25 @@ for (const { make, title } of keepers) {
       })
     )
 
+    it.live("is put and listed once for each of many members, those that left aside", () =>
+      Effect.gen(function* () {
+        const [first, second] = yield* make()
+        const count = 100
+        for (let at = 0; at < count; at++) {
+          const [, socket] = yield* Socket.makePair()
+          yield* first.join(socket, "room", { presence: `member ${at}` })
+          if (at % 10 === 0) yield* first.leave(socket, "room")
+          // Now and then what has changed is put.
+          if (at % 7 === 0) yield* first.presence("room")
+        }
+        const expected = Array.from({ length: count }, (_, at) => at)
+          .filter((at) => at % 10 !== 0)
+          .map((at) => `member ${at}`)
+          .toSorted()
+        for (const topics of [first, second]) assert.deepStrictEqual(yield* namesOf(topics, "room"), expected)
+      })
+    )
+
     it.live("refuses patterns, and names that are empty or too long", () =>
       Effect.gen(function* () {
         const [topics] = yield* make()

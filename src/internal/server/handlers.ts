@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { spanOf } from "../observability/reporter.ts"
@@ -60,11 +62,12 @@ export class Handlers<A, X, E, R> {
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
     // A peer that goes away, or breaks the protocol, is no failure of the handler's.
     const ofPeer = exit.cause.reasons.every((reason) => reason._tag === "Fail" && reason.error instanceof SocketError)
-    Effect.runForkWith(this.context)(
-      ofPeer
-        ? Effect.logDebug("a connection failed", exit.cause)
-        : Effect.logError("a connection's handler failed", exit.cause)
-    )
+    if (!ofPeer) {
+      Effect.runForkWith(this.context)(Effect.logError("a connection's handler failed", exit.cause))
+    } else if (LogLevel.isLessThanOrEqualTo(Context.get(this.context, References.MinimumLogLevel), "Debug")) {
+      // Thousands of peers may leave at once: without a logger for it, not even a fiber.
+      Effect.runForkWith(this.context)(Effect.logDebug("a connection failed", exit.cause))
+    }
   }
 }
 

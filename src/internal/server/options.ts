@@ -7,11 +7,15 @@ import type { AcceptOptions, HeadersInput } from "../handshake/model.ts"
 import { messageOf } from "../messageOf.ts"
 import { extensionsOf } from "../socket/compression.ts"
 import {
+  callback,
   count,
   duration,
+  finiteDuration,
   integer,
   invalidOption,
-  maxDelay,
+  isObject,
+  objectOf,
+  oneOf,
   type OptionRule,
   type OptionRules,
   positiveDuration,
@@ -35,10 +39,6 @@ export interface ServerSettings {
   readonly shutdownTimeout: number
   readonly drainGrace: number
 }
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
-
-const objectOf = (allowed: string, options: OptionRules): OptionRule => ({ allowed, check: isObject, options })
 
 /** The path of a request never has a query, a fragment or a character outside of Latin-1. */
 const path: OptionRule = {
@@ -82,16 +82,6 @@ const addresses: OptionRule = {
     Array.isArray(value) && value.every((entry: unknown) => typeof entry === "string" && isAddressOrBlock(entry))
 }
 
-const oneOf = (...values: ReadonlyArray<string>): OptionRule => ({
-  allowed: values.join(" or "),
-  check: (value) => typeof value === "string" && values.includes(value)
-})
-
-const finiteDuration: OptionRule = {
-  allowed: `a duration above 0 and up to ${maxDelay} ms`,
-  check: (value) => positiveDuration.check(value) && Duration.toMillis(value as Duration.Input) !== Infinity
-}
-
 const text = (allowed: string): OptionRule => ({
   allowed,
   check: (value) => typeof value === "string" && value !== "" && !value.includes("\0")
@@ -110,7 +100,7 @@ const optionRules: OptionRules = {
   origins,
   protocols,
   headers,
-  authorize: { allowed: "a function", check: (value) => typeof value === "function" },
+  authorize: callback,
   handshakeTimeout: positiveDuration,
   shutdownTimeout: duration,
   drainGrace: duration,
@@ -147,7 +137,7 @@ const listenRules: OptionRules = {
     allowed: "true, false or an object of settings",
     check: (value) => typeof value === "boolean" || isObject(value)
   },
-  onRequest: { allowed: "a function", check: (value) => typeof value === "function" }
+  onRequest: callback
 }
 
 /** What validation found before, so that options that are used for each request are checked once. */

@@ -63,6 +63,12 @@ const milliseconds = (value: unknown): number => {
 
 const isDelay = (value: number): boolean => value === Infinity || (value >= 0 && value <= maxDelay)
 
+/** A finite duration in a range of milliseconds, both ends included; `range` is the range in words. */
+export const durationFrom = (minimum: number, maximum: number, range: string): OptionRule => ({
+  allowed: `a duration ${range}`,
+  check: (value) => milliseconds(value) >= minimum && milliseconds(value) <= maximum
+})
+
 /** A duration that a timer of Node can wait, from 0 to `maxDelay`; `Infinity` is for ever. */
 export const duration: OptionRule = {
   allowed: `a duration from 0 to ${maxDelay} ms, or Infinity`,
@@ -74,6 +80,30 @@ export const positiveDuration: OptionRule = {
   allowed: `a duration above 0 and up to ${maxDelay} ms, or Infinity`,
   check: (value) => milliseconds(value) > 0 && duration.check(value)
 }
+
+/** A finite duration as `positiveDuration` has it. */
+export const finiteDuration: OptionRule = durationFrom(Number.MIN_VALUE, maxDelay, `above 0 and up to ${maxDelay} ms`)
+
+/** One of some texts. */
+export const oneOf = (...values: ReadonlyArray<string>): OptionRule => ({
+  allowed: values.join(" or "),
+  check: (value) => typeof value === "string" && values.includes(value)
+})
+
+/** A function. */
+export const callback: OptionRule = { allowed: "a function", check: (value) => typeof value === "function" }
+
+export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** An object of options. */
+export const objectOf = (allowed: string, options: OptionRules): OptionRule => ({ allowed, check: isObject, options })
+
+/** An object of options, or `false`. */
+export const falseOr = (options: OptionRules): OptionRule => ({
+  allowed: "false or an object of options",
+  check: (value) => value === false || isObject(value),
+  options
+})
 
 /** A subprotocol: a token of RFC 9110 §5.6.2, so not the empty string. */
 export const subprotocol: OptionRule = {
@@ -90,7 +120,7 @@ export const subprotocols: OptionRule = {
 /** An option that is a boolean or an object of options. */
 export const switchOr = (options: OptionRules): OptionRule => ({
   allowed: "a boolean or an object of options",
-  check: (value) => typeof value === "boolean" || (typeof value === "object" && value !== null),
+  check: (value) => typeof value === "boolean" || isObject(value),
   options
 })
 

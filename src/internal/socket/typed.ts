@@ -108,8 +108,7 @@ export const makeWithSchema =
     options: SchemaOptions = {}
   ): TypedSocket<A, RD, RE> => {
     const wire = wireOf(codec, options)
-    const encode = (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
-      Effect.flatMap(wire.encode(value), wire.write)
+    const encode = encodeWith(wire)
     return Equal.byReferenceUnsafe({
       messages: messagesOf(socket.messages, wire, options.onInvalid ?? "close", (error) => refuse(socket, error)),
       send: (value) => Effect.flatMap(encode(value), socket.send),
@@ -118,14 +117,14 @@ export const makeWithSchema =
   }
 
 /** A schema and a format, joined. */
-interface Wire<A, RD, RE> {
+export interface Wire<A, RD, RE> {
   readonly parse: (message: Message) => Effect.Effect<unknown, MessageError>
   readonly decode: (value: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
   readonly encode: (value: A) => Effect.Effect<unknown, Schema.SchemaError, RE>
   readonly write: (value: unknown) => Effect.Effect<Message, Schema.SchemaError>
 }
 
-const wireOf = <A, RD, RE>(
+export const wireOf = <A, RD, RE>(
   codec: Schema.Codec<A, unknown, RD, RE>,
   { format, parseOptions }: SchemaOptions
 ): Wire<A, RD, RE> => {
@@ -139,6 +138,24 @@ const wireOf = <A, RD, RE>(
     write: (value) => write(value, via)
   }
 }
+
+/** Turns values into messages. */
+export const encodeWith =
+  <A, RE>({ encode, write }: Wire<A, unknown, RE>) =>
+  (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
+    Effect.flatMap(encode(value), write)
+
+/** Turns messages into values. */
+export const decodeWith =
+  <A, RD>({ decode, parse }: Wire<A, RD, unknown>) =>
+  (message: Message): Effect.Effect<A, MessageError, RD> =>
+    Effect.flatMap(parse(message), (value) =>
+      Effect.catchDefect(
+        Effect.mapError(decode(value), (cause) => wrongShape(message, cause)),
+        // The stack's end, reached by a message and a schema that both nest.
+        (defect) => (defect instanceof RangeError ? Effect.fail(wrongShape(message, defect)) : Effect.die(defect))
+      )
+    )
 
 const json: MessageFormat = {
   decode: (message) => JSON.parse(String(message)),
@@ -238,14 +255,7 @@ const messagesOf = <A, RD, RE>(
   let at = 0
   let failure: MessageError | undefined
 
-  const decode = (message: Message): Effect.Effect<A, MessageError, RD> =>
-    Effect.flatMap(wire.parse(message), (value) =>
-      Effect.catchDefect(
-        Effect.mapError(wire.decode(value), (cause) => wrongShape(message, cause)),
-        // The stack's end, reached by a message and a schema that both nest.
-        (defect) => (defect instanceof RangeError ? Effect.fail(wrongShape(message, defect)) : Effect.die(defect))
-      )
-    )
+  const decode = decodeWith(wire)
 
   const decodeBatch = (most: number) => {
     const values: Array<A> = []

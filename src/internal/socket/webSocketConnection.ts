@@ -244,7 +244,9 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   private closeWithin(code: number | undefined, reason: string, time: number): void {
     this.leave()
-    this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
+    if (this.connection.isOpen) {
+      this.connection.close(this.draft.capabilities.closeCode ? { code, reason } : { code: undefined, reason: "" })
+    }
     this.receiveBuffer.close(time)
   }
 

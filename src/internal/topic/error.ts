@@ -96,7 +96,22 @@ export interface InvalidKey {
   readonly message: string
 }
 
-/** Why a subscription or a message can't be had or sent. */
+/**
+ * An option has a value that topics or a broker can't work with. Found when they are made.
+ *
+ * @since 0.2.0
+ */
+export interface InvalidOptions {
+  readonly _tag: "InvalidOptions"
+  /** Names the option, its value and the values that are allowed. */
+  readonly message: string
+  /** The option, such as `queueSize` or `history.maxAge`. */
+  readonly option: string
+  /** The values that are allowed, in words. */
+  readonly allowed: string
+}
+
+/** Why a subscription or a message can't be had or sent, or why there are no topics. */
 export type TopicErrorReason =
   | InvalidTopic
   | TooManySubscriptions
@@ -110,6 +125,7 @@ export type TopicErrorReason =
   | NotAuthorized
   | TooManyMessages
   | InvalidKey
+  | InvalidOptions
 
 /** A subscription or a message can't be had or sent. */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {

@@ -10,6 +10,8 @@ import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
+import type { OptionRules } from "../socket/optionRules.ts"
+import { linkRules, validated } from "./optionRules.ts"
 import { type Driver, Link } from "./link.ts"
 import { brokersUp } from "./metrics.ts"
 import type { BrokerConnection, BrokerState } from "./model.ts"
@@ -23,13 +25,13 @@ export interface LinkOptions {
    */
   readonly reconnect?: Schedule.Schedule<unknown, TopicError> | undefined
   /**
-   * How long the broker may take to answer. Beyond it a `publish` fails with `BrokerUnavailable`, and the connection counts as lost.
-   * Default 10 seconds.
+   * How long the broker may take to answer. Beyond it a `publish` fails with `BrokerUnavailable`, and the connection counts as lost. Above 0
+   * and up to 24.8 days (2³¹ − 1 ms). Default 10 seconds.
    */
   readonly timeout?: Duration.Input | undefined
   /**
    * Bytes of messages that may wait while 4 MiB are under way to the broker unanswered. Beyond it `publish` fails with
-   * `BrokerUnavailable`, outcome `"not sent"`. Default 16 MiB.
+   * `BrokerUnavailable`, outcome `"not sent"`. From 0; `Infinity` for no limit. Default 16 MiB.
    */
   readonly publishBufferSize?: number | undefined
 }
@@ -48,6 +50,17 @@ interface Ended {
   readonly why: TopicError
   readonly lasted: number
 }
+
+/** A broker by the options of its module, or `InvalidOptions` when one of them breaks its rule. */
+export const makeBroker = <O extends LinkOptions>(
+  options: O,
+  rules: OptionRules,
+  driverOf: (options: O) => Driver
+): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
+  Effect.andThen(
+    validated({ ...linkRules, ...rules }, options),
+    Effect.suspend(() => makeLink(driverOf(options), options))
+  )
 
 /** Connects to a broker, and again whenever the connection is lost. Fails when the first attempt does. */
 export const makeLink = (
@@ -71,7 +84,13 @@ export const makeLink = (
       count(next._tag === "up" ? 1 : 0)
       return SubscriptionRef.set(state, next)
     }
-    yield* Effect.addFinalizer(() => Effect.sync(() => count(0)))
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        count(0)
+        // Topics may outlive their broker, and must not wait for it.
+        link.down(unavailable(name, "not sent", new Error("its scope has ended")))
+      })
+    )
 
     /** One connection; succeeds with why it was lost. */
     const connection: Effect.Effect<Ended, TopicError> = Effect.scoped(

@@ -18,7 +18,7 @@ export class Kind {
   }
 
   add(subscription: Subscription): void {
-    subscription.place = this.subscriptions.length
+    subscription.moveTo(this.subscriptions.length)
     this.subscriptions.push(subscription)
     this.queues.push(subscription.subscriber.outlet.outbound)
   }
@@ -33,7 +33,7 @@ export class Kind {
     if (last === undefined || last === subscription) return true
     subscriptions[place] = last
     queues[place] = queue
-    last.place = place
+    last.moveTo(place)
     return true
   }
 

@@ -84,8 +84,8 @@ export interface PresenceChange {
 /** What a broker needs to keep for `presence`. */
 export interface BrokerPresence {
   /**
-   * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. A member that is not put
-   * again within 30 seconds is forgotten.
+   * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. Members that were put before
+   * stay. A member that is not put again within 30 seconds is forgotten.
    */
   readonly put: (
     topic: string,
@@ -225,18 +225,19 @@ export interface AuthorizeRequest {
 
 /** How many messages a socket may publish. */
 export interface PublishRate {
-  /** Most messages within the time, and at once. */
+  /** Most messages within the time, and at once; at least 1. */
   readonly messages: number
+  /** Above 0 and up to 24.8 days (2³¹ − 1 ms). */
   readonly per: Duration.Input
 }
 
 /** How much of what was published is kept in memory. */
 export interface HistoryOptions {
-  /** Most messages of each topic. Default 100. */
+  /** Most messages of each topic, from 0; `Infinity` for no limit. Default 100. */
   readonly maxMessages?: number | undefined
   /**
    * Most bytes of all topics, names and 64 bytes for each message included. Beyond it the topics that were silent longest are forgotten.
-   * Default 16 MiB.
+   * From 0; `Infinity` for no limit. Default 16 MiB.
    */
   readonly maxBytes?: number | undefined
 }
@@ -245,13 +246,16 @@ export interface HistoryOptions {
 export interface Options {
   /** Default `"close"`. */
   readonly slow?: SlowPolicy | undefined
-  /** Bytes that may wait for a subscriber beyond its socket's `writeBufferSize`. Default 256 KiB. */
+  /**
+   * Bytes that may wait for a subscriber beyond its socket's `writeBufferSize`, from 0; `Infinity` for no limit, as for the following.
+   * Default 256 KiB.
+   */
   readonly queueSize?: number | undefined
-  /** Longest message in bytes. Default 1 MiB. */
+  /** Longest message in bytes, from 0. Default 1 MiB. */
   readonly maxMessageSize?: number | undefined
-  /** Most filters that one socket may be subscribed to. Default 1000. */
+  /** Most filters that one socket may be subscribed to, from 0. Default 1000. */
   readonly maxSubscriptions?: number | undefined
-  /** Most different filters with subscribers in this process. Default 100 000. */
+  /** Most different filters with subscribers in this process, from 0. Default 100 000. */
   readonly maxFilters?: number | undefined
   /**
    * What a subscribed socket is sent where messages are missing, so that its peer can ask for the state anew. Default:

@@ -6,12 +6,11 @@ import { refused, unavailable } from "./failure.ts"
 import type { Arrivals, Driver, Refusal, Wire } from "./link.ts"
 import { NatsCluster } from "./natsCluster.ts"
 import { nameViolation } from "./name.ts"
-import { type ClientOptions, closed, natsName, openNats, request } from "./natsClient.ts"
+import { closed, natsName, type NatsSource, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
 
 /** How topics are NATS subjects. */
-export interface NatsOptions {
-  readonly client: ClientOptions
+export interface NatsOptions extends NatsSource {
   readonly prefix: string
   readonly format: PayloadFormat
 }
@@ -22,18 +21,23 @@ export const natsDriver = (options: NatsOptions): Driver => ({
   connect: (arrivals) => connect(options, arrivals)
 })
 
-const connect = (
-  { client, format, prefix }: NatsOptions,
-  arrivals: Arrivals
-): Effect.Effect<Wire, TopicError, Scope.Scope> =>
+const connect = (options: NatsOptions, arrivals: Arrivals): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { connection, lost } = yield* openNats(client)
-    const cluster = yield* Effect.acquireRelease(
-      Effect.sync(() => new NatsCluster(connection, client)),
-      (cluster) => Effect.promise(() => cluster.close())
-    )
+    const { client, format, prefix } = options
+    const { connection, lost } = yield* openNats(options)
+    const cluster =
+      client === undefined
+        ? undefined
+        : yield* Effect.acquireRelease(
+            Effect.sync(() => new NatsCluster(connection, client)),
+            (cluster) => Effect.promise(() => cluster.close())
+          )
     const flush = sharedFlush(connection)
-    const subscriptions = new Map<string, Subscription>()
+    const subscriptions = yield* Effect.acquireRelease(
+      Effect.sync(() => new Map<string, Subscription>()),
+      // A connection that was given goes on, and subscribes again by itself to what is left.
+      (all) => Effect.sync(() => all.forEach((subscription) => subscription.unsubscribe()))
+    )
     /** Filters that wait for the server's confirmation, and the errors that came instead. */
     const pending = new Map<string, Error | undefined>()
 
@@ -84,7 +88,7 @@ const connect = (
             pending.delete(filter)
             if (error !== undefined) refusals.push({ filter, error: refused(natsName, error) })
           }
-          await cluster.confirm()
+          await cluster?.confirm()
           return refusals
         }),
       unsubscribe: (filter) =>

@@ -5,15 +5,25 @@ import {
   type NodeConnectionOptions,
   PermissionViolationError
 } from "@nats-io/transport-node"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { InvalidTopic, TopicError } from "./error.ts"
+import { TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
-import { maxNameLength } from "./name.ts"
+
+/** How to reach NATS: options for connections, or a connection that exists. */
+export interface NatsSource {
+  /** Options; `undefined` only where a connection was given and other servers of its cluster can't be reached. */
+  readonly client: ClientOptions | undefined
+  readonly connection: NatsConnection | undefined
+}
 
 /** What `connect` of the package `@nats-io/transport-node` takes. */
 export type ClientOptions = NodeConnectionOptions
+
+/** What `connect` of the package `@nats-io/transport-node` gives. */
+export type Connection = NatsConnection
 
 export const natsName = "NATS"
 
@@ -21,29 +31,6 @@ export const natsName = "NATS"
 const pingInterval = 10_000
 
 export const closed = new Error("the connection was closed")
-
-const prefixPattern = /^(?:[^\s.*>\p{Cc}]+\.)*$/u
-
-/** Why no subject can start with this; `undefined` when subjects can. */
-export const prefixViolation = (prefix: string): InvalidTopic | undefined =>
-  prefix.length <= maxNameLength && prefixPattern.test(prefix)
-    ? undefined
-    : {
-        _tag: "InvalidTopic",
-        message: `unsupported prefix ${JSON.stringify(prefix.slice(0, 64))} of subjects; allowed: at most ${maxNameLength} characters, segments without white space, "*" and ">", each followed by a dot`,
-        topic: prefix.slice(0, 64)
-      }
-
-/** Why these can't be a stream and the start of its subjects; `undefined` when they can. */
-export const streamViolation = (prefix: string, stream: string): InvalidTopic | undefined => {
-  if (prefix === "") {
-    const message = 'unsupported prefix "" of a stream: its subjects would be those of the server, too'
-    return { _tag: "InvalidTopic", message, topic: prefix }
-  }
-  if (/^[\w-]{1,200}$/.test(stream)) return undefined
-  const message = `unsupported name ${JSON.stringify(stream.slice(0, 64))} of a stream; allowed: 1 to 200 letters, digits, "-" and "_"`
-  return { _tag: "InvalidTopic", message, topic: stream.slice(0, 64) }
-}
 
 /** What is left in a connection's buffer when it is lost must not be sent by the next one: so there is no next one. */
 export const clientOptions = (client: ClientOptions): ClientOptions => ({
@@ -53,36 +40,69 @@ export const clientOptions = (client: ClientOptions): ClientOptions => ({
   noEcho: false
 })
 
-/** An open connection. It is never opened again: what is lost is followed by another one. */
+/** An open connection, until it is lost. One of ours is never opened again: what is lost is followed by another one. */
 export interface OpenedNats {
   readonly connection: NatsConnection
   /** Waits until the connection is lost; succeeds with why. */
   readonly lost: Effect.Effect<TopicError>
 }
 
-/** Opens a connection that ends with the scope. */
-export const openNats = (client: ClientOptions): Effect.Effect<OpenedNats, TopicError, Scope.Scope> =>
+/** Opens a connection that ends with the scope, or takes one that was given, which stays open. */
+export const openNats = ({
+  client = {},
+  connection: given
+}: NatsSource): Effect.Effect<OpenedNats, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const connection = yield* Effect.acquireRelease(
-      Effect.tryPromise({
-        try: () => connectNats(clientOptions(client)),
-        catch: (cause) => failure("not sent", cause)
-      }),
-      (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
-    )
+    const connection =
+      given ??
+      (yield* Effect.acquireRelease(
+        Effect.tryPromise({
+          try: () => connectNats(clientOptions(client)),
+          catch: (cause) => failure("not sent", cause)
+        }),
+        (connection) => Effect.ignore(Effect.tryPromise(() => connection.close()))
+      ))
+    const disconnected = yield* Deferred.make<TopicError>()
     yield* Effect.forkScoped(
-      Stream.runForEach(Stream.fromAsyncIterable(connection.status(), String), (status) =>
-        status.type === "error"
-          ? Effect.logWarning(`${natsName} refused something: ${status.error.message}`)
+      Stream.runForEach(Stream.fromAsyncIterable(connection.status(), String), (status) => {
+        if (status.type === "error") return Effect.logWarning(`${natsName} refused something: ${status.error.message}`)
+        return status.type === "disconnect"
+          ? Deferred.succeed(disconnected, unavailable(natsName, "unknown", new Error("the connection was lost")))
           : Effect.void
-      )
+      }),
+      { startImmediately: true }
     )
-    const lost = Effect.map(
+    // A connection that was given may be about to connect again, which is waited for.
+    if (given !== undefined) yield* isUsable(given)
+    const ended = Effect.map(
       Effect.promise(() => connection.closed()),
       (cause) => unavailable(natsName, "unknown", cause instanceof Error ? cause : closed)
     )
-    return { connection, lost }
+    return { connection, lost: given === undefined ? ended : Effect.raceFirst(ended, Deferred.await(disconnected)) }
   })
+
+/** Done when a connection that was given answers. */
+const isUsable = (connection: NatsConnection): Effect.Effect<void, TopicError> =>
+  Effect.suspend(() => {
+    if (connection.isClosed() || connection.isDraining()) return Effect.fail(unavailable(natsName, "not sent", closed))
+    if (isSilent(connection)) return Effect.fail(noEcho)
+    return Effect.tryPromise({ try: () => connection.flush(), catch: (cause) => failure("not sent", cause) })
+  })
+
+/** Whether what is published on a connection isn't delivered to its own subscriptions, as far as its class says. */
+const isSilent = (connection: NatsConnection): boolean => {
+  const options: unknown = Reflect.get(connection, "options")
+  return typeof options === "object" && options !== null && Reflect.get(options, "noEcho") === true
+}
+
+const noEcho = new TopicError({
+  reason: {
+    _tag: "InvalidOptions",
+    message: "invalid option connection: one with noEcho; allowed: a connection without noEcho",
+    option: "connection",
+    allowed: "a connection without noEcho"
+  }
+})
 
 /** Runs a request, whose failure is a `TopicError`. */
 export const request = <A>(send: () => Promise<A>): Effect.Effect<A, TopicError> =>

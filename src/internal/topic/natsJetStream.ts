@@ -15,6 +15,7 @@ import type { BrokerPresence, History, HistoryQuery, Kept, Member } from "./mode
 import { type ClientOptions, natsName, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
 import { lease, presenceName } from "./presence.ts"
+import { type Reached, type Resumption, StreamCursor } from "./streamCursor.ts"
 import { StreamReading } from "./streamReading.ts"
 import { keyTime } from "./publishKeys.ts"
 
@@ -38,64 +39,54 @@ const noTimeout = 0x7fff_ffff
 /** Milliseconds for which messages that are there are fetched. */
 const fetchTimeout = 5000
 
-/** Where this process is in the stream, and in which one that was: a stream that is made anew starts from the beginning. */
-interface Place {
-  last: number
-  created: string
-}
-
 /** All topics in one stream, which every process reads from where it was. */
 export const jetStreamDriver = (options: JetStreamOptions): Driver => {
-  const place: Place = { last: 0, created: "" }
+  const cursor = new StreamCursor<number>()
   return {
     name: natsName,
     idempotent: true,
     hasPresence: true,
     isAfter: (one, other) => (partsOf(one)?.seq ?? 0) > (partsOf(other)?.seq ?? 0),
-    connect: (arrivals) => connect(options, place, arrivals)
+    connect: (arrivals) => connect(options, cursor, arrivals)
   }
 }
 
 const connect = (
   options: JetStreamOptions,
-  place: Place,
+  cursor: StreamCursor<number>,
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
     const { prefix, stream } = options
-    const { connection, lost } = yield* openNats(options.client)
+    const { connection, lost } = yield* openNats({ client: options.client, connection: undefined })
     const client = jetstream(connection, { timeout: noTimeout })
     const manager = yield* request(() => client.jetstreamManager())
     yield* request(() => ensureStreams(manager, options))
-    const { created, last } = yield* request(() => tipOf(manager, stream))
-    const isFirst = place.created === ""
-    const away = isFirst || (place.created === created && last >= place.last) ? "kept" : "forgotten"
+    const tip = request(() => tipOf(manager, stream))
+    const resumption = resume(yield* tip, cursor.reached)
+    const { away, run: created } = resumption
 
-    const deliver = ({ data, info, seq, subject }: JsMsg): void => {
-      // What is missing in between was more than is kept of a topic.
-      if (seq > place.last + 1 && place.last > 0) arrivals.gap("forgotten", undefined)
-      place.last = seq
-      reading.deliver(subject.slice(prefix.length), data, positionOf(created, seq))
-      reading.advance(info.pending === 0)
-    }
-
-    const read = async (): Promise<void> => {
+    const read = async (from: number): Promise<void> => {
       const consumer = await client.consumers.get(stream, {
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: place.last + 1
+        opt_start_seq: from + 1
       })
-      for await (const message of await consumer.consume()) deliver(message)
+      let last = from
+      for await (const { data, info, seq, subject } of await consumer.consume()) {
+        // What is missing in between was more than is kept of a topic.
+        if (seq > last + 1 && last > 0) arrivals.gap("forgotten", undefined)
+        last = seq
+        reading.deliver(seq, subject.slice(prefix.length), data, positionOf(created, seq))
+        reading.advance(info.pending === 0)
+      }
     }
 
     const reading = new StreamReading({
       arrivals,
-      // The first subscription of all gets what is published from now on, not since this process connected.
-      begin: Effect.map(isFirst ? request(() => tipOf(manager, stream)) : Effect.succeed(undefined), (tip) => () => {
-        if (tip !== undefined) place.last = tip.last
-        else if (away === "forgotten") place.last = place.created === created ? last : 0
-        place.created = created
-      }),
-      read: request(read)
+      cursor,
+      resumption,
+      tip: Effect.map(tip, ({ last }) => last),
+      read: (from) => request(() => read(from))
     })
 
     return {
@@ -118,11 +109,26 @@ const connect = (
       presence: jetStreamPresence(client, manager, stream),
       readHistory: (topic, query) =>
         Effect.tap(readHistory(client, manager, options, topic, query), ({ position }) =>
-          reading.until(() => place.last >= (partsOf(position)?.seq ?? 0))
+          reading.until((last) => last >= (partsOf(position)?.seq ?? 0))
         ),
       lost: Effect.raceFirst(lost, reading.failure)
     }
   })
+
+/** What became of what was published while there was no connection: a stream that was made anew starts from the beginning. */
+const resume = (
+  { created, last }: { readonly created: string; readonly last: number },
+  reached: Reached<number> | undefined
+): Resumption<number> => {
+  if (reached === undefined) return { away: "kept", last: undefined, run: created }
+  if (reached.run !== created) return { away: "forgotten", last: 0, run: created }
+  return last < reached.last
+    ? { away: "forgotten", last, run: created }
+    : { away: "kept", last: reached.last, run: created }
+}
+
+/** Messages that are asked for one by one, which costs less than a consumer for as many. */
+const singly = 16
 
 const presenceStream = (stream: string): string => `${stream}-presence`
 
@@ -135,8 +141,8 @@ const ensureStreams = async (
     name: stream,
     subjects: [`${prefix}>`],
     max_msgs_per_subject: maxMessages,
-    max_age: maxAge * nanos,
-    duplicate_window: Math.min(keyTime, maxAge) * nanos,
+    max_age: Math.ceil(maxAge) * nanos,
+    duplicate_window: Math.min(keyTime, Math.ceil(maxAge)) * nanos,
     allow_direct: true
   })
   await ensureStream(manager, {
@@ -267,14 +273,19 @@ const jetStreamPresence = (client: JetStreamClient, manager: JetStreamManager, s
     list: (topic) =>
       request(async () => {
         const subject = subjectOf(topic, "*")
-        const members: Array<Member> = []
+        const found: Array<Pick<JsMsg, "string" | "subject">> = []
         let next = await nextOf(manager, name, subject, 1)
-        while (next !== null) {
-          const member = next.string()
-          if (member !== "") members.push({ id: next.subject.slice(subject.length - 1), name: member })
+        while (next !== null && found.length < singly) {
+          found.push(next)
           next = await nextOf(manager, name, subject, next.seq + 1)
         }
-        return members
+        if (next !== null) {
+          found.push(...(await messagesOf(client, name, subject, { first: next.seq, last: Infinity, limit: Infinity })))
+        }
+        return found.flatMap((message): ReadonlyArray<Member> => {
+          const member = message.string()
+          return member === "" ? [] : [{ id: message.subject.slice(subject.length - 1), name: member }]
+        })
       })
   }
 }

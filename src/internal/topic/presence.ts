@@ -29,7 +29,8 @@ export class Presence {
   private readonly context: Context.Context<never>
   private readonly process = randomUUID()
   private readonly members = new Map<string, Map<string, Member>>()
-  private readonly added = new Set<string>()
+  /** Those that are to be put with the next request. */
+  private readonly added = new Map<string, Map<string, Member>>()
   private readonly removed = new Map<string, Array<string>>()
   private count = 0
   private scheduled = false
@@ -43,10 +44,8 @@ export class Presence {
   /** Adds a member; returns the id by which it leaves. */
   enter(topic: string, name: string): string {
     const id = `${this.process}-${++this.count}`
-    let members = this.members.get(topic)
-    if (members === undefined) this.members.set(topic, (members = new Map()))
-    members.set(id, { id, name })
-    this.added.add(topic)
+    addTo(this.members, topic, { id, name })
+    addTo(this.added, topic, { id, name })
     this.schedule()
     return id
   }
@@ -55,6 +54,7 @@ export class Presence {
     const members = this.members.get(topic)
     if (members === undefined || !members.delete(id)) return
     if (members.size === 0) this.members.delete(topic)
+    this.added.get(topic)?.delete(id)
     const removed = this.removed.get(topic)
     if (removed === undefined) this.removed.set(topic, [id])
     else removed.push(id)
@@ -93,7 +93,7 @@ export class Presence {
     Effect.andThen(
       Effect.sleep(interval),
       Effect.suspend(() => {
-        for (const topic of this.members.keys()) this.added.add(topic)
+        for (const [topic, members] of this.members) this.added.set(topic, new Map(members))
         return this.flush
       })
     )
@@ -113,10 +113,10 @@ export class Presence {
 
   private readonly flush: Effect.Effect<void> = Effect.suspend(() => {
     this.scheduled = false
-    const topics = new Set([...this.added, ...this.removed.keys()])
+    const topics = new Set([...this.added.keys(), ...this.removed.keys()])
     if (topics.size === 0) return Effect.void
     const work = [...topics].map((topic) => {
-      const members = this.added.has(topic) ? [...(this.members.get(topic)?.values() ?? [])] : []
+      const members = [...(this.added.get(topic)?.values() ?? [])]
       return { topic, members, ids: this.removed.get(topic) ?? [] }
     })
     this.added.clear()
@@ -131,6 +131,12 @@ export class Presence {
       { discard: true, concurrency: 16 }
     )
   })
+}
+
+const addTo = (all: Map<string, Map<string, Member>>, topic: string, member: Member): void => {
+  const members = all.get(topic)
+  if (members === undefined) all.set(topic, new Map([[member.id, member]]))
+  else members.set(member.id, member)
 }
 
 /** Who is present in this process alone. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { createClient } from "redis"
 import { messageOf } from "../messageOf.ts"
-import type { BrokerUnavailable, TopicError } from "./error.ts"
+import { type BrokerUnavailable, TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 
 /** A connection to Redis. */
@@ -11,6 +11,15 @@ export type Client = ReturnType<typeof createClient>
 
 /** What `createClient` of the package `redis` takes. */
 export type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>
+
+/** A client of the package `redis`, whatever its modules and scripts are. */
+export interface ExistingClient {
+  readonly options?: object
+  duplicate(overrides?: object): unknown
+}
+
+/** How to reach Redis: options for connections, or a client that exists, whose options they get. */
+export type ClientSource = ClientOptions | ExistingClient
 
 export const redisName = "Redis"
 
@@ -25,20 +34,31 @@ export interface Opened {
 const pingInterval = 10_000
 const socketTimeout = 30_000
 
-/** Opens a connection that ends with the scope. */
-export const open = (options: ClientOptions): Effect.Effect<Opened, TopicError, Scope.Scope> =>
+const isClient = (source: ClientSource): source is ExistingClient =>
+  "duplicate" in source && typeof source.duplicate === "function"
+
+/** A client that isn't connected, of the same class as one that was given. `withResp2` has replies come as RESP 2 has them. */
+const create = (source: ClientSource, withResp2: boolean): Client => {
+  const given: ClientOptions = isClient(source) ? { ...source.options } : source
+  const own: ClientOptions = {
+    pingInterval: given.pingInterval ?? pingInterval,
+    // What can't be sent at once must fail, since sent later it might be sent twice.
+    disableOfflineQueue: true,
+    commandOptions: {},
+    socket: { socketTimeout, ...given.socket, reconnectStrategy: false }
+  }
+  if (withResp2) {
+    Object.assign(own, { RESP: 2, maintNotifications: "disabled", clientSideCache: undefined })
+  }
+  return isClient(source) ? (source.duplicate(own) as Client) : createClient({ ...source, ...own })
+}
+
+/** Opens a connection that ends with the scope. A client that was given stays as it is. */
+export const open = (source: ClientSource, withResp2 = false): Effect.Effect<Opened, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
     const lost = yield* Deferred.make<TopicError>()
     const client = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        createClient({
-          pingInterval,
-          ...options,
-          // What can't be sent at once must fail, since sent later it might be sent twice.
-          disableOfflineQueue: true,
-          socket: { socketTimeout, ...options.socket, reconnectStrategy: false }
-        })
-      ),
+      Effect.try({ try: () => create(source, withResp2), catch: invalidClient }),
       (client) => Effect.sync(() => end(client))
     )
     client.on("error", (cause: unknown) => {
@@ -47,6 +67,16 @@ export const open = (options: ClientOptions): Effect.Effect<Opened, TopicError, 
     })
     yield* request(() => client.connect())
     return { client, lost: Deferred.await(lost) }
+  })
+
+const invalidClient = (cause: unknown): TopicError =>
+  new TopicError({
+    reason: {
+      _tag: "InvalidOptions",
+      message: `invalid option client: ${messageOf(cause)}; allowed: what createClient of redis takes`,
+      option: "client",
+      allowed: "what createClient of redis takes"
+    }
   })
 
 const end = (client: Client): void => {

@@ -4,11 +4,11 @@ import type { TopicError } from "./error.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import { decodePayload, encodePayload, type PayloadFormat } from "./payload.ts"
 import { RedisChannels } from "./redisChannels.ts"
-import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { type ClientSource, open, redisName, request } from "./redisClient.ts"
 
 /** How topics are Redis channels. */
 export interface PubSubOptions {
-  readonly client: ClientOptions
+  readonly client: ClientSource
   readonly prefix: string
   readonly format: PayloadFormat
 }

@@ -5,14 +5,15 @@ import type { Arrivals, Driver, Wire } from "./link.ts"
 import { defaultLimit, invalidPosition } from "./history.ts"
 import type { History, HistoryQuery, Kept } from "./model.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
-import { type ClientOptions, open, redisName, request } from "./redisClient.ts"
+import { type ClientSource, open, redisName, request } from "./redisClient.ts"
+import { type Reached, type Resumption, StreamCursor } from "./streamCursor.ts"
 import { StreamReading } from "./streamReading.ts"
 import { redisPresence } from "./redisPresence.ts"
 import { beginning, isBefore, isId, StreamKey, type TopicHistory } from "./redisStreamKey.ts"
 
 /** How topics are kept in a stream. */
 export interface StreamsOptions {
-  readonly client: ClientOptions
+  readonly client: ClientSource
   /** The stream that all topics are in. */
   readonly key: string
   /** About how many messages are kept. */
@@ -21,56 +22,49 @@ export interface StreamsOptions {
   readonly history: TopicHistory | undefined
 }
 
-/** Where this process is in the stream, and in which run of the server that was. */
-interface Position {
-  /** The last message read. */
-  last: string
-  run: string
-}
-
 /**
  * All topics in one stream, which every process reads from where it was. Each reads all of it: what it has no subscribers for
  * it drops.
  */
 export const streamsDriver = (options: StreamsOptions): Driver => {
-  const position: Position = { last: beginning, run: "" }
+  const cursor = new StreamCursor<string>()
   return {
     name: redisName,
     idempotent: true,
     hasPresence: true,
     isAfter: options.history === undefined ? undefined : (one, other) => isBefore(other, one),
-    connect: (arrivals) => connect(options, position, arrivals)
+    connect: (arrivals) => connect(options, cursor, arrivals)
   }
 }
 
 const connect = (
   { client, history, key, maxLength }: StreamsOptions,
-  position: Position,
+  cursor: StreamCursor<string>,
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const options: ClientOptions = { ...client, RESP: 2 }
-    const writer = yield* open(options)
-    const reader = yield* open(options)
+    const writer = yield* open(client, true)
+    const reader = yield* open(client, true)
     const stream = new StreamKey(reader.client, key, maxLength, history)
     const commands = new StreamKey(writer.client, key, maxLength, history)
-    const { away, ...here } = yield* request(() => resume(stream, position))
+    const resumption = yield* request(() => resume(stream, cursor.reached))
+    const { away, last = beginning } = resumption
     // A user who may not read fails here, not after the first subscription was answered.
-    yield* request(() => Promise.all([stream.next(here.last), stream.reaches(here.last)]))
+    yield* request(() => Promise.all([stream.next(last), stream.reaches(last)]))
 
     /** Whether the gap before the next read was delivered already. */
     let announced = away === "forgotten"
-    const read = async (): Promise<never> => {
+    const read = async (from: string): Promise<never> => {
+      let last = from
       while (true) {
-        const { last } = position
         const [entries, kept] = await Promise.all([stream.after(last), stream.reaches(last)])
         if (entries.length > 0) {
           if (!kept && !announced && last !== beginning) arrivals.gap("forgotten", undefined)
           announced = false
         }
         for (const { id, payload, topic } of entries) {
-          position.last = id
-          reading.deliver(topic, payload, history === undefined ? undefined : id)
+          last = id
+          reading.deliver(id, topic, payload, history === undefined ? undefined : id)
         }
         reading.advance(entries.length === 0)
       }
@@ -78,16 +72,10 @@ const connect = (
 
     const reading = new StreamReading({
       arrivals,
-      // The first subscription of all gets what is published from now on, not since this process connected.
-      begin: Effect.map(
-        position.run === "" ? request(() => commands.tip()) : Effect.succeed(here.last),
-        (last) => () => {
-          // Messages that are missing after this place are announced by a gap.
-          position.last = last
-          position.run = here.run
-        }
-      ),
-      read: request(read)
+      cursor,
+      resumption,
+      tip: request(() => commands.tip()),
+      read: (from) => request(() => read(from))
     })
 
     return {
@@ -107,7 +95,7 @@ const connect = (
             request(() => commands.newest()),
             (newest) => {
               const id = isBefore(found.position, newest) ? found.position : newest
-              return reading.until(() => !isBefore(position.last, id))
+              return reading.until((last) => !isBefore(last, id))
             }
           )
         ),
@@ -118,9 +106,10 @@ const connect = (
   })
 
 /** What became of what was published while there was no connection, and where to go on from. */
-const resume = async (stream: StreamKey, { last, run: before }: Position): Promise<Position & Pick<Wire, "away">> => {
+const resume = async (stream: StreamKey, reached: Reached<string> | undefined): Promise<Resumption<string>> => {
   const [run, tip] = await Promise.all([stream.run(), stream.tip()])
-  if (before === "") return { away: "kept", last: tip, run }
+  if (reached === undefined) return { away: "kept", last: undefined, run }
+  const { last, run: before } = reached
   if (isBefore(tip, last)) return { away: "forgotten", last: tip, run }
   // A server that was started anew may have lost what it hadn't written to its disk.
   if (run !== before) return { away: "forgotten", last, run }

@@ -8,24 +8,27 @@ import type { Arrivals, Refusal } from "./link.ts"
 import type { Position } from "./model.ts"
 import { nameViolation } from "./name.ts"
 import { decodePayload } from "./payload.ts"
+import type { Resumption, StreamCursor } from "./streamCursor.ts"
 
-export interface StreamReadingOptions {
+export interface StreamReadingOptions<Place> {
   readonly arrivals: Arrivals
-  /** Succeeds with what sets the place from which is read: not before the first subscription. */
-  readonly begin: Effect.Effect<() => void, TopicError>
-  /** Reads for as long as the connection lasts. */
-  readonly read: Effect.Effect<unknown, TopicError>
+  readonly cursor: StreamCursor<Place>
+  readonly resumption: Resumption<Place>
+  /** The last message of the stream. */
+  readonly tip: Effect.Effect<Place, TopicError>
+  /** Reads after the place of the cursor for as long as the connection lasts. */
+  readonly read: (from: Place) => Effect.Effect<unknown, TopicError>
 }
 
 /** How one connection reads a stream that all topics are in: whole, from the first subscription on. */
-export class StreamReading {
-  private readonly options: StreamReadingOptions
+export class StreamReading<Place> {
+  private readonly options: StreamReadingOptions<Place>
   private readonly filters = new Filters<{ readonly filter: string }>()
   private readonly waiters = new Set<{ readonly isDone: () => boolean; readonly resume: () => void }>()
   private readonly failed = Deferred.makeUnsafe<TopicError>()
   private started = false
 
-  constructor(options: StreamReadingOptions) {
+  constructor(options: StreamReadingOptions<Place>) {
     this.options = options
   }
 
@@ -38,13 +41,14 @@ export class StreamReading {
     return Effect.gen({ self: this }, function* () {
       for (const filter of added) this.filters.add({ filter })
       if (this.started) return []
-      const { begin, read } = this.options
-      const setPlace = yield* begin
+      const { cursor, read, resumption, tip } = this.options
+      // The first subscription of all gets what is published from now on, not since this process connected.
+      const last = resumption.last ?? (yield* tip)
       // Another subscription may have begun meanwhile.
       if (this.started) return []
       this.started = true
-      setPlace()
-      Effect.runFork(read).addObserver((exit) => {
+      cursor.begin(last, resumption.run)
+      Effect.runFork(read(last)).addObserver((exit) => {
         const error = Exit.findErrorOption(exit)
         if (Option.isSome(error)) Deferred.doneUnsafe(this.failed, Effect.succeed(error.value))
       })
@@ -59,8 +63,9 @@ export class StreamReading {
     })
   }
 
-  /** Passes on what was read, unless it is of another program. */
-  deliver(topic: string, payload: Uint8Array | undefined, position: Position | undefined): void {
+  /** Passes on what was read at this place, unless it is of another program. */
+  deliver(place: Place, topic: string, payload: Uint8Array | undefined, position: Position | undefined): void {
+    this.options.cursor.advance(place)
     if (payload === undefined || nameViolation(topic) !== undefined) return
     const matching = this.filters.matching(topic)
     if (matching.length === 0) return
@@ -70,10 +75,14 @@ export class StreamReading {
   }
 
   /**
-   * Waits until what was added up to some place was read, so that what arrives later was published later. `isDone` is asked
-   * after each `advance`.
+   * Waits until what was added up to some place was read, so that what arrives later was published later. `reaches` is asked of the last
+   * place after each `advance`.
    */
-  until(isDone: () => boolean): Effect.Effect<void> {
+  until(reaches: (last: Place) => boolean): Effect.Effect<void> {
+    const isDone = (): boolean => {
+      const { reached } = this.options.cursor
+      return reached !== undefined && reaches(reached.last)
+    }
     return Effect.callback<void>((resume) => {
       if (!this.started || isDone()) return resume(Effect.void)
       const waiter = { isDone, resume: () => resume(Effect.void) }

@@ -20,14 +20,13 @@ export class Subscription {
   /** Under which name it is present. */
   readonly presence: string | undefined
   /** How many scopes hold it. */
-  holds = 0
-  joined = false
+  private holds = 0
+  private joined = false
   /** `"live"` is sent what is published; before that a subscription with history waits to be sent it, then is. */
-  phase: "live" | "waiting" | "replaying" = "live"
+  private phase: "live" | "waiting" | "replaying" = "live"
   /** The id of the member that it is on its topic. */
-  member: string | undefined = undefined
-  /** Its place among those of its kind. */
-  place = 0
+  private memberId: string | undefined = undefined
+  private index = 0
   /** The gap in the queue that no message of this subscription comes before. */
   front: GapEntry | undefined = undefined
   /** The gap in the queue that no message of this subscription comes after. */
@@ -38,6 +37,67 @@ export class Subscription {
     this.group = group
     this.slow = slow
     this.presence = presence
+  }
+
+  /** Whether no scope holds it and the socket hasn't joined. */
+  get isUnused(): boolean {
+    return this.holds === 0 && !this.joined
+  }
+
+  /** Holds it for a scope; returns a function that releases it, once. */
+  hold(): () => void {
+    this.holds++
+    let held = true
+    return () => {
+      if (held) this.holds--
+      held = false
+    }
+  }
+
+  /** Returns whether the socket hadn't joined. */
+  join(): boolean {
+    const { joined } = this
+    this.joined = true
+    return !joined
+  }
+
+  leave(): void {
+    this.joined = false
+  }
+
+  /** Has it wait for its part of the history. */
+  awaitHistory(): void {
+    this.phase = "waiting"
+  }
+
+  /** Returns whether it waited for its part of the history, which it is sent from now on. */
+  beginHistory(): boolean {
+    if (this.phase !== "waiting") return false
+    this.phase = "replaying"
+    return true
+  }
+
+  /** It was sent its part of the history. */
+  endHistory(): void {
+    this.phase = "live"
+  }
+
+  /** The id of the member that it is on its topic; `undefined` when it is none. */
+  get member(): string | undefined {
+    return this.memberId
+  }
+
+  becomeMember(id: string | undefined): void {
+    this.memberId = id
+  }
+
+  /** Its place among those of its kind. */
+  get place(): number {
+    return this.index
+  }
+
+  moveTo(place: number): void {
+    this.index = place
   }
 }
 

@@ -23,6 +23,7 @@ import type {
   TopicsService
 } from "./model.ts"
 import { filterViolation, maxNameLength, nameViolation } from "./name.ts"
+import { topicRules, validated } from "./optionRules.ts"
 import { outletOf } from "./outlet.ts"
 import { MemoryPresence, Presence, presenceName } from "./presence.ts"
 import { Publisher } from "./publisher.ts"
@@ -106,12 +107,9 @@ export class Topics implements TopicsService {
         const subscription = this.find(socket, filter, options)
         if (subscription === undefined) return Effect.succeed(withoutHistory)
         if (!(subscription instanceof Subscription)) return fail(subscription)
-        subscription.holds++
-        let held = true
+        const letGo = subscription.hold()
         const release = Effect.sync(() => {
-          if (!held) return
-          held = false
-          subscription.holds--
+          letGo()
           this.releaseUnused(subscription)
         })
         return Effect.andThen(
@@ -126,8 +124,7 @@ export class Topics implements TopicsService {
       const subscription = this.find(socket, filter, options)
       if (subscription === undefined) return Effect.succeed(withoutHistory)
       if (!(subscription instanceof Subscription)) return fail(subscription)
-      if (subscription.joined) return Effect.as(this.groups.ready(subscription.group), withoutHistory)
-      subscription.joined = true
+      if (!subscription.join()) return Effect.as(this.groups.ready(subscription.group), withoutHistory)
       return Effect.onError(this.start(subscription, options), () => this.leave(socket, filter))
     })
 
@@ -135,7 +132,7 @@ export class Topics implements TopicsService {
     Effect.sync(() => {
       const subscription = this.subscribersOf.get(socket)?.subscriptions.get(filter)
       if (subscription === undefined) return
-      subscription.joined = false
+      subscription.leave()
       this.releaseUnused(subscription)
     })
 
@@ -247,7 +244,7 @@ export class Topics implements TopicsService {
     const subscription = new Subscription(subscriber, group, options?.slow ?? this.slow, options?.presence)
     subscriber.subscriptions.set(filter, subscription)
     if (query === undefined) this.enter(subscription)
-    else subscription.phase = "waiting"
+    else subscription.awaitHistory()
     return subscription
   }
 
@@ -260,10 +257,9 @@ export class Topics implements TopicsService {
     const query = queryOf(options)
     const history = this.kept
     const ready = this.groups.ready(group)
-    if (subscription.phase !== "waiting" || query === undefined || history === undefined) {
+    if (query === undefined || history === undefined || !subscription.beginHistory()) {
       return Effect.as(ready, withoutHistory)
     }
-    subscription.phase = "replaying"
     return replay({
       subscription,
       history,
@@ -280,7 +276,7 @@ export class Topics implements TopicsService {
         }
       },
       enter: () => {
-        subscription.phase = "live"
+        subscription.endHistory()
         if (subscriber.subscriptions.get(group.filter) === subscription) this.enter(subscription)
       }
     })
@@ -302,7 +298,7 @@ export class Topics implements TopicsService {
   }
 
   private releaseUnused(subscription: Subscription): void {
-    if (subscription.joined || subscription.holds > 0) return
+    if (!subscription.isUnused) return
     const { group, subscriber } = subscription
     if (subscriber.subscriptions.get(group.filter) !== subscription) return
     subscriber.forget(subscription)
@@ -314,7 +310,7 @@ export class Topics implements TopicsService {
   private enter(subscription: Subscription): void {
     const { group, presence } = subscription
     group.add(subscription)
-    if (presence !== undefined) subscription.member = this.members?.enter(group.filter, presence)
+    if (presence !== undefined) subscription.becomeMember(this.members?.enter(group.filter, presence))
     activeSubscriptions.modifyUnsafe(1, this.context)
   }
 
@@ -362,14 +358,14 @@ const tooManySubscriptions = (limit: number): TopicErrorReason => ({
   limit
 })
 
-/** Topics that end with the scope. */
+/** Topics that end with the scope. Fails with `InvalidOptions`. */
 export const makeTopics = (
   broker: BrokerService | undefined,
   options: Options
-): Effect.Effect<TopicsService, never, Scope.Scope> =>
+): Effect.Effect<TopicsService, TopicError, Scope.Scope> =>
   Effect.contextWith((context: Context.Context<never>) =>
     Effect.acquireRelease(
-      Effect.sync(() => new Topics(broker, options, context)),
+      Effect.map(validated(topicRules, options), () => new Topics(broker, options, context)),
       ({ end }) => end
     ).pipe(Effect.tap(({ renewal }) => Effect.forkScoped(renewal)))
   )

@@ -132,7 +132,16 @@ export class DuplexTransport implements Transport {
   }
 
   end(): void {
-    if (!this.duplex.writableEnded) this.duplex.end()
+    const { duplex } = this
+    if (duplex.writableEnded) return
+    // The peer has ended its direction and everything is written: closing the socket ends ours, by one call of the system less.
+    if (this.isPlain && duplex.readableEnded && duplex.writableLength === 0) duplex.destroy()
+    else duplex.end()
+  }
+
+  /** Whether it is a socket of the system without a protocol of its own that has to be ended, as TLS has. */
+  private get isPlain(): boolean {
+    return this.copies && !("encrypted" in this.duplex)
   }
 
   destroy(): void {

@@ -1,0 +1,166 @@
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { decodeWith, encodeWith, type MessageError, type SchemaOptions, wireOf } from "../socket/typed.ts"
+import type { Socket } from "../socket/model.ts"
+import type { TopicError } from "./error.ts"
+import type {
+  Delivered,
+  Delivery,
+  Gap,
+  History,
+  HistoryQuery,
+  Kept,
+  PublishAllOptions,
+  Published,
+  PublishOptions,
+  Subscribed,
+  SubscribeOptions,
+  TopicsService
+} from "./model.ts"
+
+/**
+ * How the messages of topics become values.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedOptions extends Pick<SchemaOptions, "format" | "parseOptions"> {
+  /**
+   * What `listen` and `history` do with a message that is no value of the schema, since another program published it: `"fail"` with the
+   * `MessageError`, the default, or `"skip"` it and log a warning. Sockets are sent every message as it is.
+   */
+  readonly onInvalid?: "fail" | "skip" | undefined
+}
+
+/**
+ * A value to publish, and the name to publish it on.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedPublished<out A> extends Omit<Published, "message"> {
+  readonly message: A
+}
+
+/**
+ * A value that arrived.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedDelivered<out A> extends Omit<Delivered, "message"> {
+  readonly message: A
+}
+
+/**
+ * A value that is kept.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedKept<out A> extends Omit<Kept, "message"> {
+  readonly message: A
+}
+
+/**
+ * A part of a topic's history, as values.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedHistory<out A> extends Omit<History, "messages"> {
+  readonly messages: ReadonlyArray<TypedKept<A>>
+}
+
+/**
+ * Topics whose messages are values of a schema. One value is one message.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TypedTopics<in out A, out RD = never, out RE = never> extends Pick<
+  TopicsService,
+  "leave" | "presence" | "presenceChanges" | "subscribers" | "filters"
+> {
+  /** Publishes a value as one message. A value that the schema refuses is not published. */
+  readonly publish: (
+    topic: string,
+    value: A,
+    options?: PublishOptions
+  ) => Effect.Effect<void, TopicError | Schema.SchemaError, RE>
+  /** Publishes several values at once; none when the schema refuses one. */
+  readonly publishAll: (
+    values: ReadonlyArray<TypedPublished<A>>,
+    options?: PublishAllOptions
+  ) => Effect.Effect<void, TopicError | Schema.SchemaError, RE>
+  /** Has a socket sent the values as they were encoded when they were published, its part of the history included. */
+  readonly subscribe: (
+    socket: Socket,
+    filter: string,
+    options?: SubscribeOptions
+  ) => Effect.Effect<Subscribed, TopicError, Scope.Scope>
+  /** `subscribe` until `leave`, or until the socket closes. */
+  readonly join: (socket: Socket, filter: string, options?: SubscribeOptions) => Effect.Effect<Subscribed, TopicError>
+  /** The values that are published on the names of a filter, and gaps, for the program itself. */
+  readonly listen: (filter: string) => Stream.Stream<TypedDelivered<A> | Gap, TopicError | MessageError, RD>
+  /** The values that were published on a topic before, as far as they are kept. */
+  readonly history: (
+    topic: string,
+    query: HistoryQuery
+  ) => Effect.Effect<TypedHistory<A>, TopicError | MessageError, RD>
+}
+
+/** Topics whose messages are values of a schema. */
+export const makeTyped = <A, RD, RE>(
+  topics: TopicsService,
+  codec: Schema.Codec<A, unknown, RD, RE>,
+  { onInvalid = "fail", ...options }: TypedOptions = {}
+): TypedTopics<A, RD, RE> => {
+  const wire = wireOf(codec, options)
+  const encode = encodeWith(wire)
+  const decode = decodeWith(wire)
+
+  /** The value of a message; none when it is left out. */
+  const valuesOf = ({ message, topic }: Published): Effect.Effect<ReadonlyArray<A>, MessageError, RD> => {
+    const decoded = Effect.map(decode(message), (value) => [value])
+    if (onInvalid === "fail") return decoded
+    return Effect.catch(decoded, (error) =>
+      Effect.as(Effect.logWarning(`an invalid message on ${topic} skipped: ${error.message}`), [])
+    )
+  }
+
+  const decodeKept = (kept: Kept) =>
+    Effect.map(valuesOf(kept), (values) => values.map((message): TypedKept<A> => ({ ...kept, message })))
+
+  const decodeDelivery = (
+    delivery: Delivery
+  ): Effect.Effect<ReadonlyArray<TypedDelivered<A> | Gap>, MessageError, RD> =>
+    delivery._tag === "Gap"
+      ? Effect.succeed([delivery])
+      : Effect.map(valuesOf(delivery), (values) => values.map((message) => ({ ...delivery, message })))
+
+  const { filters, join, leave, presence, presenceChanges, subscribe, subscribers } = topics
+  return {
+    filters,
+    join,
+    leave,
+    presence,
+    presenceChanges,
+    subscribe,
+    subscribers,
+    publish: (topic, value, options) =>
+      Effect.flatMap(encode(value), (message) => topics.publish(topic, message, options)),
+    publishAll: (values, options) =>
+      Effect.flatMap(
+        Effect.forEach(values, (one) => Effect.map(encode(one.message), (message) => ({ ...one, message }))),
+        (messages) => topics.publishAll(messages, options)
+      ),
+    listen: (filter) => topics.listen(filter).pipe(Stream.mapEffect(decodeDelivery), Stream.flattenIterable),
+    history: (topic, query) =>
+      Effect.flatMap(topics.history(topic, query), (found) =>
+        Effect.map(Effect.forEach(found.messages, decodeKept), (messages) => ({ ...found, messages: messages.flat() }))
+      )
+  }
+}
