@@ -47,6 +47,12 @@ const keys = ((): { readonly buffer: symbol; readonly callback: symbol } | undef
 })()
 
 /**
+ * Whether a program looks at what arrives on a socket, besides its connection, whose own listener of `data` is registered
+ * all the time: then what arrives goes through the stream.
+ */
+const isWatched = (socket: Socket): boolean => socket.listenerCount("data") > 1 || socket.push !== Socket.prototype.push
+
+/**
  * Whether nothing is read while a read is told: the system's own sockets come one after the other, but what a program writes
  * may have bytes decrypted at once.
  */
@@ -60,7 +66,7 @@ export const sharedReads = (onRead: OnRead): ((socket: Socket) => boolean) => {
   const callback = (memory: Buffer, borrowed: Borrowed) =>
     function (this: Socket, size: number): boolean {
       // While it is paused, its stream keeps some of what comes, and so notices when the peer goes.
-      const flows = this.readableFlowing === true && this.readableLength === 0
+      const flows = this.readableFlowing === true && this.readableLength === 0 && !isWatched(this)
       if (flows && size >= lentFrom) {
         onRead.call(this, memory.subarray(0, size), borrowed)
         return true
