@@ -25,7 +25,7 @@ const empty = Buffer.alloc(0)
  */
 export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
   sink: FrameSink
-  readonly options: DecoderOptions
+  options: DecoderOptions
   private readonly server: boolean
   private readonly validateText: boolean
   private readonly maxChunks: number
@@ -60,6 +60,11 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
 
   get partialSize(): number {
     return this.payload === undefined ? 0 : this.filled
+  }
+
+  limit(options: DecoderOptions): void {
+    this.options = options
+    this.header.limit(options.maxMessageSize)
   }
 
   protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {
