@@ -84,9 +84,9 @@ const writeParam = (written: DeflateParams, name: string, params: Negotiation.De
   }
 }
 
-/** The parameters as `ws` has them: those that the peer sent first, in its order. */
-const write = (params: Negotiation.DeflateParams, first: Params): DeflateParams => {
-  const written: DeflateParams = {}
+/** The parameters as `ws` has them: those that the peer sent first, in its order, in an object like the peer's. */
+const write = (params: Negotiation.DeflateParams, first: Params, prototype: object | null): DeflateParams => {
+  const written: DeflateParams = Object.create(prototype)
   for (const [name] of first) writeParam(written, name, params)
   for (const name of names) writeParam(written, name, params)
   return written
@@ -108,6 +108,8 @@ const windowOf = (option: number | boolean | undefined): number | false | undefi
 
 type Done = (error: Error | null, data?: Buffer) => void
 
+const defaultThreshold = 1024
+
 /** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
 const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 
@@ -120,10 +122,11 @@ export class PerMessageDeflate {
 
   /** What was agreed on, after `accept`. */
   params: DeflateParams | null = null
-  readonly #options: PerMessageDeflateOptions
+  readonly _options: PerMessageDeflateOptions
+  readonly _isServer: boolean
+  /** Longest message in bytes, inflated; 0 for no limit. */
+  readonly _maxPayload: number
   readonly #terms: Negotiation.DeflateTerms
-  readonly #isServer: boolean
-  readonly #limit: number
   #engine: Deflate | undefined = undefined
   /** Frames of a message under way that is being received. */
   #received: Array<Uint8Array> = []
@@ -133,29 +136,38 @@ export class PerMessageDeflate {
   constructor(
     options: PerMessageDeflateOptions & { readonly isServer?: boolean; readonly maxPayload?: number | undefined } = {}
   ) {
-    this.#options = options
-    this.#isServer = options.isServer === true
-    this.#terms = termsOf(options, this.#isServer)
-    this.#limit = limitOf(options.maxPayload)
+    this._options = options
+    this._isServer = options.isServer === true
+    this._maxPayload = (options.maxPayload ?? 0) | 0
+    this.#terms = termsOf(options, this._isServer)
     if (options.concurrencyLimit !== undefined) setLimits({ concurrency: Math.max(1, options.concurrencyLimit) })
   }
 
   /** Client: the parameters to offer. */
   offer(): DeflateParams {
-    return write(Negotiation.offerDeflate(this.#terms), [])
+    return write(Negotiation.offerDeflate(this.#terms), [], Object.prototype)
   }
 
   /** Server: chooses among the offers. Client: checks the response. Returns what was agreed on, or throws. */
   accept(configurations: ReadonlyArray<ParsedParams>): DeflateParams {
-    return this._negotiate(configurations.map(flatten))
+    // Those of `extension.parse` have no prototype.
+    const [first = {}] = configurations
+    return this._negotiate(configurations.map(flatten), Object.getPrototypeOf(first))
   }
 
   /** `accept`, of parameters as the header has them. */
-  _negotiate(offers: ReadonlyArray<Params>): DeflateParams {
-    const isServer = this.#isServer
+  _negotiate(offers: ReadonlyArray<Params>, prototype: object | null = null): DeflateParams {
+    const isServer = this._isServer
     const values = offers.map((params) => read(params, isServer))
-    this.params = isServer ? this.#choose(offers, values) : this.#check(offers[0] ?? [], values[0] ?? read([], false))
+    this.params = isServer
+      ? this.#choose(offers, values, prototype)
+      : this.#check(offers[0] ?? [], values[0] ?? read([], false), prototype)
     return this.params
+  }
+
+  /** Messages shorter than this many bytes are sent as they are, where the sender keeps no context. */
+  get _threshold(): number {
+    return this._options.threshold ?? defaultThreshold
   }
 
   /** Compresses the data of a frame; `fin` says that it is the last one of its message. */
@@ -179,9 +191,10 @@ export class PerMessageDeflate {
       }
       const payload = Buffer.concat(this.#received)
       this.#received = []
-      this.#deflate().inflate(payload, this.#limit, (result) => {
+      const limit = limitOf(this._maxPayload)
+      this.#deflate().inflate(payload, limit, (result) => {
         if (result === "invalid") done(errorOf(Violation.invalidCompressedData))
-        else if (result === "too large") done(errorOf(Violation.messageTooLarge(this.#limit)))
+        else if (result === "too large") done(errorOf(Violation.messageTooLarge(limit)))
         else done(null, asBuffer(result))
       })
     }
@@ -209,7 +222,8 @@ export class PerMessageDeflate {
 
   #settings(): Settings {
     const params = this.params ?? {}
-    const { threshold = 1024, zlibDeflateOptions } = this.#options
+    const { _threshold: threshold } = this
+    const { zlibDeflateOptions } = this._options
     const server = {
       windowBits: params.server_max_window_bits ?? 15,
       takeover: params.server_no_context_takeover !== true
@@ -218,7 +232,7 @@ export class PerMessageDeflate {
       windowBits: typeof params.client_max_window_bits === "number" ? params.client_max_window_bits : 15,
       takeover: params.client_no_context_takeover !== true
     }
-    const [deflate, inflate] = this.#isServer ? [server, client] : [client, server]
+    const [deflate, inflate] = this._isServer ? [server, client] : [client, server]
     return {
       // zlib has no window of 8 bits to compress with, so that there nothing is compressed.
       deflate: { ...deflate, windowBits: Math.max(9, deflate.windowBits) },
@@ -229,17 +243,21 @@ export class PerMessageDeflate {
     }
   }
 
-  #choose(offers: ReadonlyArray<Params>, values: ReadonlyArray<Negotiation.DeflateParams>): DeflateParams {
+  #choose(
+    offers: ReadonlyArray<Params>,
+    values: ReadonlyArray<Negotiation.DeflateParams>,
+    prototype: object | null
+  ): DeflateParams {
     for (const [at, value] of values.entries()) {
       const agreed = Negotiation.acceptDeflate(value, this.#terms, ws8.deflate)
-      if (agreed !== undefined) return write(agreed, offers[at] ?? [])
+      if (agreed !== undefined) return write(agreed, offers[at] ?? [], prototype)
     }
     throw new Error("None of the extension offers can be accepted")
   }
 
-  #check(response: Params, value: Negotiation.DeflateParams): DeflateParams {
+  #check(response: Params, value: Negotiation.DeflateParams, prototype: object | null): DeflateParams {
     const agreed = Negotiation.verifyDeflate(value, this.#terms, ws8.deflate)
-    if (typeof agreed !== "string") return write(agreed, response)
+    if (typeof agreed !== "string") return write(agreed, response, prototype)
     const what = agreed === "client_max_window_bits" ? "Unexpected or invalid" : "Unexpected"
     throw new Error(`${what} parameter "${agreed}"`)
   }

@@ -30,16 +30,29 @@ type Done = (error?: Error | null) => void
 
 const ignore = (): void => {}
 
+/** What a receiver reads with: an input of its own, or that of a connection. */
+export interface ReceiverSource {
+  binaryType: BinaryType
+  readonly inbound: Inbound
+  readonly isServer: boolean
+  readonly extensions: Extensions
+  read(chunk: Buffer, done: Done): void
+}
+
 /** Reads the chunks that are written to a receiver, one at a time: the next one comes when this one is delivered. */
-class Reading extends Incoming<Receiver> implements InboundOwner {
+class Reading extends Incoming implements InboundOwner, ReceiverSource {
+  readonly isServer: boolean
+  readonly extensions: Extensions
   private done: Done | undefined = undefined
 
   constructor(receiver: Receiver, options: ReceiverOptions) {
     super(receiver, options.binaryType ?? "nodebuffer", options)
-    const compression = options.extensions?.["permessage-deflate"]?.makeCompression()
+    this.isServer = options.isServer === true
+    this.extensions = options.extensions ?? {}
+    const compression = this.extensions["permessage-deflate"]?.makeCompression()
     const settings = {
       codec: hybi,
-      role: options.isServer === true ? "server" : "client",
+      role: this.isServer ? "server" : "client",
       maxMessageSize: limitOf(options.maxPayload),
       maxFragments: limitOf(options.maxFragments),
       maxChunks: limitOf(options.maxBufferedChunks),
@@ -97,24 +110,47 @@ class Reading extends Incoming<Receiver> implements InboundOwner {
  * for a close frame, after which it ends; a violation of the protocol is an `error`.
  */
 export class Receiver extends Writable {
-  readonly #reading: Reading
+  readonly #source: ReceiverSource
 
-  constructor(options: ReceiverOptions = {}) {
+  /** Reads what is written to it, or stands for the input of a connection. */
+  constructor(options: ReceiverOptions | ReceiverSource = {}) {
     super()
-    this.#reading = new Reading(this, options)
-    this.once("conclude", () => this.end())
+    if ("inbound" in options) {
+      this.#source = options
+    } else {
+      this.#source = new Reading(this, options)
+      this.once("conclude", () => this.end())
+    }
+  }
+
+  get _isServer(): boolean {
+    return this.#source.isServer
+  }
+
+  get _extensions(): Extensions {
+    return this.#source.extensions
   }
 
   /** How bytes are given to `message` listeners. */
   get _binaryType(): BinaryType {
-    return this.#reading.binaryType
+    return this.#source.binaryType
   }
 
   set _binaryType(type: BinaryType) {
-    this.#reading.binaryType = type
+    this.#source.binaryType = type
+  }
+
+  /** Longest message in bytes, 0 for no limit. Programs change it, for example once a client has authenticated. */
+  get _maxPayload(): number {
+    const { maxMessageSize } = this.#source.inbound
+    return maxMessageSize === Infinity ? 0 : maxMessageSize
+  }
+
+  set _maxPayload(limit: number) {
+    this.#source.inbound.maxMessageSize = limitOf(limit)
   }
 
   override _write(chunk: Buffer, _: BufferEncoding, callback: Done): void {
-    this.#reading.read(chunk, callback)
+    this.#source.read(chunk, callback)
   }
 }

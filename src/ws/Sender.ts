@@ -8,9 +8,9 @@ import type { Turn } from "../internal/connection/turn.ts"
 import { hybi, hybiWithKeys } from "../internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
-import { destroyedError, type OutputTransport } from "../internal/transport/transport.ts"
 import type { Written } from "../internal/protocol/outputBuffer.ts"
 import { isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
+import { PiecewiseEncoder, type Writable, WritableOutput } from "./internal/piecewise.ts"
 import type { PerMessageDeflate } from "./PerMessageDeflate.ts"
 
 /** The extensions that a connection uses, by name. */
@@ -37,7 +37,7 @@ export interface FrameOptions {
   readonly generateMask?: GenerateMask | undefined
   /** Where `generateMask` puts the key. */
   readonly maskBuffer?: Buffer | undefined
-  /** Counts for nothing: the data is never changed. */
+  /** The data is never changed. With `true` a masked frame is one piece. */
   readonly readOnly?: boolean | undefined
 }
 
@@ -93,38 +93,42 @@ export interface Lane {
   readonly compression: Compression | undefined
 }
 
+/** What sends a blob. */
+interface BlobSender {
+  readonly _socket: Writable
+  readonly onerror: (error: Error) => void
+}
+
 /** A frame whose payload is read from a blob: what is sent after it waits for it. */
 class BlobFrame implements Turn {
   readonly size: number
   readonly endsSoon = true
   readonly isUnfinished = false
+  readonly work = "the blob was being read"
   private readonly lane: Lane
   private readonly blob: Blob
   private readonly frame: { readonly opcode: number; readonly fin: boolean; readonly compress: boolean }
   private readonly written: Written | undefined
-  private readonly onError: (error: Error) => void
+  private readonly sender: BlobSender
   private over = false
 
-  constructor(
-    lane: Lane,
-    blob: Blob,
-    frame: BlobFrame["frame"],
-    written: Written | undefined,
-    onError: (error: Error) => void
-  ) {
+  constructor(lane: Lane, blob: Blob, frame: BlobFrame["frame"], written: Written | undefined, sender: BlobSender) {
     this.size = blob.size
     this.lane = lane
     this.blob = blob
     this.frame = frame
     this.written = written
-    this.onError = onError
+    this.sender = sender
   }
 
   begin(): boolean {
+    // What was sent before doesn't wait for the blob.
+    this.lane.outbound.flush()
     // In a later tick, so that what a callback throws isn't taken for a failure of the blob.
     this.blob.arrayBuffer().then(
       (buffer) => process.nextTick(() => this.read(new Uint8Array(buffer))),
-      (error: unknown) => process.nextTick(() => this.fail(error instanceof Error ? error : new Error(String(error))))
+      // Whatever the blob failed with.
+      (error: Error) => process.nextTick(() => this.fail(error))
     )
     return true
   }
@@ -132,11 +136,16 @@ class BlobFrame implements Turn {
   revoked(): void {
     if (this.over) return
     this.over = true
-    this.written?.(destroyedError())
+    this.written?.(this.lossError())
+  }
+
+  private lossError(): Error {
+    return new Error(`The socket was closed while ${this.work}`)
   }
 
   private read(payload: Uint8Array): void {
     if (this.over) return
+    if (this.sender._socket.destroyed === true) return this.lose(this.lossError())
     this.over = true
     const { compress, fin, opcode } = this.frame
     const { outbound } = this.lane
@@ -147,51 +156,18 @@ class BlobFrame implements Turn {
 
   private fail(error: Error): void {
     if (this.over) return
+    this.lose(error)
+    this.sender.onerror(error)
+  }
+
+  private lose(error: Error): void {
     this.over = true
     this.written?.(error)
     this.lane.outbound.failTurn(this, error)
-    this.onError(error)
   }
 }
 
-/** What a sender writes to when it has no connection: a socket, of which it uses no more than this. */
-export interface Writable {
-  readonly writableLength?: number
-  write(bytes: Uint8Array, written?: Written): unknown
-  cork?(): void
-  uncork?(): void
-  end?(): void
-}
-
-/** Such a socket as the transport of a send queue. */
-class WritableOutput implements OutputTransport {
-  readonly congested = false
-  private readonly socket: Writable
-
-  constructor(socket: Writable) {
-    this.socket = socket
-  }
-
-  get buffered(): number {
-    return this.socket.writableLength ?? 0
-  }
-
-  write(bytes: Uint8Array, written?: Written): boolean {
-    this.socket.write(bytes, written)
-    return false
-  }
-
-  writeAll(pieces: ReadonlyArray<Uint8Array>, written?: Written): boolean {
-    this.socket.cork?.()
-    pieces.forEach((piece, at) => this.socket.write(piece, at === pieces.length - 1 ? written : undefined))
-    this.socket.uncork?.()
-    return false
-  }
-
-  end(): void {
-    this.socket.end?.()
-  }
-}
+const randomKey = (): number => randomFillSync(Buffer.alloc(4)).readInt32LE(0)
 
 const laneOf = (
   socket: Writable,
@@ -200,11 +176,12 @@ const laneOf = (
   generateMask: GenerateMask | undefined
 ): Lane => {
   const role = mask ? "client" : "server"
+  const nextKey = generateMask === undefined ? randomKey : keysFrom(generateMask)
   const output = new WritableOutput(socket)
-  const settings = { writeHighWaterMark: 1, counters: undefined }
-  const writer = new FrameWriter(output, codecFor(generateMask).encoder(role), settings)
+  const encoder = new PiecewiseEncoder(output, mask ? nextKey : undefined)
+  const writer = new FrameWriter(output, encoder, { writeHighWaterMark: 1, counters: undefined })
   const compression = extensions["permessage-deflate"]?.makeCompression()
-  const owner = { closeWritten: () => {}, sendFailed: () => output.end() }
+  const owner = { closeWritten: () => {}, sendFailed: () => {} }
   return { role, compression, outbound: new Outbound(writer, compression, owner) }
 }
 
@@ -215,17 +192,21 @@ const asWritten = (callback: unknown): Written | undefined =>
 export class Sender {
   /** Called when a blob can't be read. */
   onerror: (error: Error) => void = () => {}
+  /** What is written to; of a connection, its socket. */
+  readonly _socket: Writable
+  readonly _extensions: Extensions
   readonly #open: (mask: boolean) => Lane
-  #lane: Lane | undefined = undefined
+  #lane: Lane | undefined
   /** Whether parts of a message were sent, but not its last. */
   #continuing = false
   #compressing = false
 
-  /** Sends on a socket of its own, which nothing else may write to meanwhile, or on the lane of a connection. */
-  constructor(socket: Writable | Lane, extensions: Extensions = {}, generateMask?: GenerateMask) {
-    if ("outbound" in socket) this.#lane = socket
-    this.#open = (mask) =>
-      (this.#lane ??= "outbound" in socket ? socket : laneOf(socket, mask, extensions, generateMask))
+  /** Sends on a socket that nothing else may write to meanwhile, or, given the lane of a connection, on that. */
+  constructor(socket: Writable, extensions: Extensions = {}, generateMask?: GenerateMask, lane?: Lane) {
+    this._socket = socket
+    this._extensions = extensions
+    this.#lane = lane
+    this.#open = (mask) => (this.#lane ??= laneOf(socket, mask, extensions, generateMask))
   }
 
   /** Bytes that wait to be compressed or read from a blob. */
@@ -241,18 +222,17 @@ export class Sender {
   /** Frames data without sending it: the pieces that have to be written one after the other. */
   static frame(data: Uint8Array | string, options: FrameOptions): Array<Buffer> {
     const payload = typeof data === "string" ? Buffer.from(data) : data
-    const fin = options.fin === true
     const rsv = options.rsv1 === true ? 4 : 0
-    if (options.mask !== true) {
-      if (payload.length === 0) return [encodeFrame(options.opcode, fin, rsv, payload, undefined)]
-      const whole = encodeFrame(options.opcode, fin, rsv, payload, undefined)
-      const header = whole.length - payload.length
-      return [whole.subarray(0, header), whole.subarray(header)]
+    let key: Buffer | undefined
+    if (options.mask === true) {
+      key = options.maskBuffer ?? Buffer.alloc(4)
+      if (options.generateMask === undefined) randomFillSync(key, 0, 4)
+      else options.generateMask(key)
     }
-    const key = options.maskBuffer ?? Buffer.alloc(4)
-    if (options.generateMask === undefined) randomFillSync(key, 0, 4)
-    else options.generateMask(key)
-    return [encodeFrame(options.opcode, fin, rsv, payload, key.readInt32LE(0))]
+    const frame = encodeFrame(options.opcode, options.fin === true, rsv, payload, key?.readInt32LE(0))
+    if (key !== undefined && options.readOnly === true) return [frame]
+    const header = frame.length - payload.length
+    return [frame.subarray(0, header), frame.subarray(header)]
   }
 
   /** Sends a close frame. Throws for a code or reason that may not be sent. */
@@ -291,7 +271,7 @@ export class Sender {
       const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data)
       lane.outbound.frame(opcode, fin, payload, { compress: true, written: asWritten(callback) })
     } else {
-      this.#frame(opcode, fin, typeof data === "string" ? Buffer.from(data) : toBytes(data), mask, callback)
+      this.#frame(opcode, fin, data, mask, callback)
     }
   }
 
@@ -310,21 +290,26 @@ export class Sender {
     if (isBlob(data)) {
       this.#later(this.#open(mask), data, { opcode, fin: true, compress: false }, callback)
     } else {
-      this.#frame(opcode, true, typeof data === "string" ? Buffer.from(data) : toBytes(data), mask, callback)
+      this.#frame(opcode, true, data, mask, callback)
     }
   }
 
   #later(lane: Lane, blob: Blob, frame: BlobFrame["frame"], callback: SendCallback | undefined): void {
-    lane.outbound.turn(new BlobFrame(lane, blob, frame, asWritten(callback), (error) => this.onerror(error)))
+    lane.outbound.turn(new BlobFrame(lane, blob, frame, asWritten(callback), this))
   }
 
-  #frame(opcode: number, fin: boolean, payload: Uint8Array, mask: boolean, callback: SendCallback | undefined): void {
+  #frame(opcode: number, fin: boolean, data: unknown, mask: boolean, callback: SendCallback | undefined): void {
     const { outbound, role } = this.#open(mask)
     const written = asWritten(callback)
+    if (typeof data === "string" && fin && !mask && role === "server") {
+      outbound.message(data, false, written, opcode)
+      return
+    }
+    const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data)
     if (mask === (role === "client")) {
       outbound.frame(opcode, fin, payload, { written })
     } else {
-      const key = mask ? randomFillSync(Buffer.alloc(4)).readInt32LE(0) : undefined
+      const key = mask ? randomKey() : undefined
       outbound.encoded(encodeFrame(opcode, fin, 0, payload, key), fin && opcode <= Opcode.binary ? 1 : 0, { written })
     }
   }

@@ -2,35 +2,23 @@ import { EventEmitter } from "node:events"
 import type { ClientRequest, ClientRequestArgs, IncomingMessage } from "node:http"
 import type { Duplex } from "node:stream"
 import type { CloseFrame } from "../internal/protocol/closeFrame.ts"
-import { decodeClose } from "../internal/protocol/closeFrame.ts"
-import type { ConnectionHandler } from "../internal/connection/handler.ts"
 import { Connection } from "../internal/connection/connection.ts"
 import { DuplexTransport } from "../internal/transport/duplex.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
 import { referenceSize } from "../internal/protocol/outputBuffer.ts"
 import { systemTimers } from "../internal/connection/timers.ts"
 import type { Written } from "../internal/protocol/outputBuffer.ts"
-import type { Violation } from "../internal/protocol/protocolError.ts"
 import { type BinaryType, isBinaryType, isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
-import { errorOf } from "./internal/errors.ts"
 import * as EventTarget from "./internal/eventTarget.ts"
-import { Incoming } from "./internal/incoming.ts"
-import { Opening } from "./internal/opening.ts"
+import { closeTimeout, Opening } from "./internal/opening.ts"
+import { WebSocketIncoming } from "./internal/webSocketIncoming.ts"
 import type * as Extension from "./extension.ts"
 import {
   limitOf,
   type PerMessageDeflate,
   type PerMessageDeflateOptions as DeflateOptions
 } from "./PerMessageDeflate.ts"
-import {
-  closePayload,
-  codecFor,
-  type Extensions,
-  type GenerateMask,
-  maxControlSize,
-  type SendCallback,
-  Sender
-} from "./Sender.ts"
+import { closePayload, codecFor, type Extensions, type GenerateMask, maxControlSize, Sender } from "./Sender.ts"
 import type { Receiver } from "./Receiver.ts"
 import type { createWebSocketStream } from "./stream.ts"
 import type * as Subprotocol from "./subprotocol.ts"
@@ -82,6 +70,7 @@ const abnormal: Ending = { close: { code: 1006, reason: nothing }, error: "none"
 class Rare {
   /** What was asked for before the connection was open. */
   binaryType: BinaryType = "nodebuffer"
+  receiver: Receiver | undefined = undefined
   sender: Sender | undefined = undefined
   /** Bytes that were given to be sent when it was too late. */
   unsent = 0
@@ -90,42 +79,16 @@ class Rare {
   readonly pongWritten: Written = () => {
     this.pongs--
   }
-}
 
-/** What a connection tells its `WebSocket`. */
-class WebSocketIncoming extends Incoming<WebSocket> implements ConnectionHandler {
-  declare connection: Connection
-
-  /** Names the connection that delivers here, before anything arrives. */
-  attach(connection: Connection): void {
-    this.connection = connection
-    this.inbound = connection.inbound
-  }
-
-  protected override emitEvent(name: "message" | "ping" | "pong", data: unknown, isBinary: boolean | undefined): void {
-    if (name === "ping") this.emitter._answerPing(data as Buffer)
-    super.emitEvent(name, data, isBinary)
-  }
-
-  override concluded(bytes: Buffer, start: number, end: number): void {
-    const { code = 1005 } = decodeClose(bytes, start, end)
-    // A copy that shares no pool: what an ended connection keeps must not hold a read buffer alive.
-    const reason =
-      end - start > 2 ? Buffer.from(Uint8Array.prototype.slice.call(bytes, start + 2, end).buffer) : nothing
-    this.emitter._concluded(code, reason)
-  }
-
-  override ended(): void {
-    const { cause } = this.connection
-    if (cause?._tag === "Violation") this.emitter._violated(cause.violation)
-  }
-
-  closed(): void {
-    this.emitter._socketClosed()
+  senderOf(webSocket: WebSocket, connection: Connection): Sender {
+    if (this.sender === undefined) {
+      this.sender = new Sender(webSocket._socket as Duplex, webSocket._extensions, undefined, connection)
+      // oxlint-disable-next-line unicorn/prefer-add-event-listener
+      this.sender.onerror = (error) => webSocket._fail(error)
+    }
+    return this.sender
   }
 }
-
-const emitViolation = (webSocket: WebSocket, violation: Violation): void => webSocket._fail(errorOf(violation))
 
 const emitClose = (webSocket: WebSocket): void => webSocket.emitClose()
 
@@ -228,9 +191,13 @@ export class WebSocket extends EventEmitter {
     else this._getRare().binaryType = type
   }
 
-  /** Bytes that wait to be written, framing included: 0 when the system has taken, or at the tick's end will take, all. */
+  /**
+   * Bytes that wait to be written, framing included: 0 when the system has taken all of them, or will at the end of the
+   * tick. Messages that are compressed count with their own size until they are written.
+   */
   get bufferedAmount(): number {
-    return (this._connection?.outbound.stuck ?? 0) + (this._rare?.unsent ?? 0)
+    const outbound = this._connection?.outbound
+    return (outbound === undefined ? 0 : outbound.stuck + outbound.compressed) + (this._rare?.unsent ?? 0)
   }
 
   /** The names of the extensions in use, with commas between. */
@@ -258,16 +225,27 @@ export class WebSocket extends EventEmitter {
     return this._url
   }
 
-  /** Frames and writes in order, for programs that look beneath. */
-  get _sender(): Sender {
-    const rare = this._getRare()
-    if (rare.sender === undefined) {
-      if (this._connection === undefined) throw new Error("the connection is not open")
-      rare.sender = new Sender(this._connection)
-      // oxlint-disable-next-line unicorn/prefer-add-event-listener
-      rare.sender.onerror = (error) => this._fail(error)
-    }
-    return rare.sender
+  // What programs look for in a connection of `ws`, besides its documented members.
+
+  get _readyState(): ReadyState {
+    return this.readyState
+  }
+
+  get _closeCode(): number {
+    return this._ending.close.code
+  }
+
+  /** Frames and writes in order; `null` before the connection is open. */
+  get _sender(): Sender | null {
+    const connection = this._connection
+    return connection === undefined ? null : this._getRare().senderOf(this, connection)
+  }
+
+  /** Reads frames and emits them; `null` before the connection is open. */
+  get _receiver(): Receiver | null {
+    const { _link: link } = this
+    if (!(link instanceof WebSocketIncoming)) return null
+    return (this._getRare().receiver ??= link.makeReceiver())
   }
 
   get _closeFrameSent(): boolean {
@@ -292,7 +270,7 @@ export class WebSocket extends EventEmitter {
       minimalLength: false,
       skipUtf8Validation: settings.skipUTF8Validation,
       writeHighWaterMark,
-      closeTimeout: this._options.closeTimeout ?? 30_000,
+      closeTimeout: this._options.closeTimeout ?? closeTimeout,
       compression: this._extensions["permessage-deflate"]?.makeCompression(),
       autoPong: false,
       echoReason: true,
@@ -388,15 +366,15 @@ export class WebSocket extends EventEmitter {
       if ("binary" in given) binary = Boolean(given.binary)
       if ("compress" in given) compress = Boolean(given.compress)
       if (("fin" in given && !given.fin) || ("mask" in given && Boolean(given.mask) === this._isServer)) {
-        this._sendPart(message, given, binary, compress, written)
+        this._sendPart(connection, message, given, binary, compress, written)
         return
       }
     }
     if (this._rare?.sender?._firstFragment === false || isBlob(message)) {
-      this._sendPart(message, given ?? {}, binary, compress, written)
+      this._sendPart(connection, message, given ?? {}, binary, compress, written)
       return
     }
-    const whenWritten = typeof written === "function" ? (written as Written) : undefined
+    const whenWritten = asWritten(written)
     if (typeof message === "string" && !binary) {
       connection.outbound.message(message, compress, whenWritten)
       return
@@ -463,9 +441,9 @@ export class WebSocket extends EventEmitter {
     else this.close(code, reason)
   }
 
-  _violated(violation: Violation): void {
+  /** The peer broke the protocol: an `error` event will follow, before `close`. */
+  _violated(): void {
     if (this._ending.error === "none") this._ending = { ...this._ending, error: "due" }
-    process.nextTick(emitViolation, this, violation)
   }
 
   _fail(error: Error): void {
@@ -501,12 +479,7 @@ export class WebSocket extends EventEmitter {
   private _control(opcode: number, given: unknown, second: unknown, third: unknown): void {
     const connection = this._connection
     if (connection === undefined && this._state === CONNECTING) throw notOpen(CONNECTING)
-    const [value, mask, callback] =
-      typeof given === "function"
-        ? [undefined, undefined, given]
-        : typeof second === "function"
-          ? [given, undefined, second]
-          : [given, second, third]
+    const [value, mask, callback] = controlArguments(given, second, third)
     const data = typeof value === "number" ? value.toString() : value
     if (connection === undefined || this._state !== OPEN || !connection.isOpen) {
       this._tooLate(data, callback)
@@ -514,35 +487,27 @@ export class WebSocket extends EventEmitter {
     }
     const masked = mask === undefined ? !this._isServer : Boolean(mask)
     if (isBlob(data) || masked === this._isServer) {
-      const send = opcode === Opcode.ping ? this._sender.ping : this._sender.pong
-      Reflect.apply(send, this._sender, [data || nothing, masked, callback])
+      const sender = this._getRare().senderOf(this, connection)
+      Reflect.apply(opcode === Opcode.ping ? sender.ping : sender.pong, sender, [data || nothing, masked, callback])
       return
     }
     const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data || nothing)
-    if (payload.length > maxControlSize) {
-      throw new RangeError("The data size must not be greater than 125 bytes")
-    }
-    const written = typeof callback === "function" ? (callback as Written) : undefined
-    connection.outbound.frame(opcode, true, payload, { written })
+    if (payload.length > maxControlSize) throw new RangeError("The data size must not be greater than 125 bytes")
+    connection.outbound.frame(opcode, true, payload, { written: asWritten(callback) })
   }
 
   private _sendPart(
+    connection: Connection,
     message: unknown,
     options: Types.SendOptions,
     binary: boolean,
     compress: boolean,
     written: unknown
   ): void {
-    this._sender.send(
-      message || nothing,
-      {
-        binary,
-        compress,
-        fin: "fin" in options ? Boolean(options.fin) : true,
-        mask: "mask" in options ? Boolean(options.mask) : !this._isServer
-      },
-      typeof written === "function" ? (written as SendCallback) : undefined
-    )
+    const fin = "fin" in options ? Boolean(options.fin) : true
+    const mask = "mask" in options ? Boolean(options.mask) : !this._isServer
+    const sender = this._getRare().senderOf(this, connection)
+    sender.send(message || nothing, { binary, compress, fin, mask }, asWritten(written))
   }
 
   /** Something was to be sent after the connection began to close. */
@@ -553,6 +518,17 @@ export class WebSocket extends EventEmitter {
     if (typeof callback === "function") process.nextTick(callback as Written, notOpen(this.readyState))
   }
 }
+
+const asWritten = (callback: unknown): Written | undefined =>
+  typeof callback === "function" ? (callback as Written) : undefined
+
+/** The data, the mask and the callback among the arguments of `ping` and `pong`, each of which may be left out. */
+const controlArguments = (data: unknown, mask: unknown, callback: unknown): readonly [unknown, unknown, unknown] =>
+  typeof data === "function"
+    ? [undefined, undefined, data]
+    : typeof mask === "function"
+      ? [data, undefined, mask]
+      : [data, mask, callback]
 
 const notOpen = (state: ReadyState): Error =>
   new Error(`WebSocket is not open: readyState ${state} (${stateNames[state]})`)

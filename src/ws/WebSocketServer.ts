@@ -10,7 +10,7 @@ import { isFieldValue, isToken } from "../internal/protocol/opening/token.ts"
 import * as Extension from "./extension.ts"
 import { http } from "./internal/http.ts"
 import { offersOf } from "./internal/offers.ts"
-import { commonDefaults } from "./internal/opening.ts"
+import { closeTimeout, commonDefaults } from "./internal/opening.ts"
 import { PerMessageDeflate } from "./PerMessageDeflate.ts"
 import type { Extensions } from "./Sender.ts"
 import * as Subprotocol from "./subprotocol.ts"
@@ -92,6 +92,7 @@ export class WebSocketServer<
       perMessageDeflate: false,
       handleProtocols: null,
       clientTracking: true,
+      closeTimeout,
       verifyClient: null,
       noServer: false,
       backlog: null,

@@ -256,6 +256,7 @@ export const rows: Readonly<Record<string, Row>> = {
   terminate: row(
     "ends the socket, hard after 30 seconds",
     "terminates what was sent before",
+    "listens after terminating while connecting",
     "sends no close frame, and drops a peer that doesn't end after 30 seconds"
   ),
   addEventListener: row("event objects for four types", "event objects", "an error knows its target"),

@@ -329,6 +329,21 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     log(socket.readyState, socket.listeners("close").length)
   },
 
+  "listens after terminating while connecting": async (Library, log, resources) => {
+    const { url } = await serve(Library, resources)
+    const socket = new Library(url)
+    for (const event of ["open", "close", "error"]) socket.on(event, () => log("before", event))
+    socket.terminate()
+    for (const event of ["open", "error"]) socket.on(event, () => log("after", event))
+    await new Promise<void>((resolve) => {
+      socket.on("close", (...args: Array<unknown>) => {
+        log("after", "close", args, socket.readyState)
+        resolve()
+      })
+    })
+    log(socket.listeners("close").length)
+  },
+
   "terminates what was sent before": async (library, log, resources) => {
     const { port, server } = await serve(library, resources)
     const raw = await rawClient(resources, port)

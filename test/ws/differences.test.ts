@@ -74,6 +74,25 @@ describe("differences from ws", () => {
     assert.deepStrictEqual(peer, [["Z_DATA_ERROR", -3, "invalid block type"]])
   })
 
+  it("compressed data goes on after a final block, RFC 7692 §7.2.3.4, in the same frame and in the next", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { raw, socket } = await lab.rawPair({ perMessageDeflate: true }, head)
+      socket.on("message", (data) => lab.note(data))
+      const [one, two] = [deflateRawSync("one "), deflateRawSync("two")]
+      const next = async (bytes: Buffer): Promise<void> => {
+        raw.socket.write(bytes)
+        const wanted = lab.log.length + 1
+        await until(() => lab.log.length === wanted)
+      }
+      await next(frame(0xc1, one, { mask: true }))
+      await next(Buffer.concat([frame(0x41, one, { mask: true }), frame(0x80, two, { mask: true })]))
+      await next(frame(0xc1, Buffer.concat([one, two]), { mask: true }))
+      await next(frame(0xc1, one, { mask: true }))
+    })
+    assert.deepStrictEqual(ours, [["Buffer one "], ["Buffer one two"], ["Buffer one two"], ["Buffer one "]])
+    assert.deepStrictEqual(peer, [["Buffer one "], ["Buffer one "], ["Buffer one "], ["Buffer one "]])
+  })
+
   it("PerMessageDeflate.decompress gives a message in several frames with the last of them", async () => {
     const parts = async (lib: Lib): Promise<ReadonlyArray<unknown>> => {
       const deflate: PerMessageDeflate = Reflect.construct(Reflect.get(lib, "PerMessageDeflate"), [{}])

@@ -16,7 +16,7 @@ import type { Receiver, Transport } from "../transport/transport.ts"
 import type { Compression } from "./compression.ts"
 import type { Counters } from "./counters.ts"
 import { ObservedEncoder, ObservedSink } from "./frameObserver.ts"
-import { FrameWriter } from "./frameWriter.ts"
+import { callAll, FrameWriter } from "./frameWriter.ts"
 import type { ConnectionHandler } from "./handler.ts"
 import { Inbound, type InboundOwner } from "./inbound.ts"
 import { KeepAlive, type Watched } from "./keepAlive.ts"
@@ -281,7 +281,7 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
         break
       case "close":
         this.timer?.cancel()
-        outbound.discard()
+        outbound.discard(callAll)
         this.compression?.close()
         if (state._tag === "Closed") this.handler.closed(state.closed)
         break

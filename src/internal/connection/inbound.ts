@@ -53,7 +53,7 @@ const endedSource: Source = { _tag: "Ended" }
  * reader allows. It is the one place that decides whether reading may go on.
  */
 export class Inbound implements FrameSink {
-  private readonly settings: InboundSettings
+  private settings: InboundSettings
   readonly compression: Compression | undefined
   private readonly handler: InputHandler
   private readonly owner: InboundOwner
@@ -101,6 +101,16 @@ export class Inbound implements FrameSink {
   /** Whether a message inflates elsewhere, or the handler is busy with one. */
   get isWaiting(): boolean {
     return this.pacing._tag === "Waiting"
+  }
+
+  /** Longest message in bytes. A change takes effect with the next frame. */
+  get maxMessageSize(): number {
+    return this.settings.maxMessageSize
+  }
+
+  set maxMessageSize(maxMessageSize: number) {
+    this.settings = { ...this.settings, maxMessageSize }
+    this.decoder?.limit?.(this.settings)
   }
 
   // The source.

@@ -57,6 +57,8 @@ export class Outbound {
   private head: Head = ready
   private queue: Array<Entry | Turn> | undefined = undefined
   private queuedSize = 0
+  /** Size of the messages that were compressed and may not be written yet. */
+  private compressedSize = 0
   private waiters: Array<() => void> | undefined = undefined
 
   constructor(writer: FrameWriter, compression: Compression | undefined, owner: OutboundOwner) {
@@ -94,6 +96,11 @@ export class Outbound {
   get stuck(): number {
     const { gathered, transport } = this.writer
     return (transport.congested ? gathered : 0) + this.queuedSize + transport.buffered
+  }
+
+  /** Size of the messages that are compressed and wait for the next flush, in bytes before compression. */
+  get compressed(): number {
+    return this.writer.gathered === 0 ? 0 : this.compressedSize
   }
 
   /** Whether a sender should wait until `whenWritable`. */
@@ -242,7 +249,7 @@ export class Outbound {
       this.owner.closeWritten()
     }
     if (this.head === ready) run()
-    else this.enqueue(0, undefined, run)
+    else this.enqueue(payload.length, undefined, run)
   }
 
   /** Ends the transport after everything that was accepted, whether it is congested or not. */
@@ -253,12 +260,15 @@ export class Outbound {
     if (this.head === ready) this.finish()
   }
 
-  /** Forgets everything that is not written. */
-  discard(): void {
+  /** Forgets everything that is not written. Its write callbacks are called on the next tick, or by `call`. */
+  discard(call: typeof callAll = callLater): void {
     this.stopAccepting()
     this.phase = "Ended"
-    const unwritten = [...this.writer.discard(), ...this.dropQueue()]
-    if (unwritten.length > 0) process.nextTick(callAll, unwritten, destroyedError())
+    const unwritten = this.writer.discard()
+    const error = lossOf(this.head)
+    const queued = this.dropQueue()
+    if (unwritten.length > 0) call(unwritten, destroyedError())
+    if (queued.length > 0) call(queued, error)
   }
 
   /** Whether something can be sent: by a turn that was accepted before the connection began to close, too. */
@@ -353,6 +363,7 @@ export class Outbound {
   ): void {
     const compressed = compression.compressSync(payload)
     if (compressed !== undefined) {
+      this.compressedSize = this.compressed + payload.length
       // The compressor's buffer is borrowed: what the output would only reference must be copied.
       const borrowed = fin && compressed.length >= referenceSize
       this.encodeCompressed(opcode, fin, borrowed ? Uint8Array.from(compressed) : compressed, written)
@@ -428,6 +439,15 @@ export class Outbound {
     for (const entry of entries) if ("begin" in entry) entry.revoked()
     return lost
   }
+}
+
+const callLater: typeof callAll = (callbacks, error) => process.nextTick(callAll, callbacks, error)
+
+/** The error of what waits in the queue when the transport is lost. */
+const lossOf = (head: Head): Error => {
+  const work =
+    head._tag === "Compressing" ? "data was being compressed" : head._tag === "Held" ? head.turn.work : undefined
+  return work === undefined ? destroyedError() : new Error(`The socket was closed while ${work}`)
 }
 
 const sizeOf = (head: Head): number => (head._tag === "Ready" ? 0 : head._tag === "Held" ? head.turn.size : head.size)

@@ -11,6 +11,8 @@ export interface Turn {
   readonly endsSoon: boolean
   /** Whether the turn has sent a part of a message, so that no other message can follow until its last part. */
   readonly isUnfinished: boolean
+  /** What is under way while the turn holds the queue, for the error of what is lost with it: `the blob was being read`. */
+  readonly work?: string
   /** Everything sent before is encoded. Returns whether the turn holds the queue until `endTurn`. */
   begin(): boolean
   /** The connection closes, before the turn has begun or while it holds the queue. It can't send any more. */

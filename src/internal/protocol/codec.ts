@@ -55,6 +55,8 @@ export interface Decoder {
   suspend(): void
   /** Goes on with what was kept. */
   resume(): Violation | undefined
+  /** Goes on with options that differ from its own in nothing but `maxMessageSize`. */
+  limit?(options: DecoderOptions): void
   readonly suspended: boolean
   /** What stopped it. */
   readonly violation: Violation | undefined

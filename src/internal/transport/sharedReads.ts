@@ -46,8 +46,15 @@ const nextMemory = (): Buffer | undefined => {
   return memory
 }
 
+/**
+ * Whether a program looks at what arrives on a socket, besides its connection, whose own listener of `data` is registered
+ * all the time: then what arrives goes through the stream.
+ */
+const isWatched = (socket: Socket): boolean => socket.listenerCount("data") > 1 || socket.push !== Socket.prototype.push
+
 /** While a socket is paused, its stream keeps some of what comes, and so notices when the peer goes. */
-const flows = (socket: Socket): boolean => socket.readableFlowing === true && socket.readableLength === 0
+const flows = (socket: Socket): boolean =>
+  socket.readableFlowing === true && socket.readableLength === 0 && !isWatched(socket)
 
 const pushCopy = (socket: Socket, size: number, memory: Buffer): boolean =>
   socket.push(Buffer.from(memory.subarray(0, size)))

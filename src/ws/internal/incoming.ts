@@ -23,15 +23,16 @@ interface Parts {
 }
 
 /** Emits what arrives on a connection: `message`, `ping` and `pong` events. */
-export abstract class Incoming<Emitter extends EventEmitter> implements InputHandler {
+export abstract class Incoming implements InputHandler {
   binaryType: BinaryType
   /** Set before anything arrives. */
-  declare protected inbound: Inbound
-  protected readonly emitter: Emitter
+  declare inbound: Inbound
+  /** What events are emitted on. */
+  protected emitter: EventEmitter
   private readonly options: IncomingOptions
   private parts: Parts | undefined = undefined
 
-  constructor(emitter: Emitter, binaryType: BinaryType, options: IncomingOptions) {
+  constructor(emitter: EventEmitter, binaryType: BinaryType, options: IncomingOptions) {
     this.emitter = emitter
     this.binaryType = binaryType
     this.options = options

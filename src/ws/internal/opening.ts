@@ -1,9 +1,9 @@
 import type { EventEmitter } from "node:events"
 import type { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHeaders } from "node:http"
 import type { RequestOptions } from "node:https"
-import * as net from "node:net"
+import type { NetConnectOpts, Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import * as tls from "node:tls"
+import type { ConnectionOptions, TLSSocket } from "node:tls"
 import { verifyResponse } from "../../internal/protocol/opening/client.ts"
 import type { BuiltRequest, OpeningDraft, SentRequest } from "../../internal/protocol/opening/model.ts"
 import { ws8 } from "../../internal/protocol/opening/policy.ts"
@@ -22,13 +22,12 @@ import { PerMessageDeflate } from "../PerMessageDeflate.ts"
 import type { Extensions } from "../Sender.ts"
 import type * as Types from "../types.ts"
 import type { SocketSettings, WebSocket } from "../WebSocket.ts"
-import { http, https } from "./http.ts"
+import { http, https, net, tls } from "./http.ts"
 
 /** Defaults of what servers and clients have in common. */
 export const commonDefaults = {
   allowSynchronousEvents: true,
   autoPong: true,
-  closeTimeout: 30_000,
   maxBufferedChunks: 256 * 1024,
   maxFragments: 16 * 1024,
   maxPayload: 100 * 1024 * 1024,
@@ -36,8 +35,12 @@ export const commonDefaults = {
   skipUTF8Validation: false
 } as const
 
+/** Milliseconds that a closing handshake may take. */
+export const closeTimeout = 30_000
+
 const clientDefaults = {
   ...commonDefaults,
+  closeTimeout,
   followRedirects: false,
   maxRedirects: 10,
   perMessageDeflate: true,
@@ -198,7 +201,7 @@ export class Opening {
       hostname: undefined,
       method: "GET",
       path: target,
-      port,
+      port: url.port || port,
       protocol: undefined,
       socketPath,
       timeout: options.handshakeTimeout,
@@ -356,12 +359,12 @@ const without = (headers: OutgoingHttpHeaders, names: ReadonlyArray<string>): Ou
   Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name)))
 
 /** Node takes a connection's own function in place of an agent, which would keep sockets for later. */
-const connectNet = (options: net.NetConnectOpts & { path?: string | undefined }): net.Socket => {
+const connectNet = (options: NetConnectOpts & { path?: string | undefined }): Socket => {
   const { socketPath } = options as { readonly socketPath?: string | undefined }
-  return net.connect({ ...options, path: socketPath } as net.NetConnectOpts)
+  return net.connect({ ...options, path: socketPath } as NetConnectOpts)
 }
 
-const connectTls = (options: tls.ConnectionOptions): tls.TLSSocket => {
+const connectTls = (options: ConnectionOptions): TLSSocket => {
   const { host = "", servername } = options
   return tls.connect({
     ...options,

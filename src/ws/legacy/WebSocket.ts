@@ -215,7 +215,7 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
     const { [phase]: link } = this
     if (link instanceof Opening) {
       this[phase] = closed
-      if (link.abort()) process.nextTick(tellAborted, this)
+      if (link.abort()) setImmediate(emitAborted, this)
       return
     }
     if (!(link instanceof Link) || link.readyState !== states.OPEN) return
@@ -240,8 +240,10 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
     const { [phase]: link } = this
     if (link instanceof Opening) {
       this[phase] = closed
-      link.abort()
+      const aborted = link.abort()
       this.removeAllListeners()
+      // Listeners that are added from now on still get `close`.
+      if (aborted) setImmediate(emitAborted, this)
     } else if (link instanceof Link) {
       link.connection.end()
       link.connection.inbound.resume()
@@ -455,7 +457,7 @@ const control = (
   if (error !== undefined && dontFail !== true) throw error
 }
 
-const tellAborted = (self: WebSocket): void => {
+const emitAborted = (self: WebSocket): void => {
   try {
     self.emit("close")
   } finally {

@@ -1,6 +1,7 @@
-import * as http from "node:http"
+import type * as http from "node:http"
 import type { Duplex } from "node:stream"
 import { attachHandler } from "../../internal/server/attachment.ts"
+import * as node from "../internal/http.ts"
 import { versionOf } from "./drafts.ts"
 import { emitterOf } from "./emitter.ts"
 import { defaultMaxPayload } from "./link.ts"
@@ -117,7 +118,7 @@ export const initialiseServer = (self: WebSocketServer, given?: ServerOptions | 
   if (options.port === null && options.server === null && !options.noServer) {
     throw new TypeError("`port` or a `server` must be provided")
   }
-  const server = options.port === null ? (options.server ?? undefined) : http.createServer(answerPlain)
+  const server = options.port === null ? (options.server ?? undefined) : node.http.createServer(answerPlain)
   self.options = options
   self.path = options.path
   self.clients = []

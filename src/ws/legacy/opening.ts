@@ -1,5 +1,5 @@
-import * as http from "node:http"
-import * as https from "node:https"
+import type * as http from "node:http"
+import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import { type ComposedRequest, composeRequest, verifyResponse } from "../../internal/protocol/opening/client.ts"
 import type { OpeningDraft, ValidResponse } from "../../internal/protocol/opening/model.ts"
@@ -8,6 +8,7 @@ import { invalidExtension, isReason, type Reason } from "../../internal/protocol
 import { dropOnError, noDropOnError } from "../../internal/transport/duplex.ts"
 import { readExactly } from "../../internal/transport/readExactly.ts"
 import { systemTimers, type Timer } from "../../internal/connection/timers.ts"
+import * as node from "../internal/http.ts"
 import { draftOf } from "./drafts.ts"
 import type { ClientOptions } from "./types.ts"
 
@@ -95,7 +96,7 @@ export class Opening {
     this.opener = opener
     const request = compose(url, options)
     this.request = request
-    this.outgoing = (request.secure ? https : http).request({
+    this.outgoing = (request.secure ? node.https : node.http).request({
       ...tlsOf(options),
       ...(request.socketPath === undefined
         ? { host: request.host, port: request.port }

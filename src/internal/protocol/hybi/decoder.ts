@@ -28,7 +28,7 @@ const empty = Buffer.alloc(0)
  */
 export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
   sink: FrameSink
-  readonly options: DecoderOptions
+  options: DecoderOptions
   private readonly server: boolean
   private readonly validateText: boolean
   private readonly maxChunks: number
@@ -71,6 +71,11 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
     const start = begin + filled
     const end = Math.min(begin + this.header.length, payload.length)
     return end - start < readAheadFrom ? undefined : payload.subarray(start, end)
+  }
+
+  limit(options: DecoderOptions): void {
+    this.options = options
+    this.header.limit(options.maxMessageSize)
   }
 
   protected parse(chunk: Buffer, borrowed: Borrowed | undefined): number {

@@ -27,7 +27,7 @@ export class HeaderReader {
   kept = 0
   private bytes: Buffer | undefined = undefined
   private readonly server: boolean
-  private readonly maxMessageSize: number
+  private maxMessageSize: number
   private readonly allowedRsv: number
   private readonly minimalLength: boolean
 
@@ -36,6 +36,11 @@ export class HeaderReader {
     this.maxMessageSize = options.maxMessageSize
     this.allowedRsv = options.allowedRsv
     this.minimalLength = options.minimalLength !== false
+  }
+
+  /** Checks the headers that follow against another limit, in bytes. */
+  limit(maxMessageSize: number): void {
+    this.maxMessageSize = maxMessageSize
   }
 
   /** Reads the header at `at`. Returns its size, 0 when bytes are missing, -1 on a violation. */
