@@ -87,7 +87,7 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
   readonly connect = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void =>
     this.negotiate(new Http2Exchange(stream, headers), this.enqueue)
 
-  private readonly enqueue: Settled<A> = (result) => {
+  readonly enqueue: Settled<A> = (result) => {
     if (result._tag === "Success") this.queue.offer(result.success)
   }
 
