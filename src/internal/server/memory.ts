@@ -18,6 +18,7 @@ import type { ServerError } from "./error.ts"
 import type { Exchange } from "./exchange.ts"
 import type { Acceptor, ServeOptions, UpgradeRequest } from "./model.ts"
 import { listenSettingsOf } from "./options.ts"
+import { ReceivedRequest } from "./request.ts"
 import { UpgradeHandler } from "./upgradeHandler.ts"
 
 /** A server without a port, whose clients reach it in memory. */
@@ -64,7 +65,7 @@ class MemoryExchange implements Exchange {
     const headers = joinFields(this.sent.headers)
     const address = this.peer?.localAddress ?? defaultAddress
     const client = admission.client({ address, isLocal: false }, headers)
-    return {
+    return new ReceivedRequest({
       method,
       url: target,
       httpVersion,
@@ -74,7 +75,7 @@ class MemoryExchange implements Exchange {
       remoteAddress: address,
       remotePort: this.peer?.localPort,
       clientAddress: client.address
-    }
+    })
   }
 
   open(response: Response): Transport {

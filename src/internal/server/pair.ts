@@ -18,6 +18,7 @@ import { invalidOption, socketRules, subprotocol } from "../socket/optionRules.t
 import { resolve } from "../socket/options.ts"
 import { ServerConnection } from "./connection.ts"
 import type { Connection, UpgradeRequest } from "./model.ts"
+import { ReceivedRequest } from "./request.ts"
 
 /** How a pair in memory is made. */
 export interface PairOptions extends SocketOptions {
@@ -90,7 +91,7 @@ const open = Effect.fnUntraced(function* <A>(
   const sent = yield* Effect.fromResult(
     Client.request(`ws://localhost${url}`, { ...both, headers: asking?.headers([]) })
   )
-  const request: UpgradeRequest = {
+  const request = new ReceivedRequest({
     method: sent.method,
     url: sent.target,
     httpVersion: sent.httpVersion,
@@ -101,7 +102,7 @@ const open = Effect.fnUntraced(function* <A>(
     key3: sent.body,
     ...options.request,
     headers: { ...lowerCase(options.request?.headers ?? {}), ...joinFields(sent.headers) }
-  }
+  })
   const answering = reporter("server")?.handshake(request.headers["traceparent"])
   const accepted = yield* Effect.fromResult(accept(request, { ...both, origins: "any" }))
   const { body, headers, status } = accepted.response

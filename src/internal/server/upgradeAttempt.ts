@@ -24,6 +24,7 @@ import type { Exchange } from "./exchange.ts"
 import type { Http2Sessions } from "./http2Sessions.ts"
 import type { Options, UpgradeRequest } from "./model.ts"
 import type { ServerSettings } from "./options.ts"
+import { ReceivedRequest } from "./request.ts"
 
 /** Called once with the connection, or with the refusal that was written. */
 export type Settled<A> = (result: Result.Result<ServerConnection<A>, HandshakeError>) => void
@@ -175,7 +176,8 @@ export class UpgradeAttempt<A, R> {
       timer.cancel()
       admission.endHandshake()
       if (bytes === undefined) this.refuse(timeout(settings.handshakeTimeout))
-      else this.checkRules(draft, { ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
+      else
+        this.checkRules(draft, new ReceivedRequest({ ...request, key3: bytes.subarray(0, size) }), bytes.subarray(size))
     }
     const timer = timers.after(settings.handshakeTimeout, () => {
       stop()
