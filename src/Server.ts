@@ -16,10 +16,12 @@ import type { ServerError } from "./internal/server/error.ts"
 import { Http1Exchange } from "./internal/server/exchange.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
 import type { Acceptor, Connection, Options, ServeOptions, Server } from "./internal/server/model.ts"
+import * as Memory from "./internal/server/memory.ts"
 import * as Start from "./internal/server/start.ts"
 
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
 export * from "./internal/server/error.ts"
+export type { MemoryServer } from "./internal/server/memory.ts"
 export { evictions, refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,
@@ -53,6 +55,25 @@ export const serve = <X, E, RH, A = undefined, R = never>(
 export const make: <A = undefined, R = never>(
   options: ServeOptions<A, R>
 ) => Effect.Effect<Server<A>, ServerError, Exclude<R, Scope.Scope> | Scope.Scope> = Start.make
+
+/**
+ * Creates a server without a port, for tests: its clients reach it in memory, by `connect`.
+ *
+ * **Details**
+ *
+ * Nothing but the transport differs from a server that listens: `authorize`, limits, origins, handlers, keepalive and draining
+ * are the same, and all of their times are those of Effect's clock, so that a test runs them under `TestClock`. Options on
+ * where and how a server listens are checked and have no effect.
+ *
+ * Fails with `InvalidOptions` when an option has a value that isn't allowed. After the end of its scope, `connect` fails with
+ * `OpenFailed`.
+ *
+ * @category testing
+ * @since 0.2.0
+ */
+export const makeMemory: <A = undefined, R = never>(
+  options?: ServeOptions<A, R>
+) => Effect.Effect<Memory.MemoryServer<A>, ServerError, Exclude<R, Scope.Scope> | Scope.Scope> = Memory.makeMemory
 
 /** The service of a server that listens, for `layer`. */
 export class WebSocketServer extends Context.Service<WebSocketServer, Server<undefined>>()(

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Equal, Exit, Fiber, HashSet, Schema, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Equal, Exit, Fiber, HashSet, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import { Frame, Handshake, Socket } from "effect-ws"
+import { Frame, Handshake, type Server, Socket } from "effect-ws"
 
 const collect = (socket: Socket.Socket, count: number) => Stream.runCollect(Stream.take(socket.messages, count))
 
@@ -22,6 +22,35 @@ describe("Socket.makePair", () => {
         const cause = yield* Effect.flip(Effect.sandbox(Socket.makePair(options)))
         assert.include(String(cause), "maxMessageSize")
       }
+    })
+  )
+
+  it.effect("gives the server's side the context, the request and the subprotocol of the options", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair({
+        context: { name: "ada" },
+        protocol: "chat.v2",
+        request: { url: "/rooms?room=tea", headers: { "X-Forwarded-Proto": "https" }, remoteAddress: "203.0.113.7" }
+      })
+      server satisfies Server.Connection<{ readonly name: string }>
+      assert.strictEqual(server.context.name, "ada")
+      assert.deepStrictEqual([client.protocol, server.protocol], ["chat.v2", "chat.v2"])
+      const { headers, remoteAddress, url } = server.request
+      assert.deepStrictEqual([url, remoteAddress], ["/rooms?room=tea", "203.0.113.7"])
+      assert.deepStrictEqual([headers["x-forwarded-proto"], headers["upgrade"]], ["https", "websocket"])
+      const cause = yield* Effect.flip(Effect.sandbox(Socket.makePair({ protocol: "no token" })))
+      assert.include(String(cause), "invalid option protocol")
+    })
+  )
+
+  it.effect("completes draining on the server's side when the scope ends", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const [, server] = yield* Scope.provide(Socket.makePair(), scope)
+      server.context satisfies undefined
+      const waiting = yield* Effect.forkChild(server.draining)
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(waiting)
     })
   )
 })

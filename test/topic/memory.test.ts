@@ -29,6 +29,7 @@ const foreign = (socket: Socket.Socket): Socket.Socket => ({
   ping: socket.ping,
   close: socket.close,
   closed: socket.closed,
+  id: socket.id,
   protocol: socket.protocol,
   draft: socket.draft,
   extensions: socket.extensions,

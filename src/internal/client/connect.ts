@@ -20,7 +20,7 @@ import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { dial, type DialOptions } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"
-import { exchange } from "./http1.ts"
+import { type Answer, exchange as exchangeHttp1 } from "./http1.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
 import { exchangeHttp2 } from "./http2.ts"
 import { WebSocketConnection } from "../socket/webSocketConnection.ts"
@@ -65,14 +65,29 @@ const connectRules: OptionRules = {
   protocols: subprotocols
 }
 
+/** Sends a request, and waits for the response. */
+export type Exchange = (
+  request: Handshake.ClientRequest,
+  options: ConnectOptions,
+  report: HandshakeReport | undefined
+) => Effect.Effect<Answer, SocketError>
+
 /** Opens a connection; the end of the scope closes it. */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
+  connectThrough(overNetwork, url, options)
+
+/** `connect` by another way to the server than the network. */
+export const connectThrough = (
+  exchange: Exchange,
+  url: string | URL,
+  options: ConnectOptions
+): Scoped<Socket, SocketError> =>
   Effect.contextWith((context: Context.Context<Scope.Scope>) => {
     const invalid = invalidOption(connectRules, options)
     if (invalid !== undefined) return Effect.fail(invalidOptions(invalid))
     const reporter = reporterOf("client", options, context)
     const opening = openTimeout(
-      open(String(url), options, options.maxRedirects ?? 0, context, reporter),
+      open(exchange, String(url), options, options.maxRedirects ?? 0, context, reporter),
       options.openTimeout
     )
     const scope = Context.get(context, Scope.Scope)
@@ -105,6 +120,7 @@ const counted =
 type Attempted = WebSocketConnection<undefined> | Redirect<ConnectOptions>
 
 const open = (
+  exchange: Exchange,
   url: string,
   options: ConnectOptions,
   redirects: number,
@@ -113,15 +129,16 @@ const open = (
 ): Effect.Effect<WebSocketConnection<undefined>, SocketError> =>
   Effect.flatMap(
     reporter === undefined
-      ? attempt(url, options, redirects, context)
-      : reported(url, options, redirects, context, reporter),
+      ? attempt(exchange, url, options, redirects, context)
+      : reported(exchange, url, options, redirects, context, reporter),
     (attempted) =>
       attempted instanceof WebSocketConnection
         ? Effect.succeed(attempted)
-        : open(attempted.url, attempted.options, redirects - 1, context, reporter)
+        : open(exchange, attempted.url, attempted.options, redirects - 1, context, reporter)
   )
 
 const reported = (
+  exchange: Exchange,
   url: string,
   options: ConnectOptions,
   redirects: number,
@@ -130,7 +147,7 @@ const reported = (
 ): Effect.Effect<Attempted, SocketError> =>
   Effect.suspend(() => {
     const report = reporter.handshake()
-    return Effect.onExit(attempt(url, options, redirects, context, report), (exit) =>
+    return Effect.onExit(attempt(exchange, url, options, redirects, context, report), (exit) =>
       Effect.sync(() => {
         if (Exit.isSuccess(exit)) return
         const failure = Cause.findErrorOption(exit.cause)
@@ -140,6 +157,7 @@ const reported = (
   })
 
 const attempt = (
+  exchange: Exchange,
   url: string,
   options: ConnectOptions,
   redirects: number,
@@ -148,37 +166,41 @@ const attempt = (
 ): Effect.Effect<Attempted, SocketError> =>
   Effect.suspend(() => {
     const extensions = [...extensionsOf(options.compression), ...(options.extensions ?? [])]
-    const { http2 = false } = options
     const headers = report === undefined ? options.headers : report.headers(options.headers)
-    const httpVersion = http2 === false ? "1.1" : "2.0"
+    const httpVersion = (options.http2 ?? false) === false ? "1.1" : "2.0"
     const composed = requestOf(url, { ...options, headers, extensions, httpVersion })
     if (Result.isFailure(composed)) return Effect.fail(handshakeFailed(composed.failure))
     const request = composed.success
     report?.describe(ofClientRequest(request))
-    const answered =
-      http2 === false
-        ? Effect.flatMap(dial(request, options), (socket) => {
-            report?.describe({ "network.peer.address": socket.remoteAddress, "network.peer.port": socket.remotePort })
-            return exchange(socket, request)
-          })
-        : exchangeHttp2(request, http2, options)
-    return Effect.flatMap(answered, ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
-      const negotiated = verify(request, response)
-      options.onHandshake?.(request, response)
-      if (Result.isFailure(negotiated)) {
-        const { failure } = negotiated
-        const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined
-        if (next === undefined) return refused(failure, transport, body)
-        transport.destroy()
-        report?.failed(Exit.fail(failure), failureOf(failure))
-        return Effect.succeed(next)
+    return Effect.flatMap(
+      exchange(request, options, report),
+      ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
+        const negotiated = verify(request, response)
+        options.onHandshake?.(request, response)
+        if (Result.isFailure(negotiated)) {
+          const { failure } = negotiated
+          const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined
+          if (next === undefined) return refused(failure, transport, body)
+          transport.destroy()
+          report?.failed(Exit.fail(failure), failureOf(failure))
+          return Effect.succeed(next)
+        }
+        const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
+        live.observeClose(report?.accepted(live, response.status))
+        live.connection.start()
+        return Effect.succeed(live)
       }
-      const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
-      live.observeClose(report?.accepted(live, response.status))
-      live.connection.start()
-      return Effect.succeed(live)
-    })
+    )
   })
+
+const overNetwork: Exchange = (request, options, report) => {
+  const { http2 = false } = options
+  if (http2 !== false) return exchangeHttp2(request, http2, options)
+  return Effect.flatMap(dial(request, options), (socket) => {
+    report?.describe({ "network.peer.address": socket.remoteAddress, "network.peer.port": socket.remotePort })
+    return exchangeHttp1(socket, request)
+  })
+}
 
 const refused = (
   failure: HandshakeError,

@@ -8,23 +8,28 @@ import * as HttpServerError from "effect/http/HttpServerError"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as http from "node:http"
+import type * as http2 from "node:http2"
 import type * as https from "node:https"
 import type { Duplex } from "node:stream"
-import type { HandshakeError } from "../handshake/error.ts"
-import type { HeadersInput } from "../handshake/model.ts"
-import type { Connection, Options } from "../server/model.ts"
-import { dropOnError, noDropOnError } from "../transport/duplex.ts"
-import { handshakeError } from "../handshake/error.ts"
+import { handshakeError, type HandshakeError } from "../handshake/error.ts"
+import type { Header } from "../handshake/model.ts"
 import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import { drain } from "../server/acceptor.ts"
 import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
-import { Http1Exchange } from "../server/exchange.ts"
+import { type Exchange, Http1Exchange } from "../server/exchange.ts"
+import { Http2Exchange } from "../server/http2Exchange.ts"
+import type { Connection, Options } from "../server/model.ts"
 import { settingsOf } from "../server/options.ts"
 import { makeUpgradeHandler } from "../server/start.ts"
+import { pairsOf, type Route } from "../server/upgradeAttempt.ts"
 import type { UpgradeHandler } from "../server/upgradeHandler.ts"
 import { SocketError } from "../socket/error.ts"
+import { handshakeFailed } from "../socket/failure.ts"
+import { resolve } from "../socket/options.ts"
+import { dropOnError, noDropOnError } from "../transport/duplex.ts"
 import { ofConnect } from "./adapter.ts"
+import { leavingRefusals, registerUpgrader, takeHttp2Response, takeResponse, type ContextOptions } from "./upgrade.ts"
 
 /**
  * Options of the connections, and the limits of the server, which count the connections of all routes together. The routes
@@ -37,17 +42,20 @@ export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websock
   readonly websocket?: WebSocketOptions | undefined
 }
 
+/** A server of Node that Effect's HTTP server can listen with. */
+export type NodeServer = http.Server | https.Server | http2.Http2Server | http2.Http2SecureServer
+
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest | Scope.Scope>
 
-/** An upgrade request that waits for its answer: a response, or the handshake. */
+/** A request for a WebSocket that waits for its answer: a response, or the handshake. */
 interface Pending {
-  readonly request: http.IncomingMessage
-  readonly response: http.ServerResponse
-  readonly socket: Duplex
-  readonly head: Buffer
-  readonly waiting: Waiting
-  /** Whether the handshake has the socket now, so that no response may be written to it. */
-  taken: boolean
+  /** The request's own method, which routes know, where it differs. */
+  readonly method: "GET" | undefined
+  /** Whether the handshake has the connection now, so that no response may be written to it. */
+  readonly isTaken: () => boolean
+  readonly isGone: () => boolean
+  /** Has the request answered by a handshake, whose refusals are written or left to the route. */
+  readonly begin: (refusals: "written" | "left") => Exchange
 }
 
 /**
@@ -55,7 +63,7 @@ interface Pending {
  * WebSocket is Effect's own.
  */
 export const makeHttpServer = (
-  evaluate: LazyArg<http.Server | https.Server>,
+  evaluate: LazyArg<NodeServer>,
   { websocket = {}, ...options }: HttpServerOptions
 ): Effect.Effect<HttpServer.HttpServer["Service"], HttpServerError.ServeError, Scope.Scope> =>
   Effect.gen(function* () {
@@ -64,6 +72,8 @@ export const makeHttpServer = (
       (cause) => new HttpServerError.ServeError({ cause })
     )
     const server = evaluate()
+    // RFC 8441 §3: no client sends an extended CONNECT before the server has said that it may.
+    if ("updateSettings" in server) server.updateSettings({ enableConnectProtocol: true })
     const inner = yield* NodeHttpServer.make(() => server, options)
     return HttpServer.make({
       address: inner.address,
@@ -72,32 +82,47 @@ export const makeHttpServer = (
           const earlier = new Set(server.listeners("upgrade"))
           yield* middleware === undefined ? inner.serve(app) : inner.serve(app, middleware)
           const theirs = server.listeners("upgrade").filter((listener) => !earlier.has(listener))
-          const upgrades = new Upgrades(yield* Effect.orDie(makeUpgradeHandler<undefined, never>(websocket)))
+          const upgrades = new Upgrades(yield* Effect.orDie(makeUpgradeHandler<unknown, never>(websocket)))
           const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
           const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
-          const listener = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
+          const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
             if (request.headers.upgrade?.toLowerCase() === "websocket") {
               upgrades.whenInTurn(socket, head, (whole) => handle(request, upgrades.add(request, socket, whole)))
             } else {
               for (const other of theirs) Reflect.apply(other, server, [request, socket, head])
             }
           }
-          for (const other of theirs) server.off("upgrade", other as typeof listener)
-          server.on("upgrade", listener)
+          /** Node calls it with a CONNECT of either version of HTTP, and answers none itself when it is there. */
+          const connect = (
+            request: http.IncomingMessage | http2.Http2ServerRequest,
+            response: Duplex | http2.Http2ServerResponse
+          ): void => {
+            if (!("stream" in request) || !("stream" in response)) {
+              if ("destroy" in response) response.destroy()
+            } else if (request.headers[":protocol"] === "websocket") {
+              handle(request, upgrades.addStream(request, response))
+            } else {
+              response.writeHead(405).end()
+            }
+          }
+          for (const other of theirs) server.off("upgrade", other as typeof upgrade)
+          server.on("upgrade", upgrade)
+          if ("updateSettings" in server) server.on("connect", connect)
           yield* Effect.addFinalizer(() => {
-            server.off("upgrade", listener)
+            server.off("upgrade", upgrade)
+            server.off("connect", connect)
             return upgrades.close
           })
         })
     })
   })
 
-/** The upgrade requests of one application, and the connections that came of them. */
+/** The requests of one application for a WebSocket, and the connections that came of them. */
 class Upgrades {
-  private readonly handler: UpgradeHandler<undefined, never>
+  private readonly handler: UpgradeHandler<unknown, never>
   private readonly pending = new WeakMap<object, Pending>()
 
-  constructor(handler: UpgradeHandler<undefined, never>) {
+  constructor(handler: UpgradeHandler<unknown, never>) {
     this.handler = handler
   }
 
@@ -124,12 +149,54 @@ class Upgrades {
     response.assignSocket(socket as Parameters<typeof response.assignSocket>[0])
     dropOnError(socket)
     // The end of the socket is the end of the response, and that interrupts the route.
-    const waiting = whenLeft(socket, () => socket.destroy())
+    const watch = (): Waiting => whenLeft(socket, () => socket.destroy())
+    let waiting = watch()
+    let received = head
     response.once("finish", () => {
       waiting.stop()
       this.endAfterResponse(socket)
     })
-    this.pending.set(request, { request, response, socket, head, waiting, taken: false })
+    let taken = false
+    const take = (): void => {
+      taken = true
+      takeResponse(response)
+    }
+    this.register(request, {
+      method: undefined,
+      isTaken: () => taken,
+      isGone: () => socket.destroyed,
+      begin: (refusals) => {
+        received = Buffer.concat([received, waiting.stop()])
+        const exchange = new Http1Exchange(request, socket, received)
+        const refused = (): void => {
+          waiting = watch()
+        }
+        if (refusals === "left") return leavingRefusals(exchange, { opening: take, refused, isInTurn: true })
+        take()
+        return exchange
+      }
+    })
+    return response
+  }
+
+  /** The same for a request of HTTP/2. */
+  addStream(request: http2.Http2ServerRequest, response: http2.Http2ServerResponse): http2.Http2ServerResponse {
+    let taken = false
+    const take = (): void => {
+      taken = true
+      takeHttp2Response(response)
+    }
+    this.register(request, {
+      method: "GET",
+      isTaken: () => taken,
+      isGone: () => request.stream.destroyed,
+      begin: (refusals) => {
+        const exchange = new Http2Exchange(request.stream, request.headers)
+        if (refusals === "left") return leavingRefusals(exchange, { opening: take })
+        take()
+        return exchange
+      }
+    })
     return response
   }
 
@@ -139,7 +206,7 @@ class Upgrades {
       const pending = this.pending.get(request.source)
       if (pending === undefined) return app
       return Effect.map(Effect.provideService(app, HttpServerRequest, this.upgradable(request, pending)), (response) =>
-        pending.taken ? HttpServerResponse.empty({ status: 101 }) : response
+        pending.isTaken() ? HttpServerResponse.empty({ status: 101 }) : response
       )
     })
   }
@@ -147,6 +214,26 @@ class Upgrades {
   /** Closes every connection with 1001, and waits. */
   get close(): Effect.Effect<void> {
     return drain(this.handler, this.handler.settings.drainGrace)
+  }
+
+  private register(request: object, pending: Pending): void {
+    this.pending.set(request, pending)
+    registerUpgrader(request, <A>(options: ContextOptions<A>) =>
+      Effect.suspend(() => {
+        if (pending.isTaken()) return Effect.die(new Error("the request was upgraded before"))
+        // The connection's context is that of the route.
+        const opened = this.handler.open(pending.begin("left"), this.routeOf(options))
+        return opened as Effect.Effect<Connection<A>, HandshakeError, Scope.Scope>
+      })
+    )
+  }
+
+  /** The options of a route over those of the server. */
+  private routeOf<A>({ context, ...options }: ContextOptions<A>): Route<unknown> {
+    const { options: common } = this.handler
+    const merged = { ...common, ...options }
+    const { accept } = Effect.runSync(Effect.orDie(Effect.fromResult(settingsOf(merged))))
+    return { accept, socketSettings: resolve(merged), context }
   }
 
   /** Ends the socket after a response, and drops a peer that doesn't end its side. */
@@ -171,6 +258,7 @@ class Upgrades {
         )
       })
     return Object.create(request, {
+      ...(pending.method === undefined ? {} : { method: { value: pending.method } }),
       upgrade: { value: upgradeWith({}) },
       upgradeWith: { value: upgradeWith },
       modify: {
@@ -180,16 +268,15 @@ class Upgrades {
     })
   }
 
-  private connect(pending: Pending, headers: HeadersInput): Effect.Effect<Connection, SocketError, Scope.Scope> {
+  private connect(
+    pending: Pending,
+    headers: ReadonlyArray<Header>
+  ): Effect.Effect<Connection, SocketError, Scope.Scope> {
     return Effect.suspend(() => {
-      const { request, response, socket } = pending
-      if (pending.taken || socket.destroyed) return Effect.fail(gone)
-      pending.taken = true
-      const head = Buffer.concat([pending.head, pending.waiting.stop()])
-      response.detachSocket(socket as Parameters<typeof response.detachSocket>[0])
-      // Says to whoever would answer the request that it has its answer.
-      response.end()
-      return Effect.mapError(this.handler.open(new Http1Exchange(request, socket, head), headers), handshakeFailed)
+      if (pending.isTaken() || pending.isGone()) return Effect.fail(gone)
+      const { accept } = this.handler.settings
+      const route = { accept: { ...accept, headers: [...pairsOf(accept.headers), ...headers] }, context: undefined }
+      return Effect.mapError(this.handler.open(pending.begin("written"), route), handshakeFailed)
     })
   }
 }
@@ -197,6 +284,3 @@ class Upgrades {
 const gone = new SocketError({
   reason: { _tag: "OpenFailed", message: "the request was upgraded before, or its client is gone", cause: undefined }
 })
-
-const handshakeFailed = (error: HandshakeError): SocketError =>
-  new SocketError({ reason: { _tag: "HandshakeFailed", message: `the handshake failed: ${error.message}`, error } })

@@ -4,6 +4,7 @@ import { composeRequest, verifyResponse } from "../protocol/opening/client.ts"
 import { strict } from "../protocol/opening/policy.ts"
 import { isReason, type Reason } from "../protocol/opening/reason.ts"
 import * as Reasons from "../protocol/opening/reason.ts"
+import { namesOf, pathOnly, summarized, summaryPrototype } from "../protocol/summary.ts"
 import { rfc6455 } from "./drafts.ts"
 import { handshakeError, type HandshakeError, resultOf } from "./error.ts"
 import * as Extension from "./extension.ts"
@@ -27,8 +28,16 @@ export const request = (
   })
   return isReason(composed)
     ? Result.fail(handshakeError(composed))
-    : Result.succeed({ ...composed, draft, requireProtocol, extensions })
+    : Result.succeed(summarized<ClientRequest>(clientRequest, { ...composed, draft, requireProtocol, extensions }))
 }
+
+const clientRequest = summaryPrototype<ClientRequest>(({ draft, headers, method, url }) => ({
+  _id: "ClientRequest",
+  method,
+  url: pathOnly(url),
+  draft: draft.id,
+  headers: namesOf(headers)
+}))
 
 const verifyExtensions = (
   offered: ReadonlyArray<Extension.Extension>,

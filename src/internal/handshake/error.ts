@@ -38,4 +38,4 @@ export const shuttingDown = (retryAfter?: number): HandshakeError => handshakeEr
 
 /** Adds the body of the response to an error for its status. */
 export const withBody = ({ reason }: HandshakeError, body: Uint8Array): HandshakeError =>
-  handshakeError(reason._tag === "UnexpectedStatus" ? { ...reason, body: new TextDecoder().decode(body) } : reason)
+  handshakeError(reason._tag === "UnexpectedStatus" ? Reasons.withBody(reason, body) : reason)

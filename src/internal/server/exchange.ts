@@ -10,6 +10,7 @@ import type { Transport } from "../transport/transport.ts"
 import type { Admission, Peer } from "./admission.ts"
 import { earlierResponseOn } from "./departure.ts"
 import type { UpgradeRequest } from "./model.ts"
+import { ReceivedRequest } from "./request.ts"
 
 /** A request to open a connection, and how it is answered in the version of HTTP in which it was sent. */
 export interface Exchange {
@@ -77,7 +78,7 @@ export class Http1Exchange implements Exchange {
     const { encrypted, remotePort } = this.duplex as TLSSocket
     const peer = peerOf(this.duplex as NetSocket)
     const client = admission.client(peer, headers)
-    return {
+    return new ReceivedRequest({
       method,
       url,
       httpVersion,
@@ -87,7 +88,7 @@ export class Http1Exchange implements Exchange {
       remoteAddress: peer.address,
       remotePort,
       clientAddress: client.address
-    }
+    })
   }
 
   open(response: Response): Transport {

@@ -10,6 +10,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { spanOf } from "../observability/reporter.ts"
 import { SocketError } from "../socket/error.ts"
+import { annotating } from "./annotations.ts"
 import type { ServerConnection } from "./connection.ts"
 import type { Connection } from "./model.ts"
 
@@ -22,6 +23,10 @@ export class Handlers<A, X, E, R> {
   private readonly handler: (socket: Connection<A>) => Effect.Effect<X, E, R>
   private readonly context: Context.Context<Exclude<R, Scope.Scope>>
   private readonly server: { readonly isDraining: boolean }
+  /** Whether there is another tracer than the default one, whose spans can't be seen. */
+  private readonly isTraced: boolean
+  private readonly logAnnotations: ReturnType<typeof annotating>
+  private readonly spanAnnotations: ReturnType<typeof annotating>
   private readonly fibers = new Set<Fiber.Fiber<X, E>>()
 
   constructor(
@@ -30,7 +35,11 @@ export class Handlers<A, X, E, R> {
     server: { readonly isDraining: boolean }
   ) {
     this.handler = handler
-    this.context = context
+    // In one map: each connection adds to it, and a context with many additions would be copied each time.
+    this.context = Context.makeUnsafe(new Map(context.mapUnsafe))
+    this.isTraced = Context.get(context, Tracer.Tracer) !== Context.get(Context.empty(), Tracer.Tracer)
+    this.logAnnotations = annotating(Context.get(context, References.CurrentLogAnnotations))
+    this.spanAnnotations = annotating(Context.get(context, References.TracerSpanAnnotations))
     this.server = server
   }
 
@@ -38,7 +47,11 @@ export class Handlers<A, X, E, R> {
   readonly handle = (socket: ServerConnection<A>): void => {
     const scope = socket.takeScope() ?? Scope.makeUnsafe()
     // Together with the scope the context has all that the handler requires.
-    const context = Context.add(this.context, Scope.Scope, scope) as Context.Context<unknown> as Context.Context<R>
+    const logged = Context.add(this.context, References.CurrentLogAnnotations, this.logAnnotations(socket))
+    const traceable = this.isTraced
+      ? Context.add(logged, References.TracerSpanAnnotations, this.spanAnnotations(socket))
+      : logged
+    const context = Context.add(traceable, Scope.Scope, scope) as Context.Context<unknown> as Context.Context<R>
     const handling = new Handling(this.handler, socket)
     const span = spanOf(socket)
     const traced = span === undefined ? handling : Effect.provideService(handling, Tracer.ParentSpan, span)
@@ -62,12 +75,13 @@ export class Handlers<A, X, E, R> {
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
     // A peer that goes away, or breaks the protocol, is no failure of the handler's.
     const ofPeer = exit.cause.reasons.every((reason) => reason._tag === "Fail" && reason.error instanceof SocketError)
-    if (!ofPeer) {
-      Effect.runForkWith(this.context)(Effect.logError("a connection's handler failed", exit.cause))
-    } else if (LogLevel.isLessThanOrEqualTo(Context.get(this.context, References.MinimumLogLevel), "Debug")) {
-      // Thousands of peers may leave at once: without a logger for it, not even a fiber.
-      Effect.runForkWith(this.context)(Effect.logDebug("a connection failed", exit.cause))
-    }
+    // Thousands of peers may leave at once: without a logger for it, not even a fiber.
+    const minimum = Context.get(this.context, References.MinimumLogLevel)
+    if (ofPeer && !LogLevel.isLessThanOrEqualTo(minimum, "Debug")) return
+    const log = ofPeer
+      ? Effect.logDebug("a connection failed", exit.cause)
+      : Effect.logError("a connection's handler failed", exit.cause)
+    Effect.runForkWith(this.context)(Effect.annotateLogs(log, this.logAnnotations(socket)))
   }
 }
 

@@ -7,6 +7,7 @@ import type { Transport } from "../transport/transport.ts"
 import type { Admission, Peer } from "./admission.ts"
 import { type Exchange, peerOf } from "./exchange.ts"
 import type { UpgradeRequest } from "./model.ts"
+import { ReceivedRequest } from "./request.ts"
 
 const unknown: Peer = { address: undefined, isLocal: false }
 
@@ -42,7 +43,7 @@ export class Http2Exchange implements Exchange {
     const { session } = duplex
     const peer = session === undefined || session.destroyed ? unknown : peerOf(session.socket as NetSocket)
     const client = admission.client(peer, headers)
-    return {
+    return new ReceivedRequest({
       method: headers[":method"] ?? "",
       url: headers[":path"] ?? "",
       httpVersion: "2.0",
@@ -52,7 +53,7 @@ export class Http2Exchange implements Exchange {
       remoteAddress: peer.address,
       remotePort: peer.address === undefined ? undefined : session?.socket.remotePort,
       clientAddress: client.address
-    }
+    })
   }
 
   open({ headers, status }: Response): Transport {

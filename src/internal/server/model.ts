@@ -76,7 +76,7 @@ export interface AdmissionOptions {
 }
 
 /** A connection that a server accepted. */
-export interface Connection<out Context = undefined> extends Socket<Context> {
+export interface Connection<out Context = unknown> extends Socket<Context> {
   readonly request: UpgradeRequest
   /**
    * Completes when the server begins to drain: `server.drain` was called, or the server's scope ends. From then on the

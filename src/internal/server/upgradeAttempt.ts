@@ -13,6 +13,7 @@ import { acceptAs, rejected, selectDraft } from "../handshake/server.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
 import { isPairs } from "../protocol/opening/http.ts"
 import { invalidSubprotocol } from "../protocol/opening/reason.ts"
+import type { Resolved } from "../socket/options.ts"
 import { dropOnError } from "../transport/duplex.ts"
 import { readExactly } from "../transport/readExactly.ts"
 import { type Admission, nothingCounted, type Ticket } from "./admission.ts"
@@ -23,9 +24,18 @@ import type { Exchange } from "./exchange.ts"
 import type { Http2Sessions } from "./http2Sessions.ts"
 import type { Options, UpgradeRequest } from "./model.ts"
 import type { ServerSettings } from "./options.ts"
+import { ReceivedRequest } from "./request.ts"
 
 /** Called once with the connection, or with the refusal that was written. */
 export type Settled<A> = (result: Result.Result<ServerConnection<A>, HandshakeError>) => void
+
+/** What the caller decided about a request before it hands it over, in place of the server's options. */
+export interface Route<out A> {
+  readonly accept: AcceptOptions
+  /** The connection's settings. Default: the server's. */
+  readonly socketSettings?: Resolved
+  readonly context: A
+}
 
 /** A request that was accepted, and all that its connection is made of. */
 export interface AcceptedRequest<A> {
@@ -35,6 +45,8 @@ export interface AcceptedRequest<A> {
   readonly head: Buffer
   readonly agreed: Accepted
   readonly context: A
+  /** The connection's settings, where they aren't the server's. */
+  readonly socketSettings: Resolved | undefined
   readonly ticket: Ticket
   /** The scope that `authorize` ran in. */
   readonly scope: Scope.Closeable | undefined
@@ -78,8 +90,7 @@ export class UpgradeAttempt<A, R> {
   private readonly exchange: Exchange
   private readonly report: HandshakeReport | undefined
   private readonly done: Settled<A>
-  /** Header fields of the answer, after those of the server's options. */
-  private readonly headers: HeadersInput | undefined
+  private readonly route: Route<A> | undefined
   private ticket: Ticket = nothingCounted
   private scope: Scope.Closeable | undefined = undefined
   /** The HTTP/2 session, while the request is being decided. */
@@ -90,13 +101,17 @@ export class UpgradeAttempt<A, R> {
     exchange: Exchange,
     report: HandshakeReport | undefined,
     done: Settled<A>,
-    headers: HeadersInput | undefined
+    route: Route<A> | undefined
   ) {
     this.owner = owner
     this.exchange = exchange
     this.report = report
     this.done = done
-    this.headers = headers
+    this.route = route
+  }
+
+  private get accept(): AcceptOptions {
+    return this.route?.accept ?? this.owner.settings.accept
   }
 
   /** Turn: a request that was sent behind another waits for that one's response (RFC 9112 §9.3.2). */
@@ -150,7 +165,7 @@ export class UpgradeAttempt<A, R> {
 
   /** Draft: the request's version says whether bytes belong to it that follow the head, as Hixie-76 has them. */
   private selectDraft(request: UpgradeRequest, head: Buffer): void {
-    const selected = selectDraft(request, this.owner.options.drafts)
+    const selected = selectDraft(request, this.accept.drafts)
     if (Result.isFailure(selected)) return this.refuse(selected.failure)
     const draft = selected.success
     const size = draft.bodyLength.request
@@ -161,7 +176,8 @@ export class UpgradeAttempt<A, R> {
       timer.cancel()
       admission.endHandshake()
       if (bytes === undefined) this.refuse(timeout(settings.handshakeTimeout))
-      else this.checkRules(draft, { ...request, key3: bytes.subarray(0, size) }, bytes.subarray(size))
+      else
+        this.checkRules(draft, new ReceivedRequest({ ...request, key3: bytes.subarray(0, size) }), bytes.subarray(size))
     }
     const timer = timers.after(settings.handshakeTimeout, () => {
       stop()
@@ -171,13 +187,7 @@ export class UpgradeAttempt<A, R> {
   }
 
   private checkRules(draft: Draft, request: UpgradeRequest, head: Buffer): void {
-    const { accept } = this.owner.settings
-    const { headers } = this
-    const agreed = this.negotiate(
-      draft,
-      request,
-      headers === undefined ? accept : { ...accept, headers: [...pairsOf(accept.headers), ...pairsOf(headers)] }
-    )
+    const agreed = this.negotiate(draft, request, this.accept)
     if (agreed !== undefined) this.authorize(request, head, agreed)
   }
 
@@ -199,8 +209,8 @@ export class UpgradeAttempt<A, R> {
   private authorize(request: UpgradeRequest, head: Buffer, agreed: Accepted): void {
     const { exchange, owner, report } = this
     const { authorize } = owner.options
-    // Without `authorize` the connection's context is `undefined`, as its type then says.
-    if (authorize === undefined) return this.answer(request, head, agreed, undefined as A)
+    // Without `authorize` and a route the connection's context is `undefined`, as its type then says.
+    if (authorize === undefined) return this.answer(request, head, agreed, this.route?.context as A)
     const { admission, settings } = owner
     const limit = settings.handshakeTimeout
     const bounded = Effect.timeoutOrElse(
@@ -236,12 +246,12 @@ export class UpgradeAttempt<A, R> {
 
   /** Composes the answer anew, with the header fields and the subprotocol that `authorize` chose. */
   private adapt(request: UpgradeRequest, head: Buffer, before: Accepted, acceptance: Acceptance<A>): void {
-    const { accept } = this.owner.settings
+    const { accept } = this
     const protocol = acceptance.protocol ?? before.protocol
     const agreed = this.negotiate(before.draft, request, {
       ...accept,
       protocols: () => protocol,
-      headers: [...pairsOf(accept.headers), ...pairsOf(this.headers), ...pairsOf(acceptance.headers)]
+      headers: [...pairsOf(accept.headers), ...pairsOf(acceptance.headers)]
     })
     if (agreed === undefined) return
     if (agreed.protocol === protocol) return this.answer(request, head, agreed, acceptance.context)
@@ -253,7 +263,8 @@ export class UpgradeAttempt<A, R> {
     const { exchange, owner, report, scope, session, ticket } = this
     if (owner.isDraining) return this.refuse(shuttingDown(owner.admission.retryAfter))
     if (session !== undefined) owner.sessions.decided(session)
-    const connection = owner.accept({ exchange, request, head, agreed, context, ticket, scope, report })
+    const socketSettings = this.route?.socketSettings
+    const connection = owner.accept({ exchange, request, head, agreed, context, socketSettings, ticket, scope, report })
     this.done(Result.succeed(connection))
   }
 
@@ -281,5 +292,6 @@ export class UpgradeAttempt<A, R> {
   }
 }
 
-const pairsOf = (headers: HeadersInput = []): ReadonlyArray<Header> =>
+/** Header fields as pairs. */
+export const pairsOf = (headers: HeadersInput = []): ReadonlyArray<Header> =>
   isPairs(headers) ? headers : Object.entries(headers)

@@ -10,7 +10,6 @@ import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
-import type { HeadersInput } from "../handshake/model.ts"
 import { refusal } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
@@ -28,7 +27,7 @@ import { Http2Exchange } from "./http2Exchange.ts"
 import { Http2Sessions } from "./http2Sessions.ts"
 import { evictions, refusals } from "./metrics.ts"
 import type { Options } from "./model.ts"
-import { type AcceptedRequest, type Settled, UpgradeAttempt, type UpgradeOwner } from "./upgradeAttempt.ts"
+import { type AcceptedRequest, type Route, type Settled, UpgradeAttempt, type UpgradeOwner } from "./upgradeAttempt.ts"
 import type { ServerSettings } from "./options.ts"
 import { supervise } from "./supervision.ts"
 
@@ -87,23 +86,23 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
   readonly connect = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void =>
     this.negotiate(new Http2Exchange(stream, headers), this.enqueue)
 
-  private readonly enqueue: Settled<A> = (result) => {
+  readonly enqueue: Settled<A> = (result) => {
     if (result._tag === "Success") this.queue.offer(result.success)
   }
 
   /** Handles a request whose connection goes to the caller. A refusal is written before `done` is called. */
-  negotiate(exchange: Exchange, done: Settled<A>, headers?: HeadersInput): void {
-    new UpgradeAttempt(this, exchange, this.report(exchange), done, headers).begin()
+  negotiate(exchange: Exchange, done: Settled<A>, route?: Route<A>): void {
+    new UpgradeAttempt(this, exchange, this.report(exchange), done, route).begin()
   }
 
   /** `negotiate` as an effect; the end of the scope closes the connection, and then the scope that `authorize` ran in. */
-  open(exchange: Exchange, headers?: HeadersInput): Effect.Effect<ServerConnection<A>, HandshakeError, Scope.Scope> {
+  open(exchange: Exchange, route?: Route<A>): Effect.Effect<ServerConnection<A>, HandshakeError, Scope.Scope> {
     return Effect.map(
       Effect.acquireRelease(
         Effect.callback<readonly [ServerConnection<A>, Scope.Closeable | undefined], HandshakeError>((resume) => {
           const done = (result: Result.Result<ServerConnection<A>, HandshakeError>): void =>
             resume(Effect.map(Effect.fromResult(result), (connection) => [connection, connection.takeScope()] as const))
-          this.negotiate(exchange, done, headers)
+          this.negotiate(exchange, done, route)
         }),
         ([connection, scope], exit) =>
           Effect.andThen(connection.end(exit), scope === undefined ? Effect.void : Scope.close(scope, exit))
@@ -139,14 +138,14 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
   }
 
   accept(accepted: AcceptedRequest<A>): ServerConnection<A> {
-    const { agreed, context, exchange, head, report, request, scope, ticket } = accepted
+    const { agreed, context, exchange, head, report, request, scope, socketSettings, ticket } = accepted
     const { draft, extensions, protocol } = agreed
     const live = new ServerConnection<A>(
       {
         transport: exchange.open(agreed.response),
         role: "server",
         timers: this.timers,
-        settings: this.socketSettings,
+        settings: socketSettings ?? this.socketSettings,
         draft,
         protocol,
         extensions,

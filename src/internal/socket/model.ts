@@ -71,6 +71,13 @@ export interface Socket<out Context = unknown> {
   readonly close: (code?: number, reason?: string) => Effect.Effect<Closed, SocketError>
   /** Waits until the connection is closed: both close frames, their order, and why. */
   readonly closed: Effect.Effect<Closed>
+  /**
+   * Identifies the connection in logs: a text that no other connection of the process has, with a part that differs between
+   * processes. The two sides of a connection have ids of their own.
+   *
+   * @since 0.2.0
+   */
+  readonly id: string
   /** The subprotocol that was agreed on. */
   readonly protocol: string | undefined
   readonly draft: Draft

@@ -4,6 +4,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
 import type * as Stream from "effect/Stream"
 import type { Negotiated } from "../handshake/extension.ts"
 import { type Frame, isControl, opcode } from "../frame/model.ts"
@@ -14,6 +15,8 @@ import type { FrameOptions, Turn } from "../connection/turn.ts"
 import type { Timers } from "../connection/timers.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import { Identity } from "../identity.ts"
+import { pathOnly } from "../protocol/summary.ts"
+import { idOf } from "./id.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Role } from "../protocol/codec.ts"
 import { Opcode } from "../protocol/opcode.ts"
@@ -94,6 +97,29 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
       counters: options.counters
     })
     this.receiveBuffer.attach(this)
+  }
+
+  get id(): string {
+    return idOf(this)
+  }
+
+  /** Shown in logs: no header field, which may be a secret, and nothing of the implementation. */
+  toJSON(): object {
+    const { connection, draft, id, protocol, request } = this
+    const { closedAs, isOpen } = connection
+    return {
+      _id: "Socket",
+      id,
+      state: closedAs !== undefined ? "closed" : isOpen ? "open" : "closing",
+      url: pathOnly(request.url ?? ""),
+      ...("remoteAddress" in request ? { remoteAddress: request.remoteAddress } : {}),
+      draft: draft.id,
+      protocol
+    }
+  }
+
+  [Inspectable.NodeInspectSymbol](): object {
+    return this.toJSON()
   }
 
   // Reading

@@ -51,23 +51,28 @@ export const encodeRequest = (request: {
 /** Fields about one connection of HTTP/1.1, which a message of HTTP/2 must not have: RFC 9113 §8.2.2. */
 const ofConnection = /^(?:connection|upgrade|keep-alive|proxy-connection|transfer-encoding|te|http2-settings)$/
 
+/** A record without a prototype, where `constructor` and `__proto__` are names like any other. */
+type WrittenFields = Record<string, string | Array<string>>
+
 /**
- * Header fields as `node:http2` takes them: with lower-case names and without those about the connection; several fields of one
- * name are joined, except `set-cookie` (RFC 9110 §5.3).
+ * Header fields by lower-case name, as the receiver of a message gets them; several fields of one name are joined, except
+ * `set-cookie` (RFC 9110 §5.3).
  */
-export const encodeFields = (headers: ReadonlyArray<Header>): Record<string, string | Array<string>> => {
-  // Without a prototype: `constructor` and `__proto__` are names like any other.
-  const fields: Record<string, string | Array<string>> = Object.create(null)
+export const joinFields = (headers: ReadonlyArray<Header>): WrittenFields => {
+  const fields: WrittenFields = Object.create(null)
   for (const [written, value] of headers) {
     const name = written.toLowerCase()
     const before = fields[name]
-    if (ofConnection.test(name)) continue
     if (before === undefined) fields[name] = name === "set-cookie" ? [value] : value
     else if (typeof before !== "string") before.push(value)
     else fields[name] = `${before}${name === "cookie" ? "; " : ", "}${value}`
   }
   return fields
 }
+
+/** Header fields as `node:http2` takes them: by lower-case name, without those about the connection. */
+export const encodeFields = (headers: ReadonlyArray<Header>): WrittenFields =>
+  joinFields(headers.filter(([name]) => !ofConnection.test(name.toLowerCase())))
 
 /** The value of the first field with a lower-case name. */
 export const headerValue = (headers: ReadonlyArray<Header>, name: string): string | undefined =>

@@ -3,6 +3,7 @@
  * standard, and a sentence for a person that never goes on the wire.
  */
 import { printable } from "../printable.ts"
+import { namesOf, startOf, summarized, summaryPrototype } from "../summary.ts"
 import type { Header, HeaderFields } from "./fields.ts"
 import type { InvalidField } from "./rules.ts"
 import { shownUrl } from "./url.ts"
@@ -260,14 +261,22 @@ export const pathNotFound = (path: string): Reason => ({
   path
 })
 
-export const rejected = (status: number, headers: ReadonlyArray<Header>, body: string | undefined): Reason => ({
-  _tag: "Rejected",
-  status,
-  section: "RFC 6455 §4.2.2",
-  message: `the request was rejected with status ${status}`,
-  headers,
-  body
-})
+export const rejected = (status: number, headers: ReadonlyArray<Header>, body: string | undefined): Reason =>
+  summarized<Rejected>(withResponse, {
+    _tag: "Rejected",
+    status,
+    section: "RFC 6455 §4.2.2",
+    message: `the request was rejected with status ${status}`,
+    headers,
+    body
+  })
+
+/** A response's header fields may hold secrets, such as cookies, and its body may be long. */
+const withResponse = summaryPrototype<Rejected | UnexpectedStatus>(({ body, headers, ...reason }) => ({
+  ...reason,
+  headers: namesOf(headers),
+  body: startOf(body)
+}))
 
 /** The peer did not finish its part of the handshake within so many milliseconds. */
 export const timeout = (limit: number): Reason => ({
@@ -320,14 +329,19 @@ export const unexpectedStatus = (
   expected: number,
   headers: HeaderFields,
   body: Uint8Array | undefined
-): Reason => ({
-  _tag: "UnexpectedStatus",
-  status,
-  section: expected === 101 ? "RFC 6455 §4.1" : "RFC 8441 §5",
-  message: `the server answered ${status} where ${expected} opens the connection`,
-  headers,
-  body: body === undefined ? undefined : new TextDecoder().decode(body)
-})
+): UnexpectedStatus =>
+  summarized<UnexpectedStatus>(withResponse, {
+    _tag: "UnexpectedStatus",
+    status,
+    section: expected === 101 ? "RFC 6455 §4.1" : "RFC 8441 §5",
+    message: `the server answered ${status} where ${expected} opens the connection`,
+    headers,
+    body: body === undefined ? undefined : new TextDecoder().decode(body)
+  })
+
+/** Adds the body of the response to the reason for its status. */
+export const withBody = (reason: UnexpectedStatus, body: Uint8Array): UnexpectedStatus =>
+  summarized<UnexpectedStatus>(withResponse, { ...reason, body: new TextDecoder().decode(body) })
 
 export const invalidSubprotocol = (protocol: string | undefined, message: string): Reason => ({
   _tag: "InvalidSubprotocol",
