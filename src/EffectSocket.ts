@@ -7,24 +7,31 @@
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
+import type { RunnerHealth } from "effect/cluster/RunnerHealth"
+import type { RpcClientProtocol, Runners } from "effect/cluster/Runners"
+import type { Sharding } from "effect/cluster/Sharding"
 import type * as Etag from "effect/http/Etag"
 import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpServer from "effect/http/HttpServer"
 import type { ServeError } from "effect/http/HttpServerError"
 import * as EffectSocket from "effect/socket/Socket"
+import type { RpcSerialization } from "effect/rpc/RpcSerialization"
 import * as SocketServer from "effect/socket/SocketServer"
 import type * as http from "node:http"
 import type * as https from "node:https"
 import { ofConnect, ofOpen } from "./internal/effectSocket/adapter.ts"
+import type { RunnerClientOptions, RunnerOptions, RunnerServices } from "./internal/effectSocket/cluster.ts"
 import { type HttpServerOptions, makeHttpServer } from "./internal/effectSocket/httpServer.ts"
 import { makeSocketServer } from "./internal/effectSocket/socketServer.ts"
 import type * as Server from "./Server.ts"
 import * as Socket from "./Socket.ts"
 import { WebSocket } from "./ws/WebSocket.ts"
 
+export type { RunnerClientOptions, RunnerOptions, RunnerServices } from "./internal/effectSocket/cluster.ts"
 export { type HttpServerOptions, makeHttpServer, type WebSocketOptions } from "./internal/effectSocket/httpServer.ts"
 export { Connection, makeSocketServer } from "./internal/effectSocket/socketServer.ts"
 
@@ -89,3 +96,30 @@ export const layerHttpServer = (
     Layer.effect(HttpServer.HttpServer, makeHttpServer(evaluate, options)),
     NodeHttpServer.layerHttpServices
   )
+
+/** The modules of Effect's cluster, loaded by the programs that have one. */
+const cluster = Effect.promise(() => import("./internal/effectSocket/cluster.ts"))
+
+/**
+ * A runner of a cluster that other runners reach over this library's WebSockets, in place of `HttpRunner.layerWebsocket`.
+ */
+export const layerRunner = (
+  options: RunnerOptions = {}
+): Layer.Layer<Sharding | Runners, ServeError, RunnerServices | RunnerHealth> =>
+  Layer.unwrap(Effect.map(cluster, ({ layerRunner }) => layerRunner(options)))
+
+/**
+ * A process that calls the runners of a cluster, and isn't one.
+ */
+export const layerRunnerClientOnly = (
+  options: RunnerClientOptions = {}
+): Layer.Layer<Sharding | Runners, never, RunnerServices> =>
+  Layer.unwrap(Effect.map(cluster, ({ layerRunnerClientOnly }) => layerRunnerClientOnly(options)))
+
+/**
+ * The protocol in which a process calls the runners of a cluster.
+ */
+export const layerRunnerClientProtocol = (
+  options: RunnerClientOptions = {}
+): Layer.Layer<RpcClientProtocol, never, RpcSerialization> =>
+  Layer.unwrap(Effect.map(cluster, ({ layerRunnerClientProtocol }) => layerRunnerClientProtocol(options)))
