@@ -13,6 +13,7 @@ import { openTimeout } from "../client/openTimeout.ts"
 import type { ConnectOptions, Socket } from "./model.ts"
 import { listen, type PlatformConstructor, type PlatformWebSocket } from "./platform.ts"
 import { PlatformSocket, type Settings } from "./socket.ts"
+import { streamPlatform } from "./webSocketStream.ts"
 
 /**
  * Opens a connection with the platform's `WebSocket`; the end of the scope closes it: with 1000, or 4011 when it failed.
@@ -37,6 +38,7 @@ const rules: OptionRules = {
   closeTimeout: duration,
   openTimeout: duration,
   writeBufferSize: size,
+  readBufferSize: size,
   maxReadBufferSize: size
 }
 
@@ -63,7 +65,7 @@ const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketE
   const { protocols = [] } = options
   const broken = checkProtocols(protocols)
   if (broken !== undefined) return handshakeFailed(handshakeError(broken))
-  const Platform: PlatformConstructor | undefined = options.WebSocket ?? globalThis.WebSocket
+  const Platform: PlatformConstructor | undefined = options.WebSocket ?? streamPlatform() ?? globalThis.WebSocket
   if (Platform === undefined) return openFailed("the platform has no WebSocket", undefined)
   try {
     return new Platform(url, [...protocols])
@@ -90,6 +92,7 @@ const openFailed = (detail: string, cause: unknown): SocketError =>
 
 const settingsOf = (options: ConnectOptions): Settings => ({
   maxReadBufferSize: options.maxReadBufferSize ?? 16 * 1024 * 1024,
+  readBufferSize: options.readBufferSize ?? 64 * 1024,
   writeBufferSize: options.writeBufferSize ?? 64 * 1024,
   closeTimeout: Duration.toMillis(options.closeTimeout ?? "10 seconds")
 })

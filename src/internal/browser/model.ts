@@ -41,12 +41,21 @@ export interface ConnectOptions extends Pick<
   "closeTimeout" | "openTimeout" | "protocols" | "writeBufferSize"
 > {
   /**
-   * Bytes of messages that may wait for the reader. The platform can't stop reading: beyond it the connection is closed
-   * with 4008, and `messages` fails with `ReadBufferFull` behind what waited. A message counts its bytes, two for each
-   * UTF-16 unit of a text, and 64 more; one that the reader waits for doesn't count. Default 16 MiB; `Infinity` lifts
-   * the limit.
+   * Bytes of messages that wait for the reader before the platform is asked to stop reading, as it does for a peer of
+   * `Server`. Holds where the platform can stop: where it has `WebSocketStream`, or where `WebSocket` is a class with
+   * `pause` and `resume`. Default: 64 KiB.
+   */
+  readonly readBufferSize?: number | undefined
+  /**
+   * Bytes of messages that may wait for the reader where the platform can't stop reading. Beyond it the connection is
+   * closed with 4008, and `messages` fails with `ReadBufferFull` after what waited. A message counts its bytes, two for
+   * each UTF-16 unit of a text, and 64 more; one that the reader waits for doesn't count. Default: 16 MiB. `Infinity`
+   * lifts the limit.
    */
   readonly maxReadBufferSize?: number | undefined
-  /** The platform's class. Default: the global `WebSocket`. */
+  /**
+   * The class that opens connections. Default: one over the platform's `WebSocketStream` where there is one, else the
+   * global `WebSocket`. `WebSocket: WebSocket` asks for the latter everywhere.
+   */
   readonly WebSocket?: PlatformConstructor | undefined
 }
