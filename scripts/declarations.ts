@@ -152,6 +152,63 @@ const scan = (file: string): Scan => {
   return { declared, exported, imported, listed, passedOn }
 }
 
+/** A docstring: its text, and what its tags say. */
+export interface Doc {
+  readonly text: string
+  readonly category: string | undefined
+  readonly since: string | undefined
+}
+
+/** Separates a docstring's tags from its text. */
+export const docOf = (text: string): Doc => {
+  const tag = (name: string): string | undefined => new RegExp(`^@${name} (.+)$`, "m").exec(text)?.[1]
+  return {
+    category: tag("category"),
+    since: tag("since"),
+    text: text.replaceAll(/^@(?:category|since|deprecated)\b.*$\n?/gm, "").trim()
+  }
+}
+
+/** A member of an interface, a class or an object type. */
+export interface Member {
+  readonly name: string
+  readonly doc: string
+}
+
+/** The name of a member that is declared on a line; `undefined` where none is. */
+const memberName = (line: string): string | undefined =>
+  /^(?:(?:readonly|static|abstract|get|set|declare) )*("[^"]+"|\[[\w.]+\]|[\w$]+)\??[:(<;]/.exec(line)?.[1]
+
+/** The members of a declaration that has a block, in order, and its code without their docstrings. */
+export const membersOf = (code: string): { readonly code: string; readonly members: ReadonlyArray<Member> } => {
+  const members = new Map<string, Member>()
+  const lines: Array<string> = []
+  let doc = ""
+  const source = code.split("\n")
+  for (let at = 0; at < source.length; at++) {
+    const line = source[at] ?? ""
+    if (/^ {4}\/\*\*/.test(line)) {
+      const from = at
+      while (at < source.length && !(source[at] ?? "").includes("*/")) at++
+      doc = textOf(
+        source
+          .slice(from, at + 1)
+          .join("\n")
+          .trim()
+      )
+      continue
+    }
+    lines.push(line)
+    const name = /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
+    if (name !== undefined) {
+      const { text } = docOf(doc)
+      if (!members.has(name) || text !== "") members.set(name, { name, doc: text })
+      doc = ""
+    }
+  }
+  return { code: lines.join("\n"), members: [...members.values()] }
+}
+
 /** Whether an export is no type: a module is both. */
 const isValue = (of: Export): boolean =>
   of.kind === "declared" && of.statements.every(({ code }) => /^(?:declare )?(?:const|let|var|function)\b/.test(code))
