@@ -42,6 +42,9 @@ export { Connection, makeSocketServer } from "./internal/effectSocket/socketServ
  * included. The end of the reader's scope closes the connection: with 1000, 1001 when interrupted, 1011 after a failure.
  * Writes wait for a peer that doesn't read, as `send` does, and fail with a `SocketWriteError` once the connection is
  * closing. A `CloseEvent` sends a close frame; its reason is cut to 123 bytes.
+ *
+ * @category converting
+ * @since 0.1.0
  */
 export const toSocket: (socket: Socket.Socket) => EffectSocket.Socket = ofOpen
 
@@ -49,17 +52,28 @@ export const toSocket: (socket: Socket.Socket) => EffectSocket.Socket = ofOpen
  * One of Effect's sockets that connects whenever its reader is acquired: what `Socket.makeWebSocket` is there, with
  * writes that wait for a peer that doesn't read. Writes made while there is no connection wait for the next one; a write
  * whose connection is lost while it waits for room fails with a `SocketWriteError`.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeSocket = (url: string | URL, options?: Socket.ConnectOptions): EffectSocket.Socket =>
   ofConnect(Socket.connect(url, options), "often")
 
-/** `makeSocket` as a layer. */
+/**
+ * `makeSocket` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerSocket = (url: string | URL, options?: Socket.ConnectOptions): Layer.Layer<EffectSocket.Socket> =>
   Layer.sync(EffectSocket.Socket, () => makeSocket(url, options))
 
 /**
  * The service with which `Socket.makeWebSocket` and `layerWebSocket` make their WebSockets, as those of `effect-ws/ws`.
  * What Effect writes to such a socket doesn't wait for a peer that doesn't read: that takes `makeSocket`.
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerWebSocketConstructor: Layer.Layer<EffectSocket.WebSocketConstructor> = Layer.succeed(
   EffectSocket.WebSocketConstructor,
@@ -73,6 +87,9 @@ export const layerWebSocketConstructor: Layer.Layer<EffectSocket.WebSocketConstr
  * A server of this library as Effect's `SocketServer`, for RPC and the developer tools. Each handler's socket is one of
  * `toSocket`, and beneath it is the `Connection`. The end of a connection ends its handler quietly; a handler that fails
  * otherwise is logged, and closes its connection with 1011. Interrupting `run` closes every connection with 1001.
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerSocketServer = <A = undefined, R = never>(
   options: Server.ServeOptions<A, R>
@@ -84,6 +101,9 @@ export const layerSocketServer = <A = undefined, R = never>(
  * gives a socket whose handshake is answered when its reader is acquired; `request.upgradeWith` adds header fields to the
  * 101. Until then a route may answer as usual. An origin other than the server's own is refused with 403, unless
  * `websocket.origins` says otherwise. Shutting down closes every connection with 1001.
+ *
+ * @category layers
+ * @since 0.1.0
  */
 export const layerHttpServer = (
   evaluate: LazyArg<http.Server | https.Server>,
@@ -102,6 +122,9 @@ const cluster = Effect.promise(() => import("./internal/effectSocket/cluster.ts"
 
 /**
  * A runner of a cluster that other runners reach over this library's WebSockets, in place of `HttpRunner.layerWebsocket`.
+ *
+ * @category layers
+ * @since 0.2.0
  */
 export const layerRunner = (
   options: RunnerOptions = {}
@@ -110,6 +133,9 @@ export const layerRunner = (
 
 /**
  * A process that calls the runners of a cluster, and isn't one.
+ *
+ * @category layers
+ * @since 0.2.0
  */
 export const layerRunnerClientOnly = (
   options: RunnerClientOptions = {}
@@ -118,6 +144,9 @@ export const layerRunnerClientOnly = (
 
 /**
  * The protocol in which a process calls the runners of a cluster.
+ *
+ * @category layers
+ * @since 0.2.0
  */
 export const layerRunnerClientProtocol = (
   options: RunnerClientOptions = {}

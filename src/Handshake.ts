@@ -39,11 +39,19 @@ export { refusal, rejected, type Rejection, selectDraft } from "./internal/hands
 /**
  * Server: picks the draft that a request is for, validates the request by the draft's rules, applies the policies, and
  * composes the answer. Fails with the reason that names what is wrong: RFC 6455 §4.2.
+ *
+ * @category server
+ * @since 0.1.0
  */
 export const acceptResult: (request: Request, options?: AcceptOptions) => Result.Result<Accepted, HandshakeError> =
   Server.accept
 
-/** `acceptResult` as an effect. */
+/**
+ * `acceptResult` as an effect.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export const accept = (request: Request, options?: AcceptOptions): Effect.Effect<Accepted, HandshakeError> =>
   Effect.suspend(() => Effect.fromResult(Server.accept(request, options)))
 
@@ -52,26 +60,42 @@ export const accept = (request: Request, options?: AcceptOptions): Effect.Effect
  * URL's scheme is `ws`, `wss`, `http` or `https`, or `ws+unix:/path/to.sock:/target` for a Unix socket. User and
  * password in it become basic authentication. Fails with `InvalidUrl`, `InvalidSubprotocol`, `UnsafeHeader`, or
  * `Unsupported` where the draft has no such thing: RFC 6455 §4.1.
+ *
+ * @category client
+ * @since 0.1.0
  */
 export const requestResult: (
   url: string | URL,
   options?: RequestOptions
 ) => Result.Result<ClientRequest, HandshakeError> = Client.request
 
-/** `requestResult` as an effect, which draws a fresh challenge each time that it runs. */
+/**
+ * `requestResult` as an effect, which draws a fresh challenge each time that it runs.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export const request = (url: string | URL, options?: RequestOptions): Effect.Effect<ClientRequest, HandshakeError> =>
   Effect.suspend(() => Effect.fromResult(Client.request(url, options)))
 
 /**
  * Client: checks a response against the request that it answers. Fails with `UnexpectedStatus` when it is not 101, and
  * with `InvalidHeader`, `InvalidBody`, `InvalidSubprotocol` or `InvalidExtension`: RFC 6455 §4.1.
+ *
+ * @category client
+ * @since 0.1.0
  */
 export const verifyResult: {
   (response: ServerResponse): (request: ClientRequest) => Result.Result<Negotiated, HandshakeError>
   (request: ClientRequest, response: ServerResponse): Result.Result<Negotiated, HandshakeError>
 } = dual(2, Client.verify)
 
-/** `verifyResult` as an effect. */
+/**
+ * `verifyResult` as an effect.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export const verify: {
   (response: ServerResponse): (request: ClientRequest) => Effect.Effect<Negotiated, HandshakeError>
   (request: ClientRequest, response: ServerResponse): Effect.Effect<Negotiated, HandshakeError>

@@ -32,10 +32,18 @@ export type { ObservabilityOptions, TracingOptions } from "./internal/observabil
 /**
  * The span of a connection, `undefined` when it isn't traced. The handler of a server runs within it already; others make it
  * the parent of what they do with `Effect.withParentSpan`.
+ *
+ * @category tracing
+ * @since 0.1.0
  */
 export const spanOf = (socket: Socket): Tracer.Span | undefined => reportedSpanOf(socket)
 
-/** How the event loop is watched. */
+/**
+ * How the event loop is watched.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface EventLoopOptions {
   /** How often the gauges are set; each tells of the time since the last. Default 5 seconds. */
   readonly interval?: Duration.Input | undefined
@@ -46,7 +54,12 @@ export interface EventLoopOptions {
 const gauge = (name: string, description: string, unit: string): Metric.Gauge<number> =>
   Metric.gauge(`nodejs.eventloop.${name}`, { description, attributes: { unit } })
 
-/** The gauges of the event loop's delay, in seconds, by what they tell of the samples. */
+/**
+ * The gauges of the event loop's delay, in seconds, by what they tell of the samples.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoopDelay = {
   min: gauge("delay.min", "Least delay of the event loop", "s"),
   max: gauge("delay.max", "Greatest delay of the event loop", "s"),
@@ -57,10 +70,20 @@ export const eventLoopDelay = {
   p99: gauge("delay.p99", "Delay of the event loop, 99th percentile", "s")
 } as const
 
-/** The gauge of the event loop's utilization: the part of the time, 0 to 1, in which it had something to do. */
+/**
+ * The gauge of the event loop's utilization: the part of the time, 0 to 1, in which it had something to do.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoopUtilization = gauge("utilization", "Part of the time in which the event loop was busy", "1")
 
-/** Watches the event loop of this process until the end of the scope. */
+/**
+ * Watches the event loop of this process until the end of the scope.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoop = (options?: EventLoopOptions): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const resolution = Math.max(1, Math.round(Duration.toMillis(options?.resolution ?? 20)))
@@ -97,6 +120,11 @@ export const eventLoop = (options?: EventLoopOptions): Effect.Effect<void, never
     yield* Effect.forkScoped(Effect.repeat(take, Schedule.spaced(options?.interval ?? "5 seconds")))
   })
 
-/** `eventLoop` as a layer. */
+/**
+ * `eventLoop` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerEventLoop = (options?: EventLoopOptions): Layer.Layer<never> =>
   Layer.effectDiscard(eventLoop(options))

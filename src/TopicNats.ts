@@ -16,7 +16,12 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
-/** How to reach NATS, and how topics are subjects. */
+/**
+ * How to reach NATS, and how topics are subjects.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options extends LinkOptions {
   /**
    * As `connect` takes it, such as `{ servers: "nats://localhost:4222" }`, which is the default. `reconnect` and `noEcho` are set
@@ -43,6 +48,9 @@ export interface Options extends LinkOptions {
  * the other servers, too, which this process connects to for that by the addresses that the cluster announces. A server that can't be reached so,
  * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
  * missing without a gap, until that server knows the subscription.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
@@ -51,5 +59,10 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
   return makeLink(natsDriver({ client, prefix, format: payload }), options)
 }
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

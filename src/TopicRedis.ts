@@ -19,7 +19,12 @@ import { Broker } from "./Topic.ts"
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
-/** How to reach Redis. */
+/**
+ * How to reach Redis.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ConnectOptions extends LinkOptions {
   /**
    * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default. `reconnectStrategy` and
@@ -28,7 +33,12 @@ export interface ConnectOptions extends LinkOptions {
   readonly client?: ClientOptions | undefined
 }
 
-/** How topics are channels. */
+/**
+ * How topics are channels.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options extends ConnectOptions {
   /** Stands before each name to make it a channel. Default `""`. */
   readonly prefix?: string | undefined
@@ -39,16 +49,29 @@ export interface Options extends ConnectOptions {
 /**
  * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
  * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, payload = "tagged", prefix = "" } = options
   return makeLink(pubSubDriver({ client, prefix, format: payload }), options)
 }
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
 
-/** How topics are kept in a stream. */
+/**
+ * How topics are kept in a stream.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface StreamsOptions extends ConnectOptions {
   /** The stream that all topics are in. Default `"effect-ws:topics"`. */
   readonly key?: string | undefined
@@ -58,7 +81,12 @@ export interface StreamsOptions extends ConnectOptions {
   readonly history?: StreamsHistory | false | undefined
 }
 
-/** How much of each topic is kept for `history`. */
+/**
+ * How much of each topic is kept for `history`.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface StreamsHistory {
   /** Most messages of each topic. Default 100. */
   readonly maxMessages?: number | undefined
@@ -75,6 +103,9 @@ const historyOf = ({ maxAge = "1 day", maxMessages = 100 }: StreamsHistory): Top
  * A broker over one stream of Redis 5 or later, which every process reads whole. A process whose connection was lost goes on reading where it was:
  * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
  * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> => {
   const { client = {}, history = {}, key = "effect-ws:topics", maxLength = 100_000 } = options
@@ -82,6 +113,11 @@ export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerC
   return makeLink(streamsDriver({ client, key, maxLength, history: kept }), options)
 }
 
-/** `makeStreams` as a layer. */
+/**
+ * `makeStreams` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerStreams = (options: StreamsOptions = {}): Layer.Layer<Broker, TopicError> =>
   Layer.effect(Broker, makeStreams(options))

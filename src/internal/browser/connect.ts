@@ -20,6 +20,9 @@ import { streamPlatform } from "./webSocketStream.ts"
  * The URL is what the platform takes: `ws` and `wss`, and in newer ones `http`, `https` and what is relative to the page.
  * Fails with `OpenTimeout`, `HandshakeFailed` for a URL or a subprotocol that can't be asked for, and else `OpenFailed`:
  * a browser doesn't tell whether there was no server, or one that refused.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const connect = (
   url: string | URL,

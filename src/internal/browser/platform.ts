@@ -1,4 +1,9 @@
-/** The part of the platform's `WebSocket` that is needed here, so that any class that has it will do. */
+/**
+ * The part of the platform's `WebSocket` that is needed here, so that any class that has it will do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface PlatformWebSocket {
   /** Set to `"arraybuffer"`. */
   binaryType: string
@@ -18,7 +23,12 @@ export interface PlatformWebSocket {
   readonly resume?: (() => void) | undefined
 }
 
-/** The class of the platform's `WebSocket`. */
+/**
+ * The class of the platform's `WebSocket`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type PlatformConstructor = new (url: string, protocols?: Array<string>) => PlatformWebSocket
 
 /** `readyState` of a `WebSocket` that takes messages. */

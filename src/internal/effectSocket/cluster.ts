@@ -23,7 +23,12 @@ import { connect, type ConnectOptions } from "../client/connect.ts"
 import { ofConnect } from "./adapter.ts"
 import { makeHttpServer, type WebSocketOptions } from "./httpServer.ts"
 
-/** How runners of a cluster reach each other. */
+/**
+ * How runners of a cluster reach each other.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface RunnerClientOptions {
   /**
    * The path at which every runner accepts the others. Default: `"/"`.
@@ -40,7 +45,12 @@ export interface RunnerClientOptions {
   readonly connect?: ConnectOptions | undefined
 }
 
-/** How a runner of a cluster reaches the others, and how it serves them. */
+/**
+ * How a runner of a cluster reaches the others, and how it serves them.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface RunnerOptions extends RunnerClientOptions {
   /**
    * Creates the HTTP server that listens at the runner's address. Default: `http.createServer`.
@@ -53,7 +63,12 @@ export interface RunnerOptions extends RunnerClientOptions {
   readonly websocket?: WebSocketOptions | undefined
 }
 
-/** What every process of a cluster has to be given. */
+/**
+ * What every process of a cluster has to be given.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type RunnerServices = ShardingConfig | MessageStorage | RunnerStorage | RpcSerialization.RpcSerialization
 
 /** The protocol with which a process calls runners: one connection for each runner that it has to do with. */

@@ -29,10 +29,18 @@ import { ofConnect } from "./adapter.ts"
 /**
  * Options of the connections, and the limits of the server, which count the connections of all routes together. The routes
  * decide who may connect, and where.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface WebSocketOptions extends Omit<Options, "authorize" | "headers" | "path"> {}
 
-/** Where the server listens, how it shuts down, and how it speaks WebSocket. */
+/**
+ * Where the server listens, how it shuts down, and how it speaks WebSocket.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websocket"> {
   readonly websocket?: WebSocketOptions | undefined
 }
@@ -53,6 +61,9 @@ interface Pending {
 /**
  * Effect's HTTP server for Node, whose requests upgrade to this library's sockets. Everything but the upgrades to
  * WebSocket is Effect's own.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeHttpServer = (
   evaluate: LazyArg<http.Server | https.Server>,

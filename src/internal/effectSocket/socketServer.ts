@@ -12,12 +12,20 @@ import { ofOpen } from "./adapter.ts"
 /**
  * The connection beneath the socket that a handler of `layerSocketServer` has: its request, subprotocol and context, its
  * pings. Handlers find it with `Effect.serviceOption`, since the type of `SocketServer.run` doesn't say that it is there.
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Connection extends Context.Service<Connection, Server.Connection<unknown>>()(
   "effect-ws/EffectSocket/Connection"
 ) {}
 
-/** Listens, as one of Effect's socket servers. */
+/**
+ * Listens, as one of Effect's socket servers.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeSocketServer = <A = undefined, R = never>(
   options: Server.ServeOptions<A, R>
 ): Effect.Effect<SocketServer.SocketServer["Service"], SocketServer.SocketServerError, R | Scope.Scope> =>

@@ -6,13 +6,23 @@ import { decodeUtf8 } from "../protocol/utf8.ts"
 import { FrameError } from "./error.ts"
 import { type Frame, isControl, opcode } from "./model.ts"
 
-/** The second stage: messages out of frames. */
+/**
+ * The second stage: messages out of frames.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
 export interface Assembler {
   /** Takes the next frame, which `makeParser` gave; control frames pass by. */
   readonly feed: (frame: Frame) => FrameError | undefined
 }
 
-/** Joins the frames of each message; text comes as a string, bytes as a `Uint8Array` (RFC 6455 §5.4). */
+/**
+ * Joins the frames of each message; text comes as a string, bytes as a `Uint8Array` (RFC 6455 §5.4).
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const makeAssembler = (onMessage: (message: string | Uint8Array) => void): Assembler => {
   let assembler: MessageAssembler | undefined
   const whole = (opcode: number, payload: Buffer): FrameError | undefined => {

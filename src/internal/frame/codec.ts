@@ -15,7 +15,12 @@ import { FrameError, type FrameErrorReason } from "./error.ts"
 import { expectBytes } from "./make.ts"
 import { type ControlFrame, type Frame, isControl, maxControlSize, opcode } from "./model.ts"
 
-/** How a frame is written. */
+/**
+ * How a frame is written.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
 export interface EncodeOptions {
   /** The masking key: four bytes, or `true` for a fresh one from the system's secure source. Default: not masked. */
   readonly mask?: boolean | Uint8Array | undefined
@@ -32,6 +37,9 @@ const maskingKey = (mask: boolean | Uint8Array): number | undefined => {
  * The bytes of a frame (RFC 6455 §5.2). The length stands in its shortest form. Throws a `FrameError` for reserved bits
  * that are no number from 0 to 7 and for a control frame of more than 125 bytes, a `RangeError` for a masking key that
  * hasn't four bytes. A close frame is sent as its payload says.
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
   const { fin, rsv } = frame
@@ -43,7 +51,12 @@ export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
   return encodeFrame(opcode(frame), fin, rsv, payload, maskingKey(options?.mask ?? false))
 }
 
-/** How frames are read. */
+/**
+ * How frames are read.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export interface ParserOptions {
   /** The side that we are: a server demands masked frames, a client refuses them (RFC 6455 §5.1). */
   readonly role: Role
@@ -53,10 +66,20 @@ export interface ParserOptions {
   readonly allowedRsv?: number | undefined
 }
 
-/** Default of `maxMessageSize`: 1 MiB. */
+/**
+ * Default of `maxMessageSize`: 1 MiB.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const defaultMaxMessageSize = 1024 * 1024
 
-/** A parser of frames. */
+/**
+ * A parser of frames.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export interface Parser {
   /** Takes the next bytes; calls back for each frame that they complete. After an error it does nothing more. */
   readonly feed: (chunk: Uint8Array) => FrameError | undefined
@@ -104,6 +127,9 @@ const controlFrame = (opcode: number, bytes: Buffer, start: number, end: number)
  * reserved bits and opcodes, long or fragmented control frames, lengths not in their shortest form or beyond the
  * limit (before anything is allocated), wrong masking, broken fragmentation, close codes that may not travel, text
  * that isn't UTF-8.
+ *
+ * @category decoding
+ * @since 0.1.0
  */
 export const makeParser = (onFrame: (frame: Frame) => void, options: ParserOptions): Parser => {
   const decoder = new HybiDecoder(new FrameCollector(onFrame), {
@@ -123,7 +149,12 @@ export const makeParser = (onFrame: (frame: Frame) => void, options: ParserOptio
   }
 }
 
-/** Frames out of bytes, as a channel for `Stream.pipeThroughChannel`; fails with a `FrameError` as `makeParser` does. */
+/**
+ * Frames out of bytes, as a channel for `Stream.pipeThroughChannel`; fails with a `FrameError` as `makeParser` does.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const decode = <IE = never, Done = void>(
   options: ParserOptions
 ): Channel.Channel<NonEmptyReadonlyArray<Frame>, IE | FrameError, Done, NonEmptyReadonlyArray<Uint8Array>, IE, Done> =>

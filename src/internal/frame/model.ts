@@ -5,7 +5,12 @@ import { encodeClose } from "../protocol/closeFrame.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import { closeViolation } from "./error.ts"
 
-/** Longest payload of a control frame, in bytes (RFC 6455 §5.5). */
+/**
+ * Longest payload of a control frame, in bytes (RFC 6455 §5.5).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const maxControlSize = 125
 
 const maxControlPayload = Schema.Uint8Array.check(
@@ -25,27 +30,57 @@ const dataFields = {
 
 const controlFields = { fin: Schema.Literal(true), rsv: Schema.Literal(0), payload: maxControlPayload }
 
-/** The first frame of a text message; the whole message when `fin` is set (RFC 6455 §5.6). */
+/**
+ * The first frame of a text message; the whole message when `fin` is set (RFC 6455 §5.6).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Text = Schema.TaggedStruct("Text", dataFields)
 export type Text = typeof Text.Type
 
-/** The first frame of a binary message; the whole message when `fin` is set (RFC 6455 §5.6). */
+/**
+ * The first frame of a binary message; the whole message when `fin` is set (RFC 6455 §5.6).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Binary = Schema.TaggedStruct("Binary", dataFields)
 export type Binary = typeof Binary.Type
 
-/** A further frame of the message under way (RFC 6455 §5.4). */
+/**
+ * A further frame of the message under way (RFC 6455 §5.4).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Continuation = Schema.TaggedStruct("Continuation", dataFields)
 export type Continuation = typeof Continuation.Type
 
-/** A ping; the peer answers with a pong of the same payload (RFC 6455 §5.5.2). */
+/**
+ * A ping; the peer answers with a pong of the same payload (RFC 6455 §5.5.2).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Ping = Schema.TaggedStruct("Ping", controlFields)
 export type Ping = typeof Ping.Type
 
-/** The answer to a ping, or a sign of life nobody asked for (RFC 6455 §5.5.3). */
+/**
+ * The answer to a ping, or a sign of life nobody asked for (RFC 6455 §5.5.3).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Pong = Schema.TaggedStruct("Pong", controlFields)
 export type Pong = typeof Pong.Type
 
-/** The closing handshake (RFC 6455 §5.5.1). Its payload is the code, then the reason in UTF-8; or nothing. */
+/**
+ * The closing handshake (RFC 6455 §5.5.1). Its payload is the code, then the reason in UTF-8; or nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Close = Schema.TaggedStruct("Close", {
   ...controlFields,
   /** The close code, or `undefined` when the payload is empty. */
@@ -65,19 +100,39 @@ export const Close = Schema.TaggedStruct("Close", {
 )
 export type Close = typeof Close.Type
 
-/** The Schema of a frame. */
+/**
+ * The Schema of a frame.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Frame = Schema.Union([Text, Binary, Continuation, Ping, Pong, Close])
 
 /** A frame: a plain value with a `_tag`. */
 export type Frame = Text | Binary | Continuation | Ping | Pong | Close
 
-/** A frame that carries a message, or a part of one. */
+/**
+ * A frame that carries a message, or a part of one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type DataFrame = Text | Binary | Continuation
 
-/** A frame about the connection. */
+/**
+ * A frame about the connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type ControlFrame = Ping | Pong | Close
 
-/** Registered close codes (RFC 6455 §7.4.1 and the registry it set up). */
+/**
+ * Registered close codes (RFC 6455 §7.4.1 and the registry it set up).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const CloseCode = {
   normal: 1000,
   goingAway: 1001,
@@ -97,7 +152,12 @@ export const CloseCode = {
   badGateway: 1014
 } as const
 
-/** Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4). */
+/**
+ * Whether a close code may stand in a close frame: 1000–1003, 1007–1014, 3000–4999 (RFC 6455 §7.4).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isValidCloseCode = (code: number): boolean => isWireCloseCode(code)
 
 const opcodes = {
@@ -109,8 +169,18 @@ const opcodes = {
   Pong: Opcode.pong
 } as const
 
-/** The opcode of a frame on the wire (RFC 6455 §5.2). */
+/**
+ * The opcode of a frame on the wire (RFC 6455 §5.2).
+ *
+ * @category getters
+ * @since 0.1.0
+ */
 export const opcode = (frame: Frame): number => opcodes[frame._tag]
 
-/** Whether a frame is about the connection, not part of a message. */
+/**
+ * Whether a frame is about the connection, not part of a message.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const isControl = (frame: Frame): frame is ControlFrame => opcode(frame) >= Opcode.close

@@ -23,7 +23,12 @@ import { strict } from "../protocol/opening/policy.ts"
 export type { Offer, Param, Params } from "../protocol/opening/extensions.ts"
 export type { DeflateDirection } from "../protocol/opening/deflateParams.ts"
 
-/** What an extension settled on. */
+/**
+ * What an extension settled on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Agreement<out Settings = unknown> {
   /** The parameters that stand in the response. */
   readonly params: Params
@@ -31,7 +36,12 @@ export interface Agreement<out Settings = unknown> {
   readonly settings: Settings
 }
 
-/** An extension that both sides agreed on. */
+/**
+ * An extension that both sides agreed on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Negotiated<out Settings = unknown> extends Offer, Agreement<Settings> {
   /** The reserved bits that it uses: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
   readonly rsv: number
@@ -41,6 +51,9 @@ export interface Negotiated<out Settings = unknown> extends Offer, Agreement<Set
  * An extension, as the handshake sees it. The same value serves as server and as client.
  *
  * Of two extensions that claim the same reserved bit, a server agrees to the one that stands first in its list.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Extension<out Settings = unknown> {
   /** The registered name, a token. */
@@ -55,17 +68,32 @@ export interface Extension<out Settings = unknown> {
   readonly confirm: (params: Params) => Result.Result<Agreement<Settings>, string>
 }
 
-/** The header does not follow the grammar of RFC 6455 §9.1. */
+/**
+ * The header does not follow the grammar of RFC 6455 §9.1.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SyntaxError extends Data.TaggedError("SyntaxError")<{
   /** Where reading stopped, in characters from the start. */
   readonly position: number
   readonly message: string
 }> {}
 
-/** Number of bits of an LZ77 window: 8 is 256 bytes, 15 is 32 KiB. */
+/**
+ * Number of bits of an LZ77 window: 8 is 256 bytes, 15 is 32 KiB.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type WindowBits = 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15
 
-/** Options of permessage-deflate. */
+/**
+ * Options of permessage-deflate.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface DeflateOptions {
   /**
    * The server forgets its window after each message. Default `true`. A client asks for it; where the server doesn't agree, the
@@ -89,7 +117,12 @@ export interface DeflateOptions {
   readonly memLevel?: number | undefined
 }
 
-/** What was agreed for permessage-deflate, from the view of the side that we are. */
+/**
+ * What was agreed for permessage-deflate, from the view of the side that we are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DeflateSettings {
   readonly _tag: "PermessageDeflate"
   /** What we send. */
@@ -105,6 +138,9 @@ export interface DeflateSettings {
 /**
  * Reads a `Sec-WebSocket-Extensions` header: RFC 6455 §9.1. A quoted value must hold a token, and is given without its
  * quotes. Takes time in proportion to the header's length, whatever it holds.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
  */
 export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
   const read = parseExtensions(header, strict.extensions)
@@ -113,7 +149,12 @@ export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, Synta
   return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
 }
 
-/** Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes. */
+/**
+ * Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
+ */
 export const format: (offers: ReadonlyArray<Offer>) => string = formatExtensions
 
 /**
@@ -147,6 +188,9 @@ const demand = (option: boolean | undefined): true | undefined => (option === tr
 /**
  * permessage-deflate, RFC 7692, with its parameters settled by the options. Throws a `RangeError` for an option out of
  * its range.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
   const threshold = inRange("threshold", options.threshold ?? 1024)
@@ -222,6 +266,11 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
 const isDeflate = (negotiated: Negotiated): negotiated is Negotiated<DeflateSettings> =>
   Predicate.isTagged(negotiated.settings, "PermessageDeflate")
 
-/** What was agreed for permessage-deflate, if it is among the extensions. */
+/**
+ * What was agreed for permessage-deflate, if it is among the extensions.
+ *
+ * @category deflate
+ * @since 0.1.0
+ */
 export const deflateSettings = (extensions: ReadonlyArray<Negotiated>): DeflateSettings | undefined =>
   extensions.find(isDeflate)?.settings

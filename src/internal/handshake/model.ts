@@ -24,7 +24,12 @@ export type {
 export type { Origins } from "../protocol/opening/origin.ts"
 export type { Check, HandshakeMessage, InvalidField, Part, Rule } from "../protocol/opening/rules.ts"
 
-/** What both sides settled on. */
+/**
+ * What both sides settled on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Negotiated {
   readonly draft: Draft
   /** The subprotocol, when one was chosen. */
@@ -33,7 +38,12 @@ export interface Negotiated {
   readonly extensions: ReadonlyArray<NegotiatedExtension>
 }
 
-/** A request that a server agreed to. */
+/**
+ * A request that a server agreed to.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export interface Accepted extends Negotiated {
   /** The origin that the client named, when it named one. */
   readonly origin: string | undefined
@@ -41,7 +51,12 @@ export interface Accepted extends Negotiated {
   readonly response: Response
 }
 
-/** What a server agrees to. */
+/**
+ * What a server agrees to.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export interface AcceptOptions {
   /** The drafts that are supported. Default: versions 13, 8 and 7. */
   readonly drafts?: ReadonlyArray<Draft> | undefined
@@ -63,7 +78,12 @@ export interface AcceptOptions {
   readonly path?: string | undefined
 }
 
-/** How a client asks. */
+/**
+ * How a client asks.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export interface RequestOptions {
   /** Over which HTTP. Default `1.1`; `2.0` asks as RFC 8441 says, which no draft but RFC 6455 can. */
   readonly httpVersion?: ClientRequest["httpVersion"] | undefined
@@ -85,14 +105,24 @@ export interface RequestOptions {
   readonly auth?: string | undefined
 }
 
-/** A client's request, ready to be written to the transport that it names. */
+/**
+ * A client's request, ready to be written to the transport that it names.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export interface ClientRequest extends ComposedRequest {
   readonly draft: Draft
   readonly requireProtocol: boolean
   readonly extensions: ReadonlyArray<Extension>
 }
 
-/** How a draft opens a connection over one version of HTTP, with the schemas that its rules amount to. */
+/**
+ * How a draft opens a connection over one version of HTTP, with the schemas that its rules amount to.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export interface Opening extends DraftOpening {
   /** What a request must be. */
   readonly requestSchema: Schema.Codec<unknown, unknown>
@@ -103,6 +133,9 @@ export interface Opening extends DraftOpening {
 /**
  * A version of the protocol, as a value: its rules, its wire format, and what it can express. A server supports the drafts in
  * its list, so that adding a draft is adding a value. Its own opening is that over HTTP/1.1.
+ *
+ * @category drafts
+ * @since 0.1.0
  */
 export interface Draft extends OpeningDraft, Opening {
   /** How it opens over HTTP/2: RFC 8441. Absent where it has no way to. */

@@ -1,4 +1,9 @@
-/** What is told of handshakes and connections, beside what the program does with them. */
+/**
+ * What is told of handshakes and connections, beside what the program does with them.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ObservabilityOptions {
   /**
    * Counts connections, handshakes, messages, bytes, close codes, round trips and what is buffered, as metrics of Effect:
@@ -13,7 +18,12 @@ export interface ObservabilityOptions {
   readonly tracing?: boolean | TracingOptions | undefined
 }
 
-/** How handshakes and connections are traced. */
+/**
+ * How handshakes and connections are traced.
+ *
+ * @category tracing
+ * @since 0.1.0
+ */
 export interface TracingOptions {
   /**
    * What joins the traces of both sides, the header `traceparent` of W3C Trace Context. With `"continue"` a client sends it,

@@ -15,7 +15,12 @@ import { invalidOptions } from "./failure.ts"
 import { invalidOption, socketRules } from "./optionRules.ts"
 import { resolve } from "./options.ts"
 
-/** How a pair in memory is made. */
+/**
+ * How a pair in memory is made.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export interface PairOptions extends SocketOptions {
   /** The draft that both speak. Default: RFC 6455, version 13. */
   readonly draft?: Draft | undefined
@@ -30,6 +35,9 @@ export interface PairOptions extends SocketOptions {
 /**
  * Makes a client and a server joined in memory, after a real handshake; the end of the scope closes both. An invalid option is a
  * defect: a `SocketError` with reason `InvalidOptions`, which names it.
+ *
+ * @category testing
+ * @since 0.1.0
  */
 export const makePair = (options: PairOptions = {}): Scoped<[client: Socket, server: Socket], never> =>
   Effect.acquireRelease(Effect.orDie(open(options)), ([client, server], exit) =>

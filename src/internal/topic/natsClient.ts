@@ -12,7 +12,12 @@ import type { InvalidTopic, TopicError } from "./error.ts"
 import { refused, unavailable } from "./failure.ts"
 import { maxNameLength } from "./name.ts"
 
-/** What `connect` of the package `@nats-io/transport-node` takes. */
+/**
+ * What `connect` of the package `@nats-io/transport-node` takes.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ClientOptions = NodeConnectionOptions
 
 export const natsName = "NATS"

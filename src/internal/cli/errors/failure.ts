@@ -13,7 +13,12 @@ export interface Refusal {
   readonly body: string | undefined
 }
 
-/** Why `wscat` ends without success. */
+/**
+ * Why `wscat` ends without success.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class WscatError extends Data.TaggedError("WscatError")<{
   readonly kind: Exclude<Ending, "clean">
   readonly message: string

@@ -6,7 +6,12 @@ interface Terminal {
   readonly isTTY?: boolean | undefined
 }
 
-/** What the command line talks through. */
+/**
+ * What the command line talks through.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface CliStreams {
   readonly input: Readable & Terminal
   readonly output: Writable & Terminal
@@ -14,7 +19,12 @@ export interface CliStreams {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Default: those of the process, touched only when they are needed. */
+/**
+ * Default: those of the process, touched only when they are needed.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export const Streams = Context.Reference<CliStreams>("effect-ws/Cli/Streams", {
   defaultValue: () => ({
     get input() {

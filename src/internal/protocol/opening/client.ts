@@ -30,7 +30,12 @@ export interface RequestSettings {
   readonly extensions: ReadonlyArray<Offer>
 }
 
-/** A request ready to be written, and where to. */
+/**
+ * A request ready to be written, and where to.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ComposedRequest extends Omit<Destination, "auth" | "authority">, BuiltRequest {
   readonly httpVersion: "1.1" | "2.0"
   /** `CONNECT` over HTTP/2. */

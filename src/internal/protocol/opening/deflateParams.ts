@@ -218,7 +218,12 @@ export const verifyDeflate = (
   }
 }
 
-/** One direction of permessage-deflate. */
+/**
+ * One direction of permessage-deflate.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DeflateDirection {
   /** The window, in bits. */
   readonly windowBits: number

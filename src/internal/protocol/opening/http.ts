@@ -33,6 +33,9 @@ const encodeHead = (firstLine: string, headers: ReadonlyArray<Header>, body: Uin
 /**
  * A response as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
  * is checked or added.
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encodeResponse = (response: Response): Uint8Array =>
   encodeHead(`HTTP/1.1 ${response.status} ${response.reason}`, response.headers, response.body)
@@ -40,6 +43,9 @@ export const encodeResponse = (response: Response): Uint8Array =>
 /**
  * A request as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
  * is checked or added.
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encodeRequest = (request: {
   readonly method: string

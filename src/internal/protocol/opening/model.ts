@@ -3,7 +3,12 @@ import type { Capabilities, Codec } from "../codec.ts"
 import type { Header, HeaderFields } from "./fields.ts"
 import type { InvalidField, Rule } from "./rules.ts"
 
-/** A request to open a connection. An `IncomingMessage` is one. */
+/**
+ * A request to open a connection. An `IncomingMessage` is one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Request {
   readonly method?: string | undefined
   /** The request target: a path with its query, or an absolute URL. */
@@ -22,7 +27,12 @@ export interface Request {
   readonly key3?: Uint8Array | undefined
 }
 
-/** An HTTP response to write. */
+/**
+ * An HTTP response to write.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Response {
   readonly status: number
   readonly reason: string
@@ -30,7 +40,12 @@ export interface Response {
   readonly body?: Uint8Array | undefined
 }
 
-/** A response that a client received. An `IncomingMessage` is not one: its status is `statusCode`. */
+/**
+ * A response that a client received. An `IncomingMessage` is not one: its status is `statusCode`.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export interface ServerResponse {
   readonly status: number
   readonly headers: HeaderFields
@@ -38,7 +53,12 @@ export interface ServerResponse {
   readonly body?: Uint8Array | undefined
 }
 
-/** A request that satisfies the rules of its draft, reduced to what negotiation needs. */
+/**
+ * A request that satisfies the rules of its draft, reduced to what negotiation needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ValidRequest {
   /** The value of `Host`: an authority. */
   readonly host: string
@@ -52,7 +72,12 @@ export interface ValidRequest {
   readonly respond: (protocol: string | undefined) => Response
 }
 
-/** What a draft writes into a client's request. */
+/**
+ * What a draft writes into a client's request.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface RequestFields {
   readonly secure: boolean
   readonly host: string
@@ -65,7 +90,12 @@ export interface RequestFields {
   readonly extensions: string | undefined
 }
 
-/** What a draft wrote: header fields and body with a fresh challenge. */
+/**
+ * What a draft wrote: header fields and body with a fresh challenge.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface BuiltRequest {
   /** Over HTTP/2 with the pseudo-header fields, `:method` and the like. */
   readonly headers: ReadonlyArray<Header>
@@ -78,14 +108,24 @@ export interface BuiltRequest {
   readonly expected: string
 }
 
-/** A client's request, as far as a response is held against it. */
+/**
+ * A client's request, as far as a response is held against it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface SentRequest extends Pick<BuiltRequest, "headers" | "expected"> {
   readonly secure: boolean
   readonly target: string
   readonly protocols: ReadonlyArray<string>
 }
 
-/** What a response says that satisfies the rules of its draft. */
+/**
+ * What a response says that satisfies the rules of its draft.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ValidResponse {
   /** The value of `Sec-WebSocket-Protocol`. */
   readonly protocol: string | undefined
@@ -93,7 +133,12 @@ export interface ValidResponse {
   readonly extensions: string | undefined
 }
 
-/** How a draft opens a connection over one version of HTTP. */
+/**
+ * How a draft opens a connection over one version of HTTP.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export interface DraftOpening {
   /** What a request must be. */
   readonly requestRules: ReadonlyArray<Rule>
@@ -110,6 +155,9 @@ export interface DraftOpening {
 /**
  * A version of the protocol, as a value: its rules, its wire format, and what it can express. A server supports the drafts in
  * its list, so that adding a draft is adding a value. Its own opening is that over HTTP/1.1.
+ *
+ * @category drafts
+ * @since 0.2.0
  */
 export interface OpeningDraft extends DraftOpening {
   readonly id: "rfc6455" | "hybi-08" | "hybi-07" | "hixie-76"

@@ -4,6 +4,9 @@
  * Which origins may connect. `"same"`: the origin's host and port are those of the `Host` header, and over TLS its
  * scheme is `https`. A list holds whole origins (`https://example.com`) and patterns. A request without an origin comes
  * from no browser and passes.
+ *
+ * @category server
+ * @since 0.1.0
  */
 export type Origins = "same" | "any" | ReadonlyArray<string | RegExp>
 

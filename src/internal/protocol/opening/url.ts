@@ -23,7 +23,12 @@ export const shownUrl = (text: string): string | undefined => {
 export const withoutSecrets = (text: string): string =>
   text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1").replace(/[?#].*$/s, "")
 
-/** Where a client connects to. */
+/**
+ * Where a client connects to.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Destination {
   /** The URL without user and password. */
   readonly url: string
