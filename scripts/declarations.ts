@@ -179,12 +179,20 @@ export interface Member {
 const memberName = (line: string): string | undefined =>
   /^(?:(?:readonly|static|abstract|get|set|declare) )*("[^"]+"|\[[\w.]+\]|[\w$]+)\??[:(<;]/.exec(line)?.[1]
 
-/** The members of a declaration that has a block, in order, and its code without their docstrings. */
+/** What has members: of a constant, that is an object and no schema. */
+const withMembers = /^(?:declare )?(?:abstract )?(?:interface|class|type|const \w+: \{)/
+
+/**
+ * The members of a declaration that has a block, in order, and its code without their docstrings. What a class says to its
+ * base class is no member.
+ */
 export const membersOf = (code: string): { readonly code: string; readonly members: ReadonlyArray<Member> } => {
   const members = new Map<string, Member>()
   const lines: Array<string> = []
   let doc = ""
   const source = code.split("\n")
+  const base = /^(?:declare )?(?:abstract )?class .*<\{$/.test(source[0] ?? "")
+  const first = base ? source.findIndex((line) => /^\}.* \{$/.test(line)) : 0
   for (let at = 0; at < source.length; at++) {
     const line = source[at] ?? ""
     if (/^ {4}\/\*\*/.test(line)) {
@@ -199,7 +207,7 @@ export const membersOf = (code: string): { readonly code: string; readonly membe
       continue
     }
     lines.push(line)
-    const name = /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
+    const name = at > first && withMembers.test(code) && /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
     if (name !== undefined) {
       const { text } = docOf(doc)
       if (!members.has(name) || text !== "") members.set(name, { name, doc: text })

@@ -6,15 +6,15 @@ import { closeViolation, FrameError } from "./error.ts"
 import { type Binary, type Close, type Continuation, maxControlSize, type Ping, type Pong, type Text } from "./model.ts"
 
 /**
- * How a data frame stands in its message.
+ * The header bits of a data frame.
  *
  * @category options
  * @since 0.1.0
  */
 export interface DataOptions {
-  /** Whether it is the last frame of its message. Default `true`. */
+  /** Whether the frame is the last one of its message. Default: `true`. */
   readonly fin?: boolean | undefined
-  /** The reserved bits: RSV1 is 4, RSV2 is 2, RSV3 is 1. Default 0. */
+  /** The reserved bits: RSV1 is 4, RSV2 is 2, RSV3 is 1. Default: 0. */
   readonly rsv?: number | undefined
 }
 
@@ -28,7 +28,7 @@ export const expectBytes = (payload: unknown): Uint8Array => {
 }
 
 /**
- * A text frame.
+ * Creates a text frame.
  *
  * @category constructors
  * @since 0.1.0
@@ -41,7 +41,7 @@ export const text = (content: string, options?: DataOptions): Text => ({
 })
 
 /**
- * A binary frame.
+ * Creates a binary frame.
  *
  * @category constructors
  * @since 0.1.0
@@ -54,7 +54,7 @@ export const binary = (payload: Uint8Array, options?: DataOptions): Binary => ({
 })
 
 /**
- * A continuation frame; the last one of its message unless `fin` is `false`.
+ * Creates a continuation frame: the last one of its message, unless `fin` is `false`.
  *
  * @category constructors
  * @since 0.1.0
@@ -73,7 +73,7 @@ const controlPayload = (opcode: number, payload: string | Uint8Array | undefined
 }
 
 /**
- * A ping frame. Throws a `FrameError` for a payload of more than 125 bytes.
+ * Creates a ping frame. Throws a `FrameError` for a payload of more than 125 bytes.
  *
  * @category constructors
  * @since 0.1.0
@@ -86,7 +86,7 @@ export const ping = (payload?: string | Uint8Array): Ping => ({
 })
 
 /**
- * A pong frame. Throws a `FrameError` for a payload of more than 125 bytes.
+ * Creates a pong frame. Throws a `FrameError` for a payload of more than 125 bytes.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,8 +99,12 @@ export const pong = (payload?: string | Uint8Array): Pong => ({
 })
 
 /**
- * A close frame. Throws a `FrameError` for a code that may not travel, for a reason of more than 123 bytes, and for
- * a reason without a code.
+ * Creates a close frame (RFC 6455 §5.5.1).
+ *
+ * **Gotchas**
+ *
+ * Throws a `FrameError` for a code that may not be sent, for a reason of more than 123 bytes, and for a reason
+ * without a code.
  *
  * @category constructors
  * @since 0.1.0
