@@ -179,14 +179,15 @@ export interface Member {
 const memberName = (line: string): string | undefined =>
   /^(?:(?:readonly|static|abstract|get|set|declare) )*("[^"]+"|\[[\w.]+\]|[\w$]+)\??[:(<;]/.exec(line)?.[1]
 
-/** What has members: of a constant, that is an object and no schema. */
-const withMembers = /^(?:declare )?(?:abstract )?(?:interface|class|type|const \w+: \{)/
+/** What has members: of a constant, that is an object and no schema. The alternatives of a type are described in its code. */
+const withMembers = /^(?:declare )?(?:abstract )?(?:interface|class|const \w+: \{)/
 
 /**
  * The members of a declaration that has a block, in order, and its code without their docstrings. What a class says to its
  * base class is no member.
  */
 export const membersOf = (code: string): { readonly code: string; readonly members: ReadonlyArray<Member> } => {
+  if (!withMembers.test(code)) return { code, members: [] }
   const members = new Map<string, Member>()
   const lines: Array<string> = []
   let doc = ""
@@ -207,7 +208,7 @@ export const membersOf = (code: string): { readonly code: string; readonly membe
       continue
     }
     lines.push(line)
-    const name = at > first && withMembers.test(code) && /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
+    const name = at > first && /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
     if (name !== undefined) {
       const { text } = docOf(doc)
       if (!members.has(name) || text !== "") members.set(name, { name, doc: text })

@@ -1,9 +1,11 @@
 /**
- * This library beneath Effect's own programs: its sockets as those of `effect/socket`, so that RPC, the developer tools
- * and whatever else takes a `Socket`, a `SocketServer` or an `HttpServer` runs on it.
+ * This library's sockets and servers as those of Effect's own modules: RPC, the developer tools, Cluster, GraphQL, HTTP routes,
+ * and whatever else takes a `Socket`, a `SocketServer` or an `HttpServer`.
  *
- * The one module that stands on Effect's unstable modules, `Cli` aside; that is why `effect-ws` doesn't export it along
- * with the others: import `effect-ws/EffectSocket`.
+ * With `Cli` it is the only module that uses Effect's unstable modules. That is why `effect-ws` doesn't export it: import
+ * `effect-ws/EffectSocket`.
+ *
+ * @since 0.1.0
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as NodeServices from "@effect/platform-node/NodeServices"
@@ -36,12 +38,33 @@ export { type HttpServerOptions, makeHttpServer, type WebSocketOptions } from ".
 export { Connection, makeSocketServer } from "./internal/effectSocket/socketServer.ts"
 
 /**
- * A connection as one of Effect's sockets.
+ * Converts a connection to one of Effect's sockets.
  *
- * Its reader gives the messages, a batch for each read, and fails with a `SocketCloseError` at every end, normal ones
- * included. The end of the reader's scope closes the connection: with 1000, 1001 when interrupted, 1011 after a failure.
- * Writes wait for a peer that doesn't read, as `send` does, and fail with a `SocketWriteError` once the connection is
- * closing. A `CloseEvent` sends a close frame; its reason is cut to 123 bytes.
+ * **Details**
+ *
+ * Its reader delivers the messages, a batch for each read, and fails with a `SocketCloseError` at every end,
+ * normal ones included. The end of the reader's scope closes the connection: with close code 1000, 1001 when the
+ * scope was interrupted, 1011 after a failure. A write waits for a peer that doesn't read, as `send` does, and
+ * fails with a `SocketWriteError` once the connection is closing. A `CloseEvent` sends a close frame, whose reason
+ * is cut to 123 bytes.
+ *
+ * **Example** (Writing through Effect's interface)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Socket } from "effect-ws"
+ * import * as EffectSocket from "effect-ws/EffectSocket"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* Socket.makePair()
+ *   const writer = yield* EffectSocket.toSocket(client).writer
+ *   yield* writer.write("Hello")
+ *   assert.strictEqual(yield* server.receive, "Hello")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category converting
  * @since 0.1.0
@@ -49,9 +72,17 @@ export { Connection, makeSocketServer } from "./internal/effectSocket/socketServ
 export const toSocket: (socket: Socket.Socket) => EffectSocket.Socket = ofOpen
 
 /**
- * One of Effect's sockets that connects whenever its reader is acquired: what `Socket.makeWebSocket` is there, with
- * writes that wait for a peer that doesn't read. Writes made while there is no connection wait for the next one; a write
- * whose connection is lost while it waits for room fails with a `SocketWriteError`.
+ * Creates one of Effect's sockets, which connects whenever its reader is acquired.
+ *
+ * **When to use**
+ *
+ * Use it in place of `Socket.makeWebSocket` of `effect/socket` where a write has to wait for a peer that doesn't
+ * read.
+ *
+ * **Details**
+ *
+ * A write without a connection waits for the next one. A write whose connection is lost while it waits for room
+ * fails with a `SocketWriteError`.
  *
  * @category constructors
  * @since 0.1.0
@@ -60,7 +91,7 @@ export const makeSocket = (url: string | URL, options?: Socket.ConnectOptions): 
   ofConnect(Socket.connect(url, options), "often")
 
 /**
- * `makeSocket` as a layer.
+ * Provides the socket of `makeSocket` as a layer.
  *
  * @category layers
  * @since 0.1.0
@@ -69,8 +100,13 @@ export const layerSocket = (url: string | URL, options?: Socket.ConnectOptions):
   Layer.sync(EffectSocket.Socket, () => makeSocket(url, options))
 
 /**
- * The service with which `Socket.makeWebSocket` and `layerWebSocket` make their WebSockets, as those of `effect-ws/ws`.
- * What Effect writes to such a socket doesn't wait for a peer that doesn't read: that takes `makeSocket`.
+ * Provides the constructor with which `Socket.makeWebSocket` and `Socket.layerWebSocket` of `effect/socket` make
+ * their WebSockets: that of `effect-ws/ws`.
+ *
+ * **Gotchas**
+ *
+ * Effect doesn't wait when it writes to such a socket, whatever the constructor does. `makeSocket` and
+ * `layerSocket` wait for a peer that doesn't read.
  *
  * @category layers
  * @since 0.1.0
@@ -84,9 +120,13 @@ export const layerWebSocketConstructor: Layer.Layer<EffectSocket.WebSocketConstr
 )
 
 /**
- * A server of this library as Effect's `SocketServer`, for RPC and the developer tools. Each handler's socket is one of
- * `toSocket`, and beneath it is the `Connection`. The end of a connection ends its handler quietly; a handler that fails
- * otherwise is logged, and closes its connection with 1011. Interrupting `run` closes every connection with 1001.
+ * Provides a server of this library as the `SocketServer` of Effect, for RPC and the developer tools.
+ *
+ * **Details**
+ *
+ * Each handler gets a socket of `toSocket`, and the `Connection` as a service. The end of a connection ends its
+ * handler without a failure. A handler that fails otherwise is logged, and its connection is closed with 1011.
+ * Interrupting `run` closes every connection with 1001.
  *
  * @category layers
  * @since 0.1.0
@@ -97,10 +137,14 @@ export const layerSocketServer = <A = undefined, R = never>(
   Layer.effect(SocketServer.SocketServer, makeSocketServer(options))
 
 /**
- * Effect's HTTP server for Node with this library's WebSockets, in place of `NodeHttpServer.layer`. `request.upgrade`
- * gives a socket whose handshake is answered when its reader is acquired; `request.upgradeWith` adds header fields to the
- * 101. Until then a route may answer as usual. An origin other than the server's own is refused with 403, unless
- * `websocket.origins` says otherwise. Shutting down closes every connection with 1001.
+ * Provides the HTTP server of Effect for Node with this library's WebSockets, in place of `NodeHttpServer.layer`.
+ *
+ * **Details**
+ *
+ * `request.upgrade` returns a socket whose handshake is completed when its reader is acquired;
+ * `request.upgradeWith` adds header fields to the response. Until then a route may respond as usual. An origin
+ * other than the server's own is refused with 403, unless `websocket.origins` allows it. Shutting down closes
+ * every connection with 1001.
  *
  * @category layers
  * @since 0.1.0
@@ -121,7 +165,17 @@ export const layerHttpServer = (
 const cluster = Effect.promise(() => import("./internal/effectSocket/cluster.ts"))
 
 /**
- * A runner of a cluster that other runners reach over this library's WebSockets, in place of `HttpRunner.layerWebsocket`.
+ * Provides a runner of Effect's cluster, which other runners reach over this library's WebSockets.
+ *
+ * **When to use**
+ *
+ * Use it in place of `HttpRunner.layerWebsocket`. There a write completes at once; here it waits for a runner that
+ * doesn't read.
+ *
+ * **Details**
+ *
+ * It listens at `runnerListenAddress` of the `ShardingConfig`, or at `runnerAddress`, and fails with a
+ * `ServeError` when there is neither or when the address is taken.
  *
  * @category layers
  * @since 0.2.0
@@ -132,7 +186,7 @@ export const layerRunner = (
   Layer.unwrap(Effect.map(cluster, ({ layerRunner }) => layerRunner(options)))
 
 /**
- * A process that calls the runners of a cluster, and isn't one.
+ * Provides access to the runners of a cluster for a process that isn't one.
  *
  * @category layers
  * @since 0.2.0
@@ -143,7 +197,7 @@ export const layerRunnerClientOnly = (
   Layer.unwrap(Effect.map(cluster, ({ layerRunnerClientOnly }) => layerRunnerClientOnly(options)))
 
 /**
- * The protocol in which a process calls the runners of a cluster.
+ * Provides the protocol with which a process calls the runners of a cluster, for `Runners.layerRpc`.
  *
  * @category layers
  * @since 0.2.0

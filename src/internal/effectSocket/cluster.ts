@@ -24,7 +24,7 @@ import { ofConnect } from "./adapter.ts"
 import { makeHttpServer, type WebSocketOptions } from "./httpServer.ts"
 
 /**
- * How runners of a cluster reach each other.
+ * Options of the connections to the runners of a cluster.
  *
  * @category options
  * @since 0.2.0
@@ -35,18 +35,19 @@ export interface RunnerClientOptions {
    */
   readonly path?: HttpRouter.PathInput | undefined
   /**
-   * Whether runners are reached by `wss`, as they must be when `createServer` makes an HTTPS server. Default: `false`.
+   * Whether the runners are reached over TLS, as they have to be when `createServer` makes an HTTPS server.
+   * Default: `false`.
    */
   readonly secure?: boolean | undefined
   /**
-   * How a runner connects to another: its TLS options, headers, limits and timeouts. `maxMessageSize` is the largest
-   * batch of replies that it accepts, by default 1 MiB.
+   * Options of each connection: TLS, header fields, limits and timeouts. `maxMessageSize` limits a batch of
+   * replies; default: 1 MiB.
    */
   readonly connect?: ConnectOptions | undefined
 }
 
 /**
- * How a runner of a cluster reaches the others, and how it serves them.
+ * Options of a runner: of its connections to the others, and of its server.
  *
  * @category options
  * @since 0.2.0
@@ -57,14 +58,14 @@ export interface RunnerOptions extends RunnerClientOptions {
    */
   readonly createServer?: LazyArg<http.Server | https.Server> | undefined
   /**
-   * Options of the connections that other runners open, and the limits of the server. `maxMessageSize` is the largest
-   * batch of requests that it accepts, by default 1 MiB.
+   * Options of the connections that other runners open, and limits of the server. `maxMessageSize` limits a batch
+   * of requests; default: 1 MiB.
    */
   readonly websocket?: WebSocketOptions | undefined
 }
 
 /**
- * What every process of a cluster has to be given.
+ * The services that every process of a cluster needs.
  *
  * @category models
  * @since 0.2.0

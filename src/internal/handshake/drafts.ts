@@ -18,7 +18,7 @@ const draft = (opening: OpeningDraft): Draft => ({
 })
 
 /**
- * RFC 6455, version 13: the standard, and what HyBi-13 to HyBi-17 were.
+ * RFC 6455, which is version 13: the standard, and HyBi-13 to HyBi-17 before it.
  *
  * @category drafts
  * @since 0.1.0
@@ -26,7 +26,7 @@ const draft = (opening: OpeningDraft): Draft => ({
 export const rfc6455: Draft = draft(rfcOpening)
 
 /**
- * HyBi-08 to HyBi-12: version 8.
+ * HyBi-08 to HyBi-12, which are version 8.
  *
  * @category drafts
  * @since 0.1.0
@@ -34,7 +34,7 @@ export const rfc6455: Draft = draft(rfcOpening)
 export const hybi08: Draft = draft(hybi08Opening)
 
 /**
- * HyBi-07: version 7.
+ * HyBi-07, which is version 7.
  *
  * @category drafts
  * @since 0.1.0
@@ -42,7 +42,7 @@ export const hybi08: Draft = draft(hybi08Opening)
 export const hybi07: Draft = draft(hybi07Opening)
 
 /**
- * Hixie-76, the protocol of the browsers of 2010.
+ * Hixie-76, the protocol of the browsers of 2010. Servers support it when it is listed in `drafts`.
  *
  * @category drafts
  * @since 0.1.0

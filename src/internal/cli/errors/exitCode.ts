@@ -1,5 +1,5 @@
 /**
- * How the program ends, by what happened.
+ * The exit codes of the program.
  *
  * @category constants
  * @since 0.1.0

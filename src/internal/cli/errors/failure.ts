@@ -14,7 +14,7 @@ export interface Refusal {
 }
 
 /**
- * Why `wscat` ends without success.
+ * The error of a command that doesn't succeed. `kind` names its exit code in `exitCode`.
  *
  * @category errors
  * @since 0.1.0

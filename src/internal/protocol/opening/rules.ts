@@ -2,7 +2,7 @@
 import type { HeaderFields } from "./fields.ts"
 
 /**
- * What a value must be. Each kind can be run, and a schema can be built from it.
+ * The condition that a value has to satisfy. Each kind can be run, and a schema can be built from it.
  *
  * @category drafts
  * @since 0.2.0
@@ -29,7 +29,7 @@ export type Check =
   | { readonly _tag: "Bytes"; readonly length: number }
 
 /**
- * The parts of a message that are no header fields.
+ * The parts of a message that are not header fields.
  *
  * @category drafts
  * @since 0.2.0
@@ -64,23 +64,30 @@ export type Rule = Statement &
 export interface InvalidField {
   /** A header's name, lower-case, or another part of the message: `method`, `httpVersion`, `url`, `key3`, `body`. */
   readonly field: string
-  /** Completes "the field must be …". */
+  /** The rule, as the end of "the field must be …". */
   readonly reason: string
+  /** The section of the standard that has the rule. */
   readonly section: string
 }
 
 /**
- * A request or a response, as far as rules look at it.
+ * The parts of a request or a response that rules check.
  *
  * @category drafts
  * @since 0.2.0
  */
 export interface HandshakeMessage {
+  /** The header fields. */
   readonly headers: HeaderFields
+  /** The method of a request. */
   readonly method?: string | undefined
+  /** The HTTP version of a request. */
   readonly httpVersion?: string | undefined
+  /** The target of a request. */
   readonly url?: string | undefined
+  /** The eight bytes after the head of a Hixie-76 request. */
   readonly key3?: Uint8Array | undefined
+  /** The bytes after the head of a Hixie-76 response. */
   readonly body?: Uint8Array | undefined
 }
 

@@ -24,7 +24,7 @@ export const withoutSecrets = (text: string): string =>
   text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1").replace(/[?#].*$/s, "")
 
 /**
- * Where a client connects to.
+ * The destination of a client's connection.
  *
  * @category models
  * @since 0.2.0
@@ -36,6 +36,7 @@ export interface Destination {
   readonly secure: boolean
   /** The host to connect to; an IPv6 address without its brackets. */
   readonly host: string
+  /** The port to connect to. */
   readonly port: number
   /** The Unix socket to connect to, in place of host and port. */
   readonly socketPath: string | undefined
