@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { basename, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { format, type FormatConfig } from "oxfmt"
-import { type Export, makeReader, type Reader, textOf } from "./declarations.ts"
+import { docOf, type Export, makeReader, type Member, membersOf, type Reader, textOf } from "./declarations.ts"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 const folder = join(root, "docs", "api")
@@ -22,7 +22,7 @@ interface Page {
 export interface Reference {
   /** The pages' contents by file name. */
   readonly pages: ReadonlyMap<string, string>
-  /** Modules and exports that have no docstring. */
+  /** Modules, exports and members that have no docstring, and exports without `@category` or `@since`. */
   readonly undocumented: ReadonlyArray<string>
 }
 
@@ -93,16 +93,20 @@ const makeAnchors = () => {
 }
 
 /** A source file's docstring: what stands at its top, before what it imports or passes on. */
-const docOf = (path: string): string => {
+const moduleDoc = (path: string): string => {
   const source = readFileSync(join(root, "src", `${path}.ts`), "utf8")
-  return textOf(/^(\/\*\*(?:(?!\*\/)[^])*\*\/)\s+(?:import\b|export (?:type )?[*{])/.exec(source)?.[1] ?? "")
+  return docOf(textOf(/^(\/\*\*(?:(?!\*\/)[^])*\*\/)\s+(?:import\b|export (?:type )?[*{])/.exec(source)?.[1] ?? ""))
+    .text
 }
 
 interface Entry {
   readonly name: string
   readonly kinds: ReadonlyArray<string>
   readonly doc: string
+  readonly category: string | undefined
+  readonly since: string | undefined
   readonly signature: string
+  readonly members: ReadonlyArray<Member>
   /** The name of the entry that this is another name of. */
   readonly same: string | undefined
 }
@@ -123,20 +127,44 @@ const entriesOf = (reader: Reader, made: string, path: string, prefix: string): 
     const same = own === name ? undefined : prefix + own
     if (of.kind === "namespace") {
       const inner = relative(made, of.file).replace(/\.d\.ts$/, "")
-      const entry = { doc: docOf(inner), kinds: ["module"], name: prefix + name, same, signature: "" }
-      return [entry, ...(same === undefined ? entriesOf(reader, made, inner, `${prefix}${name}.`) : [])]
-    }
-    const docs = of.statements.map(({ doc }) => doc).filter((doc) => doc !== "")
-    return [
-      {
-        doc: [...new Set(docs)].join("\n\n"),
-        kinds: [...new Set(of.statements.map(({ code }) => kindOf(code)))],
+      const entry = {
+        category: "modules",
+        doc: moduleDoc(inner),
+        kinds: ["module"],
+        members: [],
         name: prefix + name,
         same,
-        signature: of.statements.map(({ code }) => withBase(code, of.bases)).join("\n\n")
+        signature: "",
+        since: undefined
+      }
+      return [entry, ...(same === undefined ? entriesOf(reader, made, inner, `${prefix}${name}.`) : [])]
+    }
+    const docs = of.statements.map(({ doc }) => docOf(doc)).filter(({ text }) => text !== "")
+    const codes = of.statements.map(({ code }) => membersOf(withBase(code, of.bases)))
+    return [
+      {
+        category: docs.find(({ category }) => category !== undefined)?.category,
+        doc: [...new Set(docs.map(({ text }) => text))].join("\n\n"),
+        kinds: [...new Set(of.statements.map(({ code }) => kindOf(code)))],
+        members: codes.flatMap(({ members }) => members),
+        name: prefix + name,
+        same,
+        signature: codes.map(({ code }) => code).join("\n\n"),
+        since: docs.find(({ since }) => since !== undefined)?.since
       }
     ]
   })
+}
+
+/** Members that say themselves what they are: the tag of a union, a brand, what sets a class up. */
+const evident = /^(?:_tag|constructor|"?~.*|\[.*\])$/
+
+/** What an entry lacks. */
+const lacksOf = ({ category, doc, kinds, members, same, since }: Entry): ReadonlyArray<string> => {
+  if (same !== undefined) return []
+  const tags = kinds.includes("module") ? [] : [...(category ? [] : ["@category"]), ...(since ? [] : ["@since"])]
+  const without = members.filter(({ doc, name }) => doc === "" && !evident.test(name)).map(({ name }) => `.${name}`)
+  return [...(doc === "" ? ["a docstring"] : []), ...tags, ...without]
 }
 
 const note = "<!-- Written by `npm run docs:api` from the docstrings: change those. -->"
@@ -144,24 +172,51 @@ const note = "<!-- Written by `npm run docs:api` from the docstrings: change tho
 const pageOf = ({ importing, title }: Page, doc: string, entries: ReadonlyArray<Entry>): string => {
   const anchorOf = makeAnchors()
   anchorOf(title)
-  const anchors = new Map(entries.map(({ name }) => [name, anchorOf(name)]))
+  const grouped = [...new Set(entries.map(({ category = "other" }) => category))].toSorted()
+  const anchors = new Map<string, string>()
+  for (const category of grouped) {
+    anchorOf(category)
+    for (const { name } of inCategory(entries, category)) anchors.set(name, anchorOf(name))
+  }
   const link = (name: string): string => `[\`${name}\`](#${anchors.get(name)})`
-  const sections = entries.map(({ doc, kinds, name, same, signature }) =>
+  const section = ({ doc, kinds, members, name, same, signature, since }: Entry): ReadonlyArray<string> =>
     same === undefined
-      ? [`## \`${name}\``, `_${kinds.join(", ")}_`, doc, signature === "" ? "" : `\`\`\`ts\n${signature}\n\`\`\``]
-      : [`## \`${name}\``, `The same as ${link(same)}.`]
-  )
+      ? [
+          `### \`${name}\``,
+          `_${[...kinds, ...(since === undefined ? [] : [`since ${since}`])].join(", ")}_`,
+          doc,
+          signature === "" ? "" : `\`\`\`ts\n${signature}\n\`\`\``,
+          members.some(({ doc }) => doc !== "") ? membersTable(members) : ""
+        ]
+      : [`### \`${name}\``, `The same as ${link(same)}.`]
   return [
     note,
     `# ${title}`,
     doc,
     `\`\`\`ts\n${importing}\n\`\`\``,
-    `Exports: ${entries.map(({ name }) => link(name)).join(", ")}.`,
-    ...sections.flat()
+    grouped
+      .map(
+        (category) =>
+          `- ${category}: ${inCategory(entries, category)
+            .map(({ name }) => link(name))
+            .join(", ")}`
+      )
+      .join("\n"),
+    ...grouped.flatMap((category) => [`## ${category}`, ...inCategory(entries, category).flatMap(section)])
   ]
     .filter((part) => part !== "")
     .join("\n\n")
 }
+
+const inCategory = (entries: ReadonlyArray<Entry>, category: string): ReadonlyArray<Entry> =>
+  entries.filter((entry) => (entry.category ?? "other") === category)
+
+/** What each member is, one after the other. */
+const membersTable = (members: ReadonlyArray<Member>): string =>
+  members
+    .filter(({ doc }) => doc !== "")
+    .map(({ doc, name }) => `- \`${name}\`: ${doc.replaceAll("\n", "\n  ")}`)
+    .join("\n")
 
 const contentsOf = (docs: ReadonlyMap<string, string>): string => {
   const items = pages.map(({ importing, title }) => {
@@ -183,10 +238,12 @@ export const render = async (): Promise<Reference> => {
   const texts = withDeclarations((made) => {
     const reader = makeReader()
     return pages.map((page): readonly [string, string] => {
-      const doc = docOf(page.path)
+      const doc = moduleDoc(page.path)
       const entries = entriesOf(reader, made, page.path, "")
       if (doc === "") undocumented.push(page.title)
-      for (const entry of entries) if (entry.doc === "") undocumented.push(`${page.title}: ${entry.name}`)
+      for (const entry of entries) {
+        for (const lack of lacksOf(entry)) undocumented.push(`${page.title}: ${entry.name}: ${lack}`)
+      }
       docs.set(page.title, doc)
       return [`${page.title}.md`, pageOf(page, doc, entries)]
     })
@@ -202,7 +259,7 @@ export const render = async (): Promise<Reference> => {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { pages, undocumented } = await render()
-  if (undocumented.length > 0) throw new Error(`These have no docstring:\n${undocumented.join("\n")}`)
+  if (undocumented.length > 0) throw new Error(`These lack something:\n${undocumented.join("\n")}`)
   rmSync(folder, { force: true, recursive: true })
   mkdirSync(folder, { recursive: true })
   for (const [name, text] of pages) writeFileSync(join(folder, name), text)

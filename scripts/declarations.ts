@@ -152,6 +152,72 @@ const scan = (file: string): Scan => {
   return { declared, exported, imported, listed, passedOn }
 }
 
+/** A docstring: its text, and what its tags say. */
+export interface Doc {
+  readonly text: string
+  readonly category: string | undefined
+  readonly since: string | undefined
+}
+
+/** Separates a docstring's tags from its text. */
+export const docOf = (text: string): Doc => {
+  const tag = (name: string): string | undefined => new RegExp(`^@${name} (.+)$`, "m").exec(text)?.[1]
+  return {
+    category: tag("category"),
+    since: tag("since"),
+    text: text.replaceAll(/^@(?:category|since|deprecated)\b.*$\n?/gm, "").trim()
+  }
+}
+
+/** A member of an interface, a class or an object type. */
+export interface Member {
+  readonly name: string
+  readonly doc: string
+}
+
+/** The name of a member that is declared on a line; `undefined` where none is. */
+const memberName = (line: string): string | undefined =>
+  /^(?:(?:readonly|static|abstract|get|set|declare) )*("[^"]+"|\[[\w.]+\]|[\w$]+)\??[:(<;]/.exec(line)?.[1]
+
+/** What has members: of a constant, that is an object and no schema. The alternatives of a type are described in its code. */
+const withMembers = /^(?:declare )?(?:abstract )?(?:interface|class|const \w+: \{)/
+
+/**
+ * The members of a declaration that has a block, in order, and its code without their docstrings. What a class says to its
+ * base class is no member.
+ */
+export const membersOf = (code: string): { readonly code: string; readonly members: ReadonlyArray<Member> } => {
+  if (!withMembers.test(code)) return { code, members: [] }
+  const members = new Map<string, Member>()
+  const lines: Array<string> = []
+  let doc = ""
+  const source = code.split("\n")
+  const base = /^(?:declare )?(?:abstract )?class .*<\{$/.test(source[0] ?? "")
+  const first = base ? source.findIndex((line) => /^\}.* \{$/.test(line)) : 0
+  for (let at = 0; at < source.length; at++) {
+    const line = source[at] ?? ""
+    if (/^ {4}\/\*\*/.test(line)) {
+      const from = at
+      while (at < source.length && !(source[at] ?? "").includes("*/")) at++
+      doc = textOf(
+        source
+          .slice(from, at + 1)
+          .join("\n")
+          .trim()
+      )
+      continue
+    }
+    lines.push(line)
+    const name = at > first && /^ {4}\S/.test(line) ? memberName(line.trim()) : undefined
+    if (name !== undefined) {
+      const { text } = docOf(doc)
+      if (!members.has(name) || text !== "") members.set(name, { name, doc: text })
+      doc = ""
+    }
+  }
+  return { code: lines.join("\n"), members: [...members.values()] }
+}
+
 /** Whether an export is no type: a module is both. */
 const isValue = (of: Export): boolean =>
   of.kind === "declared" && of.statements.every(({ code }) => /^(?:declare )?(?:const|let|var|function)\b/.test(code))

@@ -19,8 +19,12 @@ export { exitCode, Streams, WscatError }
 export type { CliStreams }
 
 /**
- * `wscat` as a command, for `Command.withSubcommands`. It reads and writes through `Streams`, fails with a
- * `WscatError`, and reads its options as `effect/cli` does: a value that begins with a dash stands after `=`.
+ * `wscat` as a command of `effect/cli`, for `Command.withSubcommands`. It reads and writes through `Streams`, and
+ * fails with a `WscatError`.
+ *
+ * **Gotchas**
+ *
+ * It parses options as `effect/cli` does: a value that begins with a dash is written after `=`.
  *
  * @category commands
  * @since 0.1.0
@@ -28,8 +32,8 @@ export type { CliStreams }
 export const command = internal.command
 
 /**
- * Runs a command line, and succeeds with its exit code, one of `exitCode`. `argv` is what follows the name of the
- * program. An error is one line on the errors of `Streams`.
+ * Runs a command line and succeeds with its exit code, one of `exitCode`. `argv` are the arguments after the name
+ * of the program. An error is one line on the error stream of `Streams`.
  *
  * @category running
  * @since 0.1.0
@@ -37,8 +41,8 @@ export const command = internal.command
 export const run: (argv: ReadonlyArray<string>) => Effect.Effect<number> = program.run
 
 /**
- * Runs a command line as this process. A signal starts the closing handshake, and a second one ends the process at
- * once. The process exits when its output is written.
+ * Runs a command line as the process, and exits when its output is written. A signal starts the closing handshake,
+ * a second one exits at once.
  *
  * @category running
  * @since 0.1.0

@@ -1,7 +1,9 @@
 /**
- * What a frame is (RFC 6455 §5): a tagged union of plain values with its Schema, and the codec between bytes and
- * frames. Nothing here reads from a socket: bytes go in, frames come out, and any cut of the bytes gives the same
- * frames or the same error.
+ * Frames (RFC 6455 §5): a tagged union of plain values with its Schema, and the codec between bytes and frames.
+ *
+ * Nothing here reads from a socket. However the bytes are cut, they give the same frames or the same error.
+ *
+ * @since 0.1.0
  */
 export { type Assembler, makeAssembler } from "./internal/frame/assembler.ts"
 export {

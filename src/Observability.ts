@@ -1,6 +1,6 @@
 /**
- * What a program in service tells of its connections: metrics and traces, off unless `metrics` and `tracing` among the
- * options of `Server` and `Socket` ask for them. They are Effect's own, so that whatever exports those exports these.
+ * Metrics and traces of connections. They are off unless the options `metrics` and `tracing` of `Server` and `Socket` turn them
+ * on. They are metrics and spans of Effect, so that whatever exports those exports these.
  *
  * The metrics, each with `websocket.role`, which is `server` or `client`, and with `unit`, which exporters read:
  *
@@ -13,7 +13,9 @@
  * - `websocket.ping.duration`, `s`, a histogram.
  *
  * `eventLoop` adds those of Node's event loop: `nodejs.eventloop.delay.min`, `.max`, `.mean`, `.stddev`, `.p50`, `.p90`,
- * `.p99`, `s`, and `nodejs.eventloop.utilization`, `1`, gauges that OpenTelemetry names so.
+ * `.p99`, `s`, and `nodejs.eventloop.utilization`, `1`, gauges with OpenTelemetry's names.
+ *
+ * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,37 +32,71 @@ export * from "./internal/observability/metrics.ts"
 export type { ObservabilityOptions, TracingOptions } from "./internal/observability/options.ts"
 
 /**
- * The span of a connection, `undefined` when it isn't traced. The handler of a server runs within it already; others make it
- * the parent of what they do with `Effect.withParentSpan`.
+ * Returns the span of a connection, or `undefined` when the connection isn't traced.
+ *
+ * **When to use**
+ *
+ * The handler of a server runs within the span already. A client makes it the parent of what it does, with
+ * `Effect.withParentSpan`.
+ *
+ * @category tracing
+ * @since 0.1.0
  */
 export const spanOf = (socket: Socket): Tracer.Span | undefined => reportedSpanOf(socket)
 
-/** How the event loop is watched. */
+/**
+ * Options of `eventLoop`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface EventLoopOptions {
-  /** How often the gauges are set; each tells of the time since the last. Default 5 seconds. */
+  /** The time between two updates of the gauges; each covers the time since the last. Default: 5 seconds. */
   readonly interval?: Duration.Input | undefined
-  /** How often the delay is sampled. The finer, the more often an idle process wakes. Default 20 ms. */
+  /** The time between two samples of the delay. The shorter, the more often an idle process wakes. Default: 20 ms. */
   readonly resolution?: Duration.Input | undefined
 }
 
 const gauge = (name: string, description: string, unit: string): Metric.Gauge<number> =>
   Metric.gauge(`nodejs.eventloop.${name}`, { description, attributes: { unit } })
 
-/** The gauges of the event loop's delay, in seconds, by what they tell of the samples. */
+/**
+ * The gauges of the event loop's delay, in seconds.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoopDelay = {
+  /** The shortest delay. */
   min: gauge("delay.min", "Least delay of the event loop", "s"),
+  /** The longest delay. */
   max: gauge("delay.max", "Greatest delay of the event loop", "s"),
+  /** The mean delay. */
   mean: gauge("delay.mean", "Mean delay of the event loop", "s"),
+  /** The standard deviation of the delays. */
   stddev: gauge("delay.stddev", "Standard deviation of the event loop's delay", "s"),
+  /** The delay that half of the samples don't exceed. */
   p50: gauge("delay.p50", "Delay of the event loop, 50th percentile", "s"),
+  /** The delay that 90 % of the samples don't exceed. */
   p90: gauge("delay.p90", "Delay of the event loop, 90th percentile", "s"),
+  /** The delay that 99 % of the samples don't exceed. */
   p99: gauge("delay.p99", "Delay of the event loop, 99th percentile", "s")
 } as const
 
-/** The gauge of the event loop's utilization: the part of the time, 0 to 1, in which it had something to do. */
+/**
+ * The gauge of the event loop's utilization: the part of the time, from 0 to 1, in which it was busy.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoopUtilization = gauge("utilization", "Part of the time in which the event loop was busy", "1")
 
-/** Watches the event loop of this process until the end of the scope. */
+/**
+ * Updates the gauges of this process's event loop until the end of the scope.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const eventLoop = (options?: EventLoopOptions): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const resolution = Math.max(1, Math.round(Duration.toMillis(options?.resolution ?? 20)))
@@ -97,6 +133,11 @@ export const eventLoop = (options?: EventLoopOptions): Effect.Effect<void, never
     yield* Effect.forkScoped(Effect.repeat(take, Schedule.spaced(options?.interval ?? "5 seconds")))
   })
 
-/** `eventLoop` as a layer. */
+/**
+ * Runs `eventLoop` as long as the layer is in use.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerEventLoop = (options?: EventLoopOptions): Layer.Layer<never> =>
   Layer.effectDiscard(eventLoop(options))

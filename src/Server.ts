@@ -41,6 +41,9 @@ export type {
 /**
  * Listens, and handles each connection in a fiber and a scope of its own until it is interrupted. A connection closes
  * when its handler ends: with 1000, or with 1011 when the handler failed.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const serve = <X, E, RH, A = undefined, R = never>(
   options: ServeOptions<A, R>,
@@ -51,6 +54,9 @@ export const serve = <X, E, RH, A = undefined, R = never>(
 /**
  * Listens. The end of the scope closes every connection with 1001, and stops listening. Fails with `InvalidOptions` when an
  * option has a value that isn't allowed.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make: <A = undefined, R = never>(
   options: ServeOptions<A, R>
@@ -75,12 +81,22 @@ export const makeMemory: <A = undefined, R = never>(
   options?: ServeOptions<A, R>
 ) => Effect.Effect<Memory.MemoryServer<A>, ServerError, Exclude<R, Scope.Scope> | Scope.Scope> = Memory.makeMemory
 
-/** The service of a server that listens, for `layer`. */
+/**
+ * The service of a server that listens, for `layer`.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class WebSocketServer extends Context.Service<WebSocketServer, Server<undefined>>()(
   "effect-ws/Server/WebSocketServer"
 ) {}
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = <R = never>(
   options: ServeOptions<undefined, R>
 ): Layer.Layer<WebSocketServer, ServerError, Exclude<R, Scope.Scope>> => Layer.effect(WebSocketServer, make(options))
@@ -88,6 +104,9 @@ export const layer = <R = never>(
 /**
  * `serve` as a layer: it is built when the server listens, and fails when it can't, because the port is taken for example.
  * The handlers run until the layer's scope ends.
+ *
+ * @category layers
+ * @since 0.2.0
  */
 export const layerServe = <X, E, RH, A = undefined, R = never>(
   options: ServeOptions<A, R>,
@@ -110,6 +129,9 @@ export const layerServe = <X, E, RH, A = undefined, R = never>(
  * Its sessions are the caller's: they are counted in no limit, and ended by no timeout.
  *
  * Fails with `InvalidOptions` when an option has a value that isn't allowed, or the path is taken.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const attach: <A = undefined, R = never>(
   server: http.Server | https.Server | http2.Http2Server | http2.Http2SecureServer,
@@ -122,6 +144,9 @@ export const attach: <A = undefined, R = never>(
  *
  * Each call is a server of its own: limits on connections and rates take `make` or `attach`. An option with a value that
  * isn't allowed is a defect.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const upgrade = <A = undefined, R = never>(
   request: http.IncomingMessage,
@@ -131,7 +156,12 @@ export const upgrade = <A = undefined, R = never>(
 ): Effect.Effect<Connection<A>, Handshake.HandshakeError, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Start.open(new Http1Exchange(request, socket, head), options)
 
-/** `upgrade` over HTTP/2: from the arguments of a server's `stream` event for an extended CONNECT (RFC 8441). */
+/**
+ * `upgrade` over HTTP/2: from the arguments of a server's `stream` event for an extended CONNECT (RFC 8441).
+ *
+ * @category running
+ * @since 0.1.0
+ */
 export const upgradeStream = <A = undefined, R = never>(
   stream: http2.ServerHttp2Stream,
   headers: http2.IncomingHttpHeaders,
@@ -139,7 +169,12 @@ export const upgradeStream = <A = undefined, R = never>(
 ): Effect.Effect<Connection<A>, Handshake.HandshakeError, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Start.open(new Http2Exchange(stream, headers), options)
 
-/** Refuses a request, from within `authorize`: with a status such as 401 or 403, and the rest of the response. */
+/**
+ * Refuses a request, from within `authorize`: with a status such as 401 or 403, and the rest of the response.
+ *
+ * @category authorizing
+ * @since 0.1.0
+ */
 export const reject = (status: number, answer?: Omit<Handshake.Rejection, "status">): Handshake.HandshakeError =>
   Handshake.rejected({ status, ...answer })
 
@@ -148,6 +183,9 @@ export const reject = (status: number, answer?: Omit<Handshake.Rejection, "statu
  * answer, and the subprotocol.
  *
  * A header field that can't be written, and a subprotocol that the client did not offer, are answered with 500.
+ *
+ * @category authorizing
+ * @since 0.2.0
  */
 export const accept: {
   <A>(options: AcceptanceOptions & { readonly context: A }): Acceptance<A>

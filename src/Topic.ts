@@ -63,27 +63,55 @@ export type {
 } from "./internal/topic/typed.ts"
 export { matches, maxNameLength, maxSegments, segment } from "./internal/topic/name.ts"
 
-/** Publish and subscribe, as a service. */
+/**
+ * Publish and subscribe, as a service.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class Topics extends Context.Service<Topics, TopicsService>()("effect-ws/Topic/Topics") {}
 
-/** What carries messages between processes, as a service. */
+/**
+ * What carries messages between processes, as a service.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export class Broker extends Context.Service<Broker, BrokerService>()("effect-ws/Topic/Broker") {}
 
-/** Topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed. */
+/**
+ * Topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Scope.Scope> =>
   makeTopics(undefined, options)
 
 /**
  * Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. Fails with
  * `InvalidOptions` when an option has a value that isn't allowed.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService, TopicError, Broker | Scope.Scope> =>
   Effect.flatMap(Broker, (broker) => makeTopics(broker, options))
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<Topics, TopicError> => Layer.effect(Topics, make(options))
 
-/** `makeOnBroker` as a layer. */
+/**
+ * `makeOnBroker` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerOnBroker = (options: Options = {}): Layer.Layer<Topics, TopicError, Broker> =>
   Layer.effect(Topics, makeOnBroker(options))
 

@@ -17,15 +17,26 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 /**
  * Passes messages on between the workers of this process, until the scope ends. Run it in the primary, before workers are
  * forked. A worker for which more than 16 MiB wait misses messages, and its subscriptions are told of a gap.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const relay: Effect.Effect<void, never, Scope.Scope> = relayMessages
 
 /**
  * A broker through the primary of the cluster. Publishing is done when the primary has passed the messages on. Fails when this process is
  * no worker, when the primary doesn't answer within `timeout`, since it has no `relay`, and with `InvalidOptions`.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: LinkOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   makeBroker(options, {}, () => clusterDriver)
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: LinkOptions = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

@@ -17,7 +17,12 @@ import { Broker } from "./Topic.ts"
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions } from "./internal/topic/natsClient.ts"
 
-/** How topics are kept in a stream of JetStream. */
+/**
+ * How topics are kept in a stream of JetStream.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface Options extends LinkOptions {
   /** As `TopicNats.Options` has it. */
   readonly client?: ClientOptions | undefined

@@ -17,7 +17,12 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
-/** How to reach NATS, and how topics are subjects. */
+/**
+ * How to reach NATS, and how topics are subjects.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options extends LinkOptions {
   /**
    * As `connect` takes it, such as `{ servers: "nats://localhost:4222" }`, which is the default. `reconnect` and `noEcho` are set
@@ -53,11 +58,19 @@ export interface Options extends LinkOptions {
  * the other servers, too, which this process connects to for that by the addresses that the cluster announces. A server that can't be reached so,
  * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
  * missing without a gap, until that server knows the subscription.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   makeBroker(options, natsRules, ({ client, connection, payload = "tagged", prefix = "" }) =>
     natsDriver({ client: connection === undefined ? (client ?? {}) : client, connection, prefix, format: payload })
   )
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))

@@ -23,7 +23,12 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 export type { ClientOptions, ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 
-/** How to reach Redis. */
+/**
+ * How to reach Redis.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ConnectOptions extends LinkOptions {
   /**
    * As `createClient` takes it, such as `{ url: "redis://localhost:6379" }`, which is the default; or a client that exists. The
@@ -34,7 +39,12 @@ export interface ConnectOptions extends LinkOptions {
   readonly client?: ClientSource | undefined
 }
 
-/** How topics are channels. */
+/**
+ * How topics are channels.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options extends ConnectOptions {
   /** Stands before each name to make it a channel. Default `""`. */
   readonly prefix?: string | undefined
@@ -46,13 +56,21 @@ export interface Options extends ConnectOptions {
  * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
  * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when
  * an option has a value that isn't allowed.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const make = (options: Options = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   makeBroker(options, redisRules, ({ client = {}, payload = "tagged", prefix = "" }) =>
     pubSubDriver({ client, prefix, format: payload })
   )
 
-/** `make` as a layer. */
+/**
+ * `make` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layer = (options: Options = {}): Layer.Layer<Broker, TopicError> => Layer.effect(Broker, make(options))
 
 /**
@@ -65,7 +83,12 @@ export const layerNodeRedis = (
   options: Omit<Options, "client"> = {}
 ): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> => withNodeRedis((client) => make({ ...options, client }))
 
-/** How topics are kept in a stream. */
+/**
+ * How topics are kept in a stream.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface StreamsOptions extends ConnectOptions {
   /** The stream that all topics are in; not empty. Default `"effect-ws:topics"`. */
   readonly key?: string | undefined
@@ -75,7 +98,12 @@ export interface StreamsOptions extends ConnectOptions {
   readonly history?: StreamsHistory | false | undefined
 }
 
-/** How much of each topic is kept for `history`. */
+/**
+ * How much of each topic is kept for `history`.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface StreamsHistory {
   /** Most messages of each topic, at least 1. Default 100. */
   readonly maxMessages?: number | undefined
@@ -94,6 +122,9 @@ const historyOf = ({ maxAge = "1 day", maxMessages = 100 }: StreamsHistory): Top
  * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
  * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when an option
  * has a value that isn't allowed.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   makeBroker(
@@ -103,7 +134,12 @@ export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerC
       streamsDriver({ client, key, maxLength, history: history === false ? undefined : historyOf(history) })
   )
 
-/** `makeStreams` as a layer. */
+/**
+ * `makeStreams` as a layer.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerStreams = (options: StreamsOptions = {}): Layer.Layer<Broker, TopicError> =>
   Layer.effect(Broker, makeStreams(options))
 

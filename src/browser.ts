@@ -1,2 +1,2 @@
 /** What runs where there is no Node: in browsers, workers, Deno and Bun. In place of `effect-ws`, for clients. */
-export * as Socket from "./internal/browser/client.ts"
+export * as Socket from "./browser/Socket.ts"

@@ -41,6 +41,7 @@ const order = [
   "TopicCluster.ts",
   "EffectSocket.ts",
   "Cli.ts",
+  "browser/Socket.ts",
   "browser.ts",
   "index.ts"
 ]

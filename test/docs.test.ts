@@ -42,15 +42,33 @@ const blocksOf = (page: string): ReadonlyArray<Block> =>
 
 const blocks = pages.flatMap(blocksOf)
 
+/** The examples of the docstrings, file by file. */
+const examplesOf = (file: string): ReadonlyArray<Block> =>
+  [...readFileSync(join(root, "src", file), "utf8").matchAll(/^ *\* ```(.*)\n([^]*?)^ *\* ```$/gm)].map(
+    ([, info = "", code = ""], at) => {
+      if (info !== "ts") throw new Error(`${file}: an example can't be \`${info}\``)
+      const lines = code.split("\n").map((line) => line.replace(/^ *\* ?/, ""))
+      return { file: `src-${file.replaceAll(/\W/g, "-")}-${at}.ts`, code: lines.join("\n"), use: "run" }
+    }
+  )
+
+const examples = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .flatMap(examplesOf)
+
 const write = (): void => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder)
   const config = { extends: "../../tsconfig.json", include: ["*.ts"] }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
-  for (const { code, file } of blocks) writeFileSync(join(folder, file), `${code}\nexport {}\n`)
+  for (const { code, file } of [...blocks, ...examples]) writeFileSync(join(folder, file), `${code}\nexport {}\n`)
+  const imports = examples.map(({ file }) => `console.log("${file}")\nawait import("./${file}")\n`)
+  writeFileSync(join(folder, "examples.mjs"), imports.join(""))
 }
 
 const run = promisify(execFile)
+
+const hook = join(root, "test", "support", "resolve-src.mjs")
 
 beforeAll(write)
 
@@ -63,10 +81,21 @@ describe("the pages", () => {
 
   for (const { file } of blocks.filter(({ use }) => use === "run")) {
     it(`hold a program that runs: ${file}`, { timeout: 30_000 }, async () => {
-      const hook = join(root, "test", "support", "resolve-src.mjs")
       await run(process.execPath, ["--import", hook, join(folder, file)], { cwd: root, timeout: 25_000 })
     })
   }
+
+  it("are joined by docstrings whose examples run", { timeout: 60_000 }, async () => {
+    assert.isAbove(examples.length, 0)
+    const program = join(folder, "examples.mjs")
+    // The last line that it prints names the example that failed, or didn't end.
+    const { stderr, stdout } = await run(process.execPath, ["--import", hook, program], { timeout: 55_000 }).catch(
+      (failure) => failure
+    )
+    assert.strictEqual(stderr, "", stdout)
+    const printed = new Set(stdout.split("\n"))
+    for (const { file } of examples) assert.isTrue(printed.has(file), `${file} didn't run: ${stdout}`)
+  })
 
   it("hold tests that pass", { timeout: 60_000 }, async () => {
     const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
@@ -89,7 +118,6 @@ describe("the pages", () => {
       const code = first?.code ?? ""
       yield* Effect.acquireRelease(
         Effect.sync(() => {
-          const hook = join(root, "test", "support", "resolve-src.mjs")
           const args = ["--import", hook, "--input-type=module-typescript", "--eval", code]
           return spawn(process.execPath, args, { cwd: root, stdio: "inherit" })
         }),

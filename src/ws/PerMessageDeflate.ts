@@ -7,7 +7,12 @@ import * as Violation from "../internal/protocol/protocolError.ts"
 import { nothing } from "./internal/data.ts"
 import { errorOf } from "./internal/errors.ts"
 
-/** Options of permessage-deflate (RFC 7692 §7.1), as servers and clients take them in `perMessageDeflate`. */
+/**
+ * Options of permessage-deflate (RFC 7692 §7.1), as servers and clients take them in `perMessageDeflate`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface PerMessageDeflateOptions {
   /**
    * The server forgets its window after each message. `true` asks for it; a server with `false` declines an offer that
@@ -113,7 +118,12 @@ const defaultThreshold = 1024
 /** What each flush of the compressor ends in; it is left out of the last frame of a message (RFC 7692 §7.2.1). */
 const flushTail = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 
-/** permessage-deflate for one connection: the negotiation of its parameters, and compression by itself. */
+/**
+ * permessage-deflate for one connection: the negotiation of its parameters, and compression by itself.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export class PerMessageDeflate {
   /** The registered name of the extension. */
   static get extensionName(): "permessage-deflate" {

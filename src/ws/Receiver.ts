@@ -108,6 +108,9 @@ class Reading extends Incoming implements InboundOwner, ReceiverSource {
 /**
  * Reads what is written to it as frames. Emits `message` (data, isBinary), `ping`, `pong`, and `conclude` (code, reason)
  * for a close frame, after which it ends; a violation of the protocol is an `error`.
+ *
+ * @category classes
+ * @since 0.1.0
  */
 export class Receiver extends Writable {
   readonly #source: ReceiverSource

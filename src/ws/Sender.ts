@@ -188,7 +188,12 @@ const laneOf = (
 const asWritten = (callback: unknown): Written | undefined =>
   typeof callback === "function" ? (callback as Written) : undefined
 
-/** Frames data and writes it to a socket, in order. */
+/**
+ * Frames data and writes it to a socket, in order.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export class Sender {
   /** Called when a blob can't be read. */
   onerror: (error: Error) => void = () => {}

@@ -109,6 +109,9 @@ const events: { readonly [type: string]: EventTarget.MakeEvent<WebSocket> | unde
 /**
  * A WebSocket connection, with the API of `ws` 8: a client when it is made with an address; servers make their own.
  * Emits `open`, `message`, `ping`, `pong`, `close`, `error`, and as a client `upgrade`, `redirect` and `unexpected-response`.
+ *
+ * @category classes
+ * @since 0.1.0
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class WebSocket extends EventEmitter {

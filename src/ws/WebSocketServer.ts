@@ -67,6 +67,9 @@ interface Upgrade<Request> {
 /**
  * Accepts WebSocket connections, with the API of `ws` 8: on an HTTP server of its own, on one that is given, or by hand.
  * Emits `listening`, `connection`, `headers`, `wsClientError`, `error` and `close`.
+ *
+ * @category classes
+ * @since 0.1.0
  */
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging
 export class WebSocketServer<

@@ -3,14 +3,24 @@ import { formatExtensions, type Param, type Params } from "../internal/protocol/
 import { offersOf } from "./internal/offers.ts"
 import type { ParsedParams } from "./PerMessageDeflate.ts"
 
-/** Extensions by name, with the parameters of each time that they stand in the header. */
+/**
+ * Extensions by name, with the parameters of each time that they stand in the header.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ParsedExtensions {
   [name: string]: Array<ParsedParams>
 }
 
 type Values = string | number | true | ReadonlyArray<string | number | true>
 
-/** Parameters to write: each name with its value or values, `true` for none. */
+/**
+ * Parameters to write: each name with its value or values, `true` for none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface FormatParams {
   readonly [name: string]: Values | undefined
 }
@@ -21,7 +31,12 @@ const push = <T>(into: { [name: string]: Array<T> }, name: string, value: T): vo
   else values.push(value)
 }
 
-/** Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` with the place where it breaks the grammar. */
+/**
+ * Reads a `Sec-WebSocket-Extensions` header, RFC 6455 §9.1. Throws a `SyntaxError` with the place where it breaks the grammar.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
+ */
 export const parse = (header: string): ParsedExtensions => {
   const extensions: ParsedExtensions = Object.create(null)
   for (const { name, params } of offersOf(header)) {
@@ -41,7 +56,12 @@ const paramsOf = (params: FormatParams): Params =>
       : (isList(values) ? values : [values]).map((value): Param => [name, value === true ? true : String(value)])
   )
 
-/** Writes a `Sec-WebSocket-Extensions` header. */
+/**
+ * Writes a `Sec-WebSocket-Extensions` header.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
+ */
 export const format = (extensions: {
   readonly [name: string]: FormatParams | ReadonlyArray<FormatParams> | undefined
 }): string =>

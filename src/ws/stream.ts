@@ -21,6 +21,9 @@ function destroyOnError(this: Duplex, error: Error): void {
  * A duplex stream over a `WebSocket`: each chunk written is a message, each message a chunk. Text comes as strings when the
  * stream is in `readableObjectMode`, and as `Buffer`s else. `end` closes the connection, `destroy` terminates it, and
  * reading is paused while nobody reads.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const createWebSocketStream = (webSocket: WebSocketLike, options?: DuplexOptions): Duplex => {
   // After an error of its own the socket sends a close frame, which `terminate` would cut off.

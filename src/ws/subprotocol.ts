@@ -4,6 +4,9 @@ import { isTokenCode } from "../internal/protocol/opening/token.ts"
 /**
  * Reads a `Sec-WebSocket-Protocol` header into the set of its subprotocols, RFC 6455 §11.3.4. Throws a `SyntaxError` for
  * one that breaks the grammar or has a name twice.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
  */
 export const parse = (header: string): Set<string> => {
   const protocols = new Set<string>()

@@ -8,13 +8,28 @@ import type { PerMessageDeflateOptions } from "./PerMessageDeflate.ts"
 import type { GenerateMask } from "./Sender.ts"
 import type { WebSocket } from "./WebSocket.ts"
 
-/** A message as a `message` listener gets it: what `binaryType` says for bytes, a `Buffer` for text. */
+/**
+ * A message as a `message` listener gets it: what `binaryType` says for bytes, a `Buffer` for text.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type RawData = Buffer | ArrayBuffer | Array<Buffer>
 
-/** A message as a `MessageEvent` carries it: as `RawData`, but text is a string. */
+/**
+ * A message as a `MessageEvent` carries it: as `RawData`, but text is a string.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Data = string | RawData
 
-/** What can be sent: text as a string; bytes; anything else that `Buffer.from` takes. A number is sent as its digits. */
+/**
+ * What can be sent: text as a string; bytes; anything else that `Buffer.from` takes. A number is sent as its digits.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type BufferLike =
   | string
   | number
@@ -32,7 +47,12 @@ export type BufferLike =
   | { valueOf(): string }
   | { [Symbol.toPrimitive](hint: string): string }
 
-/** How a message is sent. */
+/**
+ * How a message is sent.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SendOptions {
   /** Whether it is a binary message. Default: for everything but strings. */
   readonly binary?: boolean | undefined
@@ -44,7 +64,12 @@ export interface SendOptions {
   readonly mask?: boolean | undefined
 }
 
-/** What servers and clients have in common. */
+/**
+ * What servers and clients have in common.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface CommonOptions {
   /** Whether several `message`, `ping` and `pong` events may be emitted in one tick. Default `true`. */
   allowSynchronousEvents?: boolean | undefined
@@ -64,15 +89,28 @@ export interface CommonOptions {
   skipUTF8Validation?: boolean | undefined
 }
 
-/** What `@types/ws` says that a certificate is. */
+/**
+ * What `@types/ws` says that a certificate is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type CertMeta = string | Array<string> | Buffer | Array<Buffer>
 
-/** Changes a request before it is sent; it has to call `request.end()`. */
+/**
+ * Changes a request before it is sent; it has to call `request.end()`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type FinishRequestCallback = (request: http.ClientRequest, websocket: WebSocket) => void
 
 /**
  * How a client connects. Besides its own, every option of `http.request` and `https.request` but those that follow from
  * the URL.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface ClientOptions
   extends CommonOptions, Omit<https.RequestOptions, "checkServerIdentity" | "createConnection"> {
@@ -100,7 +138,12 @@ export interface ClientOptions
   createConnection?: typeof net.createConnection | https.RequestOptions["createConnection"] | undefined
 }
 
-/** What is known of a client when it is verified. */
+/**
+ * What is known of a client when it is verified.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface VerifyInfo<Request extends http.IncomingMessage = http.IncomingMessage> {
   /** The value of the origin header. */
   readonly origin: string
@@ -109,18 +152,33 @@ export interface VerifyInfo<Request extends http.IncomingMessage = http.Incoming
   readonly req: Request
 }
 
-/** Decides at once whether a client may connect. */
+/**
+ * Decides at once whether a client may connect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type VerifyClientCallbackSync<Request extends http.IncomingMessage = http.IncomingMessage> = (
   info: VerifyInfo<Request>
 ) => boolean
 
-/** Decides later; a refusal has a status (401 when left out), a body, and header fields. */
+/**
+ * Decides later; a refusal has a status (401 when left out), a body, and header fields.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type VerifyClientCallbackAsync<Request extends http.IncomingMessage = http.IncomingMessage> = (
   info: VerifyInfo<Request>,
   callback: (result: boolean, code?: number, message?: string, headers?: http.OutgoingHttpHeaders) => void
 ) => void
 
-/** What a `WebSocket` of this library and one of `ws` have in common, as far as servers and streams are concerned. */
+/**
+ * What a `WebSocket` of this library and one of `ws` have in common, as far as servers and streams are concerned.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface WebSocketLike
   extends
     EventEmitter,
@@ -149,10 +207,20 @@ export interface WebSocketLike
   pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
 }
 
-/** A class of which a server can make its sockets: `WebSocket`, or one that extends it; those of `ws` serve, too. */
+/**
+ * A class of which a server can make its sockets: `WebSocket`, or one that extends it; those of `ws` serve, too.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type WebSocketClass = new (address: null, protocols?: undefined, options?: CommonOptions) => WebSocketLike
 
-/** How a server accepts. Exactly one of `port`, `server` and `noServer` has to be given. */
+/**
+ * How a server accepts. Exactly one of `port`, `server` and `noServer` has to be given.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ServerOptions<
   U extends WebSocketClass = typeof WebSocket,
   V extends typeof http.IncomingMessage = typeof http.IncomingMessage
@@ -180,13 +248,23 @@ export interface ServerOptions<
   WebSocket?: U | undefined
 }
 
-/** What a server knows of its compression: as `PerMessageDeflateOptions`, but what `@types/ws` has as numbers are numbers. */
+/**
+ * What a server knows of its compression: as `PerMessageDeflateOptions`, but what `@types/ws` has as numbers are numbers.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ResolvedDeflateOptions extends PerMessageDeflateOptions {
   serverMaxWindowBits?: number | undefined
   clientMaxWindowBits?: number | undefined
 }
 
-/** The options of a server, defaults filled in. They go wherever the options of a server of `@types/ws` are expected. */
+/**
+ * The options of a server, defaults filled in. They go wherever the options of a server of `@types/ws` are expected.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ResolvedServerOptions<
   U extends WebSocketClass = typeof WebSocket,
   V extends typeof http.IncomingMessage = typeof http.IncomingMessage
@@ -196,21 +274,41 @@ export interface ResolvedServerOptions<
   perMessageDeflate: boolean | ResolvedDeflateOptions
 }
 
-/** Where a server listens. */
+/**
+ * Where a server listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AddressInfo = net.AddressInfo
 
-/** What a listener of `open` gets that was added as in a browser. */
+/**
+ * What a listener of `open` gets that was added as in a browser.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface Event {
   readonly type: string
   readonly target: WebSocket
 }
 
-/** What such a listener of `message` gets. */
+/**
+ * What such a listener of `message` gets.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface MessageEvent extends Event {
   readonly data: Data
 }
 
-/** What such a listener of `close` gets. */
+/**
+ * What such a listener of `close` gets.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface CloseEvent extends Event {
   /** The peer's close code; 1005 when its close frame had none, 1006 when none came. */
   readonly code: number
@@ -219,14 +317,24 @@ export interface CloseEvent extends Event {
   readonly wasClean: boolean
 }
 
-/** What such a listener of `error` gets. */
+/**
+ * What such a listener of `error` gets.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface ErrorEvent extends Event {
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly error: any
   readonly message: string
 }
 
-/** The event objects by type. */
+/**
+ * The event objects by type.
+ *
+ * @category events
+ * @since 0.1.0
+ */
 export interface WebSocketEventMap {
   open: Event
   message: MessageEvent
@@ -234,7 +342,12 @@ export interface WebSocketEventMap {
   error: ErrorEvent
 }
 
-/** How `addEventListener` adds a listener. */
+/**
+ * How `addEventListener` adds a listener.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface EventListenerOptions {
   /** Whether the listener hears of one event only. */
   readonly once?: boolean | undefined

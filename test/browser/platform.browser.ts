@@ -42,6 +42,18 @@ const services: Readonly<Record<string, (socket: Socket.Socket) => Effect.Effect
       socket.sendAll(Array.from({ length: 20 }, () => "x".repeat(10_000))),
       Stream.runDrain(socket.messages)
     ),
+  "/torrent": (socket) =>
+    Effect.andThen(
+      Effect.forEach(Array.from({ length: 64 }), () =>
+        Effect.map(socket.send(new Uint8Array(1024 * 1024)), () => void torrent++)
+      ),
+      Stream.runDrain(socket.messages)
+    ),
+  "/endless": (socket) => Effect.forever(socket.send(new Uint8Array(1024 * 1024))),
+  "/collect": (socket) =>
+    Stream.runForEach(socket.messages, (message) => Effect.sync(() => void (collected += message.length))),
+  "/farewell": (socket) => Effect.andThen(socket.sendAll(["one", "two", "three"]), socket.close(1000, "done")),
+  "/secret": (socket) => Effect.andThen(socket.send("welcome"), Stream.runDrain(socket.messages)),
   "/prices": (socket) =>
     Stream.runForEach(socket.messages, (symbol) => socket.send(JSON.stringify({ symbol, price: 1.17 }))),
   "/restless": (socket) =>
@@ -51,6 +63,12 @@ const services: Readonly<Record<string, (socket: Socket.Socket) => Effect.Effect
       yield* subscriptions < 3 ? socket.close(1012) : socket.close()
     })
 }
+
+/** How many messages `/torrent` has sent. */
+let torrent = 0
+
+/** How many bytes came to `/collect`. */
+let collected = 0
 
 let browser: Browser
 let page: Page
@@ -66,10 +84,11 @@ beforeAll(async () => {
   }
   const server = http.createServer((request, response) => {
     if (request.url === "/read") Effect.runSync(Queue.offer(reading, undefined))
+    if (request.url === "/sent") return response.end(JSON.stringify(torrent))
     const { url = "" } = request
     const script = scripts[url]
     response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript")
-    response.end(script ?? `<!doctype html><script type="module" src="${url}.js"></script>`)
+    return response.end(script ?? `<!doctype html><script type="module" src="${url}.js"></script>`)
   })
   await once(server.listen(0, "127.0.0.1"), "listening")
   const address = server.address()
@@ -81,7 +100,10 @@ beforeAll(async () => {
         const { run } = yield* Server.attach(server, {
           protocols: ["chat", "prices"],
           maxMessageSize: 2 * 1024 * 1024,
-          authorize: ({ url }) => (url in services ? Effect.succeed(url) : Effect.fail(Server.reject(401)))
+          authorize: ({ headers, url }) =>
+            url in services && (url !== "/secret" || headers["sec-websocket-protocol"] === "chat, token.right")
+              ? Effect.succeed(url)
+              : Effect.fail(Server.reject(401))
         })
         yield* Effect.forkScoped(
           run((socket) =>
@@ -96,11 +118,15 @@ beforeAll(async () => {
     )
   )
   browser = await chromium.launch({ executablePath, args: [...args] })
+})
+
+const openPage = async (isPlain: boolean): Promise<void> => {
   page = await browser.newPage()
   page.on("pageerror", (error) => assert.fail(error.message))
+  await page.addInitScript(`globalThis.plain = ${isPlain}`)
   await page.goto(`http://127.0.0.1:${port}/page`)
   await page.waitForFunction("globalThis.programs")
-})
+}
 
 afterAll(async () => {
   await browser.close()
@@ -116,7 +142,15 @@ const run = (name: string, path: string, ...options: ReadonlyArray<number>): Pro
 /** As a page's values come here: without the fields that are `undefined`. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
-describe("effect-ws/browser in Chromium", () => {
+const platforms = [
+  ["WebSocketStream", false],
+  ["WebSocket", true]
+] as const
+
+describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) => {
+  beforeAll(() => openPage(isPlain))
+  afterAll(() => page.close())
+
   it("runs the program that runs on this library's own client", async () => {
     assert.deepStrictEqual(plain(await run("conversation", "/echo")), plain(expected))
     assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "bye" })
@@ -145,11 +179,10 @@ describe("effect-ws/browser in Chromium", () => {
   })
 
   it("says that it could not connect, and no more than the platform", async () => {
-    const refused = {
-      tag: "OpenFailed",
-      message: "the connection could not be opened: the platform doesn't say why"
-    }
-    assert.deepStrictEqual(await run("refused", "/nothing"), refused)
+    const { message, tag } = (await run("refused", "/nothing")) as { readonly tag: string; readonly message: string }
+    assert.strictEqual(tag, "OpenFailed")
+    const said = /the platform doesn't say why|WebSocket closed before handshake complete\./
+    assert.match(message, new RegExp(`^the connection could not be opened: (?:${said.source})$`))
   })
 
   it("waits for a server that doesn't read", async () => {
@@ -165,6 +198,66 @@ describe("effect-ws/browser in Chromium", () => {
     assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "" })
   })
 
+  it("keeps a connection up", async () => {
+    subscriptions = 0
+    assert.deepStrictEqual(await run("reconnecting", "/restless"), ["subscribe 1", "subscribe 2", "subscribe 3"])
+    for (const code of [1012, 1012, 1000]) assert.strictEqual((await nextEnd()).sent?.code, code)
+  })
+
+  it("lets in who offers a token as a subprotocol", async () => {
+    assert.deepStrictEqual(await run("token", "/secret"), {
+      protocol: "chat",
+      message: "welcome",
+      without: "OpenFailed"
+    })
+    await nextEnd()
+  })
+
+  it("sends all that was sent before a close", async () => {
+    collected = 0
+    const { received } = (await run("sendAndClose", "/collect", 32)) as Socket.Closed
+    assert.deepStrictEqual((await nextEnd()).received, { code: 3000, reason: "all" })
+    assert.strictEqual(received?.code, 3000)
+    assert.strictEqual(collected, 32 * 1024 * 1024)
+  })
+
+  it("closes while the server sends without end", async () => {
+    assert.deepInclude(await run("closeUnread", "/endless"), { cause: { _tag: "Handshake" } })
+    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "" })
+  })
+
+  it("delivers what came before the end to a reader that comes after it", async () => {
+    assert.deepStrictEqual(await run("readAfterEnd", "/farewell"), {
+      received: { code: 1000, reason: "done" },
+      failure: "ConnectionClosed",
+      read: 3
+    })
+    await nextEnd()
+  })
+})
+
+describe("effect-ws/browser over Chromium's WebSocketStream", () => {
+  beforeAll(() => openPage(false))
+  afterAll(() => page.close())
+
+  it("stops a server that sends more than the page reads", async () => {
+    const count = 64
+    const { read, stuck, whole } = (await run("slowReader", "/torrent", count)) as {
+      readonly stuck: number
+      readonly read: number
+      readonly whole: boolean
+    }
+    assert.isBelow(stuck, count)
+    assert.strictEqual(read, count)
+    assert.isTrue(whole)
+    await nextEnd()
+  })
+})
+
+describe("effect-ws/browser over Chromium's WebSocket", () => {
+  beforeAll(() => openPage(true))
+  afterAll(() => page.close())
+
   it("bounds what waits for the reader", async () => {
     assert.deepStrictEqual(await run("overflow", "/flood"), {
       cause: { _tag: "ReadBufferFull", limit: 100_000 },
@@ -175,11 +268,9 @@ describe("effect-ws/browser in Chromium", () => {
     })
     assert.deepStrictEqual((await nextEnd()).received, { code: 4008, reason: "too many unread messages" })
   })
+})
 
-  it("keeps a connection up", async () => {
-    assert.deepStrictEqual(await run("reconnecting", "/restless"), ["subscribe 1", "subscribe 2", "subscribe 3"])
-  })
-
+describe("effect-ws/browser in Chromium", () => {
   it("runs the example of docs/browser.md", async () => {
     const example = await browser.newPage()
     const logged = example.waitForEvent("console", (message) => message.text().includes("EUR 1.17"))

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { builtinModules } from "node:module"
 import { dirname, join, normalize } from "node:path"
 import { fileURLToPath } from "node:url"
+import { measure, written } from "../../scripts/browser-sizes.ts"
 import { bundle } from "./bundle.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -24,31 +25,13 @@ const reach = (file: string, found = new Set<string>()): ReadonlySet<string> => 
   return found
 }
 
-const program = (code: string): string => `
-  import { Effect, Schema, Stream } from "effect"
+const connecting = `
+  import { Effect, Stream } from "effect"
   import { Socket } from "effect-ws/browser"
-  Effect.runFork(Effect.scoped(${code}))
+  Effect.runFork(Effect.scoped(
+    Effect.flatMap(Socket.connect("/ws"), ({ messages }) => Stream.runForEach(messages, Effect.log))
+  ))
 `
-
-/** The programs of docs/browser.md. */
-const programs: Readonly<Record<string, string>> = {
-  "Effect and Stream alone": `
-    import { Effect, Stream } from "effect"
-    Effect.runFork(Effect.scoped(Effect.flatMap(
-      Effect.acquireRelease(Effect.callback((resume) => { globalThis.open = resume }), () => Effect.void),
-      (pull) => Stream.runForEach(Stream.fromPull(pull), Effect.log)
-    )))`,
-  "`Socket.connect`": program(
-    `Effect.flatMap(Socket.connect("/ws"), ({ messages }) => Stream.runForEach(messages, Effect.log))`
-  ),
-  "`Socket.reconnecting`": program(
-    `Effect.flatMap(Socket.reconnecting("/ws"), ({ messages }) => Stream.runForEach(messages, Effect.log))`
-  ),
-  "`Socket.connect` and `Socket.withSchema`": program(
-    `Effect.flatMap(Socket.connect("/ws"), (socket) =>
-      Stream.runForEach(Socket.withSchema(socket, Schema.Struct({ count: Schema.Int })).messages, Effect.log))`
-  )
-}
 
 describe("effect-ws/browser", () => {
   it("imports nothing of Node, and of Effect what is stable", () => {
@@ -61,7 +44,7 @@ describe("effect-ws/browser", () => {
     const all = await bundle({ code: `export * from "effect-ws/browser"` }, "source")
     assert.deepStrictEqual(all.imports, [])
     for (const name of builtinModules) assert.notInclude(all.code, `"node:${name}"`)
-    const { modules } = await bundle({ code: programs["`Socket.connect`"] ?? "" }, "source")
+    const { modules } = await bundle({ code: connecting }, "source")
     assert.include(modules, "src/internal/browser/socket.ts")
     for (const unused of ["keepUp", "schema", "model", "frame", "connection"]) {
       assert.isFalse(
@@ -71,15 +54,24 @@ describe("effect-ws/browser", () => {
     }
   })
 
-  it("is as large as docs/browser.md says", async () => {
-    const page = readFileSync(join(root, "docs/browser.md"), "utf8")
-    for (const [name, code] of Object.entries(programs)) {
-      const { code: minified, gzip } = await bundle({ code }, "source")
-      const row = page.split("\n").find((line) => line.startsWith(`| ${name} `))
-      const [raw = 0, compressed = 0] = [...(row ?? "").matchAll(/([\d.]+) kB/g)].map(([, kB]) => Number(kB))
-      const told = `${name}: ${(minified.length / 1000).toFixed(1)} kB, ${(gzip / 1000).toFixed(1)} kB`
-      assert.approximately(raw * 1000, minified.length, minified.length / 20, told)
-      assert.approximately(compressed * 1000, gzip, gzip / 20, told)
+  it("is as large as docs/browser.md says, and with esbuild at most 1.3 times as large as with rolldown", async () => {
+    const tables = await measure()
+    const figures = written()
+    assert.strictEqual(figures.size, 8)
+    for (const { bundler, rows } of tables) {
+      for (const { modules, name, namespaces } of rows) {
+        const found = figures.get(`${bundler}: ${name}`) ?? []
+        const measured = [modules.minified, modules.gzip, namespaces.minified, namespaces.gzip]
+        assert.strictEqual(found.length, 4, `${bundler}: ${name}`)
+        for (const [at, bytes] of measured.entries()) {
+          const said = `${bundler}: ${name}: ${measured.join(", ")}; run npm run docs:sizes`
+          assert.approximately(found[at] ?? 0, bytes, bytes / 20, said)
+        }
+      }
+    }
+    const [rolldown, esbuild] = tables
+    for (const [at, { modules, name }] of (esbuild?.rows ?? []).entries()) {
+      assert.isAtMost(modules.minified, 1.3 * (rolldown?.rows[at]?.modules.minified ?? 0), name)
     }
   })
 })

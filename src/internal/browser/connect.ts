@@ -13,12 +13,16 @@ import { openTimeout } from "../client/openTimeout.ts"
 import type { ConnectOptions, Socket } from "./model.ts"
 import { listen, type PlatformConstructor, type PlatformWebSocket } from "./platform.ts"
 import { PlatformSocket, type Settings } from "./socket.ts"
+import { streamPlatform } from "./webSocketStream.ts"
 
 /**
  * Opens a connection with the platform's `WebSocket`; the end of the scope closes it: with 1000, or 4011 when it failed.
  * The URL is what the platform takes: `ws` and `wss`, and in newer ones `http`, `https` and what is relative to the page.
  * Fails with `OpenTimeout`, `HandshakeFailed` for a URL or a subprotocol that can't be asked for, and else `OpenFailed`:
  * a browser doesn't tell whether there was no server, or one that refused.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const connect = (
   url: string | URL,
@@ -37,6 +41,7 @@ const rules: OptionRules = {
   closeTimeout: duration,
   openTimeout: duration,
   writeBufferSize: size,
+  readBufferSize: size,
   maxReadBufferSize: size
 }
 
@@ -63,7 +68,7 @@ const make = (url: string, options: ConnectOptions): PlatformWebSocket | SocketE
   const { protocols = [] } = options
   const broken = checkProtocols(protocols)
   if (broken !== undefined) return handshakeFailed(handshakeError(broken))
-  const Platform: PlatformConstructor | undefined = options.WebSocket ?? globalThis.WebSocket
+  const Platform: PlatformConstructor | undefined = options.WebSocket ?? streamPlatform() ?? globalThis.WebSocket
   if (Platform === undefined) return openFailed("the platform has no WebSocket", undefined)
   try {
     return new Platform(url, [...protocols])
@@ -90,6 +95,7 @@ const openFailed = (detail: string, cause: unknown): SocketError =>
 
 const settingsOf = (options: ConnectOptions): Settings => ({
   maxReadBufferSize: options.maxReadBufferSize ?? 16 * 1024 * 1024,
+  readBufferSize: options.readBufferSize ?? 64 * 1024,
   writeBufferSize: options.writeBufferSize ?? 64 * 1024,
   closeTimeout: Duration.toMillis(options.closeTimeout ?? "10 seconds")
 })

@@ -1,6 +1,12 @@
-/** The part of the platform's `WebSocket` that is needed here, so that any class that has it will do. */
+/**
+ * The part of the platform's `WebSocket` that is needed here, so that any class that has it will do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface PlatformWebSocket {
-  binaryType: "arraybuffer" | "blob"
+  /** Set to `"arraybuffer"`. */
+  binaryType: string
   readonly bufferedAmount: number
   readonly protocol: string
   /** 0 while it opens, then 1; 2 while it closes, then 3. */
@@ -11,16 +17,25 @@ export interface PlatformWebSocket {
   onclose: ((event: never) => void) | null
   readonly send: (data: string | Uint8Array<ArrayBuffer>) => void
   readonly close: (code?: number, reason?: string) => void
+  /** Stops delivering messages, where the platform can: then a reader that is slow stops the peer. */
+  readonly pause?: (() => void) | undefined
+  /** Delivers messages again. */
+  readonly resume?: (() => void) | undefined
 }
 
-/** The class of the platform's `WebSocket`. */
+/**
+ * The class of the platform's `WebSocket`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type PlatformConstructor = new (url: string, protocols?: Array<string>) => PlatformWebSocket
 
 /** `readyState` of a `WebSocket` that takes messages. */
 export const openState = 1
 
 export interface MessageEvent {
-  readonly data: string | ArrayBuffer
+  readonly data: string | ArrayBuffer | Uint8Array
 }
 
 export interface CloseEvent {

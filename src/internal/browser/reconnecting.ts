@@ -8,16 +8,29 @@ import { connect } from "./connect.ts"
 import type { Closed, ConnectOptions, Socket } from "./model.ts"
 import { endCode, PlatformSocket, readBufferFull } from "./socket.ts"
 
-/** How a connection is kept up. */
+/**
+ * How a connection is kept up.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOptions<Socket, R> {}
 
-/** A connection that is opened again when it is lost. It ends for good when either side closes it normally. */
+/**
+ * A connection that is opened again when it is lost. It ends for good when either side closes it normally.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface Reconnecting extends KeptUp<Socket, Message> {}
 
 /**
  * Keeps a connection to a server up until the end of the scope, which closes it. Tries again as `schedule` says. Doesn't
  * wait for the first connection: `current` does. Browsers don't tell why a connection could not be opened, so it is tried
  * again whatever the server answered: let `schedule` end where that is no good.
+ *
+ * @category reconnecting
+ * @since 0.1.0
  */
 export const reconnecting = <R = never>(
   url: string | URL,

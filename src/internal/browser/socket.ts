@@ -22,6 +22,7 @@ import { type CloseEvent, listen, openState, type PlatformWebSocket } from "./pl
 /** Options with their defaults: bytes and milliseconds. */
 export interface Settings {
   readonly maxReadBufferSize: number
+  readonly readBufferSize: number
   readonly writeBufferSize: number
   readonly closeTimeout: number
 }
@@ -80,7 +81,7 @@ export class PlatformSocket extends Identity implements Socket {
     this.receive = Effect.suspend(() => Effect.map(this.pull(1), ([message]) => message))
     this.closed = Deferred.await(this.whenClosed)
     listen(ws, {
-      message: ({ data }) => this.arrived(typeof data === "string" ? data : new Uint8Array(data)),
+      message: ({ data }) => this.arrived(data instanceof ArrayBuffer ? new Uint8Array(data) : data),
       close: (event) => this.settle(event)
     })
   }
@@ -112,6 +113,7 @@ export class PlatformSocket extends Identity implements Socket {
     const [first, ...rest] = this.unread.splice(0, most)
     if (first === undefined) return this.messagesEnd()
     this.size = this.unread.reduce((sum, message) => sum + costOf(message), 0)
+    if (this.size < this.settings.readBufferSize) this.ws.resume?.()
     return Exit.succeed([first, ...rest])
   }
 
@@ -127,9 +129,10 @@ export class PlatformSocket extends Identity implements Socket {
       return this.wake()
     }
     const size = this.size + costOf(message)
-    if (size <= this.settings.maxReadBufferSize && !this.overflowed) {
+    if ((this.ws.pause !== undefined || size <= this.settings.maxReadBufferSize) && !this.overflowed) {
       this.unread.push(message)
       this.size = size
+      if (size >= this.settings.readBufferSize) this.ws.pause?.()
     } else if (this.isOpen) {
       this.overflowed = true
       this.beginClose(overflowCode, "too many unread messages")
@@ -197,10 +200,16 @@ export class PlatformSocket extends Identity implements Socket {
     if (!this.isOpen) return
     this.sent = { code, reason }
     this.ws.close(code, reason)
+    // The peer's close frame comes after what it sent before.
+    this.ws.resume?.()
     this.deadline = Effect.runForkWith(this.context)(
       Effect.andThen(
         Effect.sleep(this.settings.closeTimeout),
-        Effect.sync(() => this.settle(undefined))
+        Effect.sync(() => {
+          this.settle(undefined)
+          // A stream waits for its writes before it closes, unless it is asked again.
+          this.ws.close()
+        })
       )
     )
   }

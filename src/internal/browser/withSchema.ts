@@ -19,6 +19,9 @@ interface ClosableSocket extends MessageSocket {
  * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other. For a
  * message that is no value of the schema the connection is closed with 4003, 4007 or 4008: the platform doesn't send
  * 1003, 1007 and 1008.
+ *
+ * @category typed messages
+ * @since 0.1.0
  */
 export const withSchema: <A, RD = never, RE = never>(
   socket: ClosableSocket,

@@ -32,7 +32,12 @@ import { readRefusedBody } from "./refusedBody.ts"
 import { count, duration, invalidOption, type OptionRules, socketRules, subprotocols } from "../socket/optionRules.ts"
 import { resolve } from "../socket/options.ts"
 
-/** How a client connects. */
+/**
+ * How a client connects.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOptions, "httpVersion">, DialOptions {
   /**
    * Connects over HTTP/2 (RFC 8441): as a stream of a session that all connections to the same host and port with the
@@ -72,7 +77,12 @@ export type Exchange = (
   report: HandshakeReport | undefined
 ) => Effect.Effect<Answer, SocketError>
 
-/** Opens a connection; the end of the scope closes it. */
+/**
+ * Opens a connection; the end of the scope closes it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const connect = (url: string | URL, options: ConnectOptions = {}): Scoped<Socket, SocketError> =>
   connectThrough(overNetwork, url, options)
 

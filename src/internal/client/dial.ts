@@ -6,7 +6,12 @@ import type { SocketError } from "../socket/error.ts"
 import { established } from "./established.ts"
 import { throughProxy } from "./proxy.ts"
 
-/** How a client reaches the server. */
+/**
+ * How a client reaches the server.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface DialOptions {
   /** TLS options, for `wss:`: `ca`, `cert`, `key`, `passphrase`, `rejectUnauthorized`, `servername`, … as `node:tls` has them. */
   readonly tls?: tls.ConnectionOptions | undefined

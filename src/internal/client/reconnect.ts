@@ -17,7 +17,12 @@ import { SocketError } from "../socket/error.ts"
 import { invalidOptions } from "../socket/failure.ts"
 import { duration, invalidOption } from "../socket/optionRules.ts"
 
-/** How a connection is kept up, whatever the platform; `S` is its sockets. */
+/**
+ * How a connection is kept up, whatever the platform; `S` is its sockets.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface KeepUpOptions<S, R = never> {
   /**
    * When to try again; its input is what went wrong, and its end gives up. It starts anew once a connection has lasted
@@ -41,7 +46,12 @@ export interface KeepUpOptions<S, R = never> {
   readonly connect?: ((url: string) => Effect.Effect<S, SocketError, R | Scope.Scope>) | undefined
 }
 
-/** A connection that is opened again when it is lost. It ends for good when either side closes it normally. */
+/**
+ * A connection that is opened again when it is lost. It ends for good when either side closes it normally.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface KeptUp<out S, in Sent> {
   /**
    * The messages of all connections, in order; what a lost connection had brought is read before the next one's. Ends
@@ -87,6 +97,9 @@ const transientCodes: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011, 101
  * 408, 425, 429, 500, 502, 503 and 504; after close codes 1001, 1011 to 1014 and none at all, and a connection that was
  * lost. It won't after any other HTTP status, such as 401, 403 and 404; after a handshake or messages that break the
  * protocol or a limit; after any other close code, such as 1002, 1008 and those of applications, 3000 to 4999.
+ *
+ * @category reconnecting
+ * @since 0.1.0
  */
 export const isTransient = ({ reason }: SocketError): boolean => {
   switch (reason._tag) {

@@ -12,15 +12,28 @@ import { keepUp, type KeepUpOptions, type KeptUp, type Platform } from "./reconn
 import { lost } from "../socket/lost.ts"
 import type { Socket } from "../socket/model.ts"
 
-/** How a connection is kept up. */
+/**
+ * How a connection is kept up.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOptions<Socket, R> {}
 
-/** A connection that is opened again when it is lost. It ends for good when either side closes it normally. */
+/**
+ * A connection that is opened again when it is lost. It ends for good when either side closes it normally.
+ *
+ * @category reconnecting
+ * @since 0.1.0
+ */
 export interface Reconnecting extends KeptUp<Socket, Message | Frame> {}
 
 /**
  * Keeps a connection to a server up until the end of the scope, which closes it. Tries again as `schedule` says, but not
  * before a `Retry-After` of the server's, of up to 5 minutes. Doesn't wait for the first connection: `current` does.
+ *
+ * @category reconnecting
+ * @since 0.1.0
  */
 export const reconnecting = <R = never>(
   url: string | URL,

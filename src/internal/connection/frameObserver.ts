@@ -4,7 +4,12 @@ import { Opcode } from "../protocol/opcode.ts"
 import type { OutputBuffer } from "../protocol/outputBuffer.ts"
 import type { Violation } from "../protocol/protocolError.ts"
 
-/** A frame as it stands on the wire: a compressed payload is not inflated, a masked one is shown unmasked. */
+/**
+ * A frame as it stands on the wire: a compressed payload is not inflated, a masked one is shown unmasked.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface WireFrame {
   readonly direction: "sent" | "received"
   /** 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong (RFC 6455 §5.2). Hixie-76 has text and close. */

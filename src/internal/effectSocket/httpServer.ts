@@ -32,13 +32,22 @@ import { ofConnect } from "./adapter.ts"
 import { leavingRefusals, registerUpgrader, takeHttp2Response, takeResponse, type ContextOptions } from "./upgrade.ts"
 
 /**
- * Options of the connections, and the limits of the server, which count the connections of all routes together. The routes
- * decide who may connect, and where.
+ * Options of the connections, and limits of the server, which count the connections of all routes together. The
+ * routes decide which requests become connections.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface WebSocketOptions extends Omit<Options, "authorize" | "headers" | "path"> {}
 
-/** Where the server listens, how it shuts down, and how it speaks WebSocket. */
+/**
+ * Options of Effect's HTTP server, and of its WebSockets.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websocket"> {
+  /** Options of the connections, and limits of the server. */
   readonly websocket?: WebSocketOptions | undefined
 }
 
@@ -59,8 +68,10 @@ interface Pending {
 }
 
 /**
- * Effect's HTTP server for Node, whose requests upgrade to this library's sockets. Everything but the upgrades to
- * WebSocket is Effect's own.
+ * Creates the server of `layerHttpServer`. Everything but the upgrades to WebSocket is Effect's own.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const makeHttpServer = (
   evaluate: LazyArg<NodeServer>,

@@ -10,14 +10,26 @@ import { SocketError } from "../socket/error.ts"
 import { ofOpen } from "./adapter.ts"
 
 /**
- * The connection beneath the socket that a handler of `layerSocketServer` has: its request, subprotocol and context, its
- * pings. Handlers find it with `Effect.serviceOption`, since the type of `SocketServer.run` doesn't say that it is there.
+ * The connection of the socket that a handler of `layerSocketServer` gets: its request, subprotocol, context and
+ * pings.
+ *
+ * **When to use**
+ *
+ * Handlers access it with `Effect.serviceOption`, since the type of `SocketServer.run` doesn't have it.
+ *
+ * @category services
+ * @since 0.1.0
  */
 export class Connection extends Context.Service<Connection, Server.Connection<unknown>>()(
   "effect-ws/EffectSocket/Connection"
 ) {}
 
-/** Listens, as one of Effect's socket servers. */
+/**
+ * Creates the server of `layerSocketServer`, which listens until the end of the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const makeSocketServer = <A = undefined, R = never>(
   options: Server.ServeOptions<A, R>
 ): Effect.Effect<SocketServer.SocketServer["Service"], SocketServer.SocketServerError, R | Scope.Scope> =>

@@ -6,13 +6,42 @@ import { decodeUtf8 } from "../protocol/utf8.ts"
 import { FrameError } from "./error.ts"
 import { type Frame, isControl, opcode } from "./model.ts"
 
-/** The second stage: messages out of frames. */
+/**
+ * Joins the frames of each message. It takes frames one by one, as `makeParser` delivers them.
+ *
+ * @category decoding
+ * @since 0.2.0
+ */
 export interface Assembler {
-  /** Takes the next frame, which `makeParser` gave; control frames pass by. */
+  /**
+   * Takes the next frame and returns the error when it breaks the order of fragments or completes a text that
+   * isn't UTF-8. Control frames are ignored.
+   */
   readonly feed: (frame: Frame) => FrameError | undefined
 }
 
-/** Joins the frames of each message; text comes as a string, bytes as a `Uint8Array` (RFC 6455 §5.4). */
+/**
+ * Creates an assembler, which calls `onMessage` for each complete message: with a string for text, with a
+ * `Uint8Array` for binary (RFC 6455 §5.4).
+ *
+ * **Example** (Reading messages out of bytes)
+ *
+ * ```ts
+ * import { Frame } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const messages: Array<string | Uint8Array> = []
+ * const assembler = Frame.makeAssembler((message) => messages.push(message))
+ * const parser = Frame.makeParser((frame) => assembler.feed(frame), { role: "client" })
+ *
+ * parser.feed(Frame.encode(Frame.text("Hel", { fin: false })))
+ * parser.feed(Frame.encode(Frame.continuation("lo")))
+ * assert.deepStrictEqual(messages, ["Hello"])
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const makeAssembler = (onMessage: (message: string | Uint8Array) => void): Assembler => {
   let assembler: MessageAssembler | undefined
   const whole = (opcode: number, payload: Buffer): FrameError | undefined => {

@@ -15,9 +15,17 @@ import { FrameError, type FrameErrorReason } from "./error.ts"
 import { expectBytes } from "./make.ts"
 import { type ControlFrame, type Frame, isControl, maxControlSize, opcode } from "./model.ts"
 
-/** How a frame is written. */
+/**
+ * Options of `encode`.
+ *
+ * @category encoding
+ * @since 0.1.0
+ */
 export interface EncodeOptions {
-  /** The masking key: four bytes, or `true` for a fresh one from the system's secure source. Default: not masked. */
+  /**
+   * The masking key: four bytes, or `true` for a fresh one from the system's secure random source. Default: the
+   * frame is not masked.
+   */
   readonly mask?: boolean | Uint8Array | undefined
 }
 
@@ -29,9 +37,30 @@ const maskingKey = (mask: boolean | Uint8Array): number | undefined => {
 }
 
 /**
- * The bytes of a frame (RFC 6455 §5.2). The length stands in its shortest form. Throws a `FrameError` for reserved bits
- * that are no number from 0 to 7 and for a control frame of more than 125 bytes, a `RangeError` for a masking key that
- * hasn't four bytes. A close frame is sent as its payload says.
+ * Encodes a frame as bytes, with its length in the shortest form (RFC 6455 §5.2).
+ *
+ * **Details**
+ *
+ * A close frame is written as its payload says; `code` and `reason` are not looked at.
+ *
+ * **Gotchas**
+ *
+ * Throws a `FrameError` when the reserved bits are not a number from 0 to 7 and when a control frame has more than
+ * 125 bytes of payload. Throws a `RangeError` when the masking key doesn't have four bytes.
+ *
+ * **Example** (Encoding a masked text frame)
+ *
+ * ```ts
+ * import { Frame } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const bytes = Frame.encode(Frame.text("Hello"), { mask: Uint8Array.of(0x37, 0xfa, 0x21, 0x3d) })
+ *
+ * assert.strictEqual(Buffer.from(bytes).toString("hex"), "818537fa213d7f9f4d5158")
+ * ```
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
   const { fin, rsv } = frame
@@ -43,24 +72,48 @@ export const encode = (frame: Frame, options?: EncodeOptions): Uint8Array => {
   return encodeFrame(opcode(frame), fin, rsv, payload, maskingKey(options?.mask ?? false))
 }
 
-/** How frames are read. */
+/**
+ * Options of `makeParser` and `decode`.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export interface ParserOptions {
-  /** The side that we are: a server demands masked frames, a client refuses them (RFC 6455 §5.1). */
+  /** The side that parses: a server demands masked frames, a client refuses them (RFC 6455 §5.1). */
   readonly role: Role
-  /** Longest message in bytes, all its fragments together. Default 1 MiB. */
+  /**
+   * The longest message in bytes, all its fragments together. Default: 1 MiB. A longer one is an error with close
+   * code 1009.
+   */
   readonly maxMessageSize?: number | undefined
-  /** Reserved bits that an extension gave a meaning, on the first frame of a message. Default 0: none. */
+  /**
+   * The reserved bits that an extension uses on the first frame of a message: RSV1 is 4, RSV2 is 2, RSV3 is 1.
+   * Default: 0, none.
+   */
   readonly allowedRsv?: number | undefined
 }
 
-/** Default of `maxMessageSize`: 1 MiB. */
+/**
+ * The default of `maxMessageSize`: 1 MiB.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const defaultMaxMessageSize = 1024 * 1024
 
-/** A parser of frames. */
+/**
+ * Parses frames out of bytes that arrive in pieces.
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export interface Parser {
-  /** Takes the next bytes; calls back for each frame that they complete. After an error it does nothing more. */
+  /**
+   * Takes the next bytes and calls back for each frame that they complete. Returns the error that was found, also
+   * on every later call; after an error no frame is delivered.
+   */
   readonly feed: (chunk: Uint8Array) => FrameError | undefined
-  /** Says that no more bytes come: an error when they ended inside a frame. */
+  /** Ends the input. Returns an error when it ended inside a frame. */
   readonly end: () => FrameError | undefined
 }
 
@@ -100,10 +153,17 @@ const controlFrame = (opcode: number, bytes: Buffer, start: number, end: number)
 }
 
 /**
- * A parser that calls back for every frame. It refuses what RFC 6455 §5 refuses, at the first byte that shows it:
- * reserved bits and opcodes, long or fragmented control frames, lengths not in their shortest form or beyond the
- * limit (before anything is allocated), wrong masking, broken fragmentation, close codes that may not travel, text
- * that isn't UTF-8.
+ * Creates a parser, which calls `onFrame` for each frame.
+ *
+ * **Details**
+ *
+ * The parser refuses what RFC 6455 §5 refuses, at the first byte that shows it: reserved bits and opcodes, control
+ * frames that are long or fragmented, lengths not in their shortest form, messages beyond the limit (before
+ * anything is allocated for them), wrong masking, a broken order of fragments, close codes that may not be sent,
+ * and text that isn't UTF-8. However the bytes are cut, the frames and the error are the same.
+ *
+ * @category decoding
+ * @since 0.1.0
  */
 export const makeParser = (onFrame: (frame: Frame) => void, options: ParserOptions): Parser => {
   const decoder = new HybiDecoder(new FrameCollector(onFrame), {
@@ -123,7 +183,33 @@ export const makeParser = (onFrame: (frame: Frame) => void, options: ParserOptio
   }
 }
 
-/** Frames out of bytes, as a channel for `Stream.pipeThroughChannel`; fails with a `FrameError` as `makeParser` does. */
+/**
+ * Creates a channel that turns bytes into frames, for `Stream.pipeThroughChannel`. It fails with a `FrameError` as
+ * `makeParser` does, and when the bytes end inside a frame.
+ *
+ * **Example** (Decoding a stream of bytes)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Frame } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const bytes = Stream.make(Frame.encode(Frame.text("Hello")), Frame.encode(Frame.ping()))
+ *
+ * const program = Effect.gen(function* () {
+ *   const frames = yield* bytes.pipe(Stream.pipeThroughChannel(Frame.decode({ role: "client" })), Stream.runCollect)
+ *   assert.deepStrictEqual(
+ *     frames.map((frame) => frame._tag),
+ *     ["Text", "Ping"]
+ *   )
+ * })
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * @category decoding
+ * @since 0.1.0
+ */
 export const decode = <IE = never, Done = void>(
   options: ParserOptions
 ): Channel.Channel<NonEmptyReadonlyArray<Frame>, IE | FrameError, Done, NonEmptyReadonlyArray<Uint8Array>, IE, Done> =>

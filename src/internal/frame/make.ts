@@ -5,11 +5,16 @@ import * as Violation from "../protocol/protocolError.ts"
 import { closeViolation, FrameError } from "./error.ts"
 import { type Binary, type Close, type Continuation, maxControlSize, type Ping, type Pong, type Text } from "./model.ts"
 
-/** How a data frame stands in its message. */
+/**
+ * The header bits of a data frame.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface DataOptions {
-  /** Whether it is the last frame of its message. Default `true`. */
+  /** Whether the frame is the last one of its message. Default: `true`. */
   readonly fin?: boolean | undefined
-  /** The reserved bits: RSV1 is 4, RSV2 is 2, RSV3 is 1. Default 0. */
+  /** The reserved bits: RSV1 is 4, RSV2 is 2, RSV3 is 1. Default: 0. */
   readonly rsv?: number | undefined
 }
 
@@ -22,7 +27,12 @@ export const expectBytes = (payload: unknown): Uint8Array => {
   throw new TypeError(`a payload is a string or a Uint8Array, not ${typeof payload}`)
 }
 
-/** A text frame. */
+/**
+ * Creates a text frame.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const text = (content: string, options?: DataOptions): Text => ({
   _tag: "Text",
   fin: options?.fin ?? true,
@@ -30,7 +40,12 @@ export const text = (content: string, options?: DataOptions): Text => ({
   payload: bytesOf(content)
 })
 
-/** A binary frame. */
+/**
+ * Creates a binary frame.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const binary = (payload: Uint8Array, options?: DataOptions): Binary => ({
   _tag: "Binary",
   fin: options?.fin ?? true,
@@ -38,7 +53,12 @@ export const binary = (payload: Uint8Array, options?: DataOptions): Binary => ({
   payload: expectBytes(payload)
 })
 
-/** A continuation frame; the last one of its message unless `fin` is `false`. */
+/**
+ * Creates a continuation frame: the last one of its message, unless `fin` is `false`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const continuation = (payload: string | Uint8Array, options?: DataOptions): Continuation => ({
   _tag: "Continuation",
   fin: options?.fin ?? true,
@@ -52,7 +72,12 @@ const controlPayload = (opcode: number, payload: string | Uint8Array | undefined
   return bytes
 }
 
-/** A ping frame. Throws a `FrameError` for a payload of more than 125 bytes. */
+/**
+ * Creates a ping frame. Throws a `FrameError` for a payload of more than 125 bytes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const ping = (payload?: string | Uint8Array): Ping => ({
   _tag: "Ping",
   fin: true,
@@ -60,7 +85,12 @@ export const ping = (payload?: string | Uint8Array): Ping => ({
   payload: controlPayload(Opcode.ping, payload)
 })
 
-/** A pong frame. Throws a `FrameError` for a payload of more than 125 bytes. */
+/**
+ * Creates a pong frame. Throws a `FrameError` for a payload of more than 125 bytes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const pong = (payload?: string | Uint8Array): Pong => ({
   _tag: "Pong",
   fin: true,
@@ -69,8 +99,15 @@ export const pong = (payload?: string | Uint8Array): Pong => ({
 })
 
 /**
- * A close frame. Throws a `FrameError` for a code that may not travel, for a reason of more than 123 bytes, and for
- * a reason without a code.
+ * Creates a close frame (RFC 6455 §5.5.1).
+ *
+ * **Gotchas**
+ *
+ * Throws a `FrameError` for a code that may not be sent, for a reason of more than 123 bytes, and for a reason
+ * without a code.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const close = (code?: number, reason = ""): Close => {
   const violation = closeViolation(code, reason)

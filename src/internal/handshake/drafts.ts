@@ -17,20 +17,50 @@ const draft = (opening: OpeningDraft): Draft => ({
   http2: opening.http2 === undefined ? undefined : withSchemas(opening.http2)
 })
 
-/** RFC 6455, version 13: the standard, and what HyBi-13 to HyBi-17 were. */
+/**
+ * RFC 6455, which is version 13: the standard, and HyBi-13 to HyBi-17 before it.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export const rfc6455: Draft = draft(rfcOpening)
 
-/** HyBi-08 to HyBi-12: version 8. */
+/**
+ * HyBi-08 to HyBi-12, which are version 8.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export const hybi08: Draft = draft(hybi08Opening)
 
-/** HyBi-07: version 7. */
+/**
+ * HyBi-07, which is version 7.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export const hybi07: Draft = draft(hybi07Opening)
 
-/** Hixie-76, the protocol of the browsers of 2010. */
+/**
+ * Hixie-76, the protocol of the browsers of 2010. Servers support it when it is listed in `drafts`.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export const hixie76: Draft = draft(hixieOpening)
 
-/** Every draft, the newest first. */
+/**
+ * Every draft, the newest first.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export const all: ReadonlyArray<Draft> = [rfc6455, hybi08, hybi07, hixie76]
 
-/** The drafts that a server supports by default: versions 13, 8 and 7. */
+/**
+ * The drafts that a server supports by default: versions 13, 8 and 7.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export const defaults: ReadonlyArray<Draft> = all.filter(({ id }) => strict.drafts.some((draft) => draft.id === id))

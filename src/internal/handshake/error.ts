@@ -5,8 +5,37 @@ import * as Reasons from "../protocol/opening/reason.ts"
 export type * from "../protocol/opening/reason.ts"
 export type { InvalidField } from "../protocol/opening/rules.ts"
 
-/** The opening handshake failed. Catch it once, then look at `reason._tag`. */
+/**
+ * The error of an opening handshake that failed. `reason` says why.
+ *
+ * **Details**
+ *
+ * Each reason has a message, the HTTP status with which a server responds, and its section of the standard.
+ * `Effect.catchTag("HandshakeError", …)` catches the error, `Effect.catchReason("HandshakeError", tag, …)` one
+ * reason of it.
+ *
+ * **Example** (Catching one reason)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Handshake } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Handshake.accept({ method: "GET", url: "/", headers: {} }).pipe(
+ *   Effect.as("accepted"),
+ *   Effect.catchReason("HandshakeError", "UpgradeRequired", ({ supported }) =>
+ *     Effect.succeed(`speak WebSocket, version ${supported.join(" or ")}`)
+ *   )
+ * )
+ *
+ * assert.strictEqual(await Effect.runPromise(program), "speak WebSocket, version 13 or 8 or 7")
+ * ```
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonly reason: Reasons.Reason }> {
+  /** What is wrong, and the section of the standard that says so. */
   override get message(): string {
     return `${this.reason.message} (${this.reason.section})`
   }
@@ -19,21 +48,47 @@ export const handshakeError = (reason: Reasons.Reason): HandshakeError => new Ha
 export const resultOf = <A extends object>(result: A | Reasons.Reason): Result.Result<A, HandshakeError> =>
   Reasons.isReason(result) ? Result.fail(handshakeError(result)) : Result.succeed(result)
 
-/** The peer did not finish its part of the handshake within so many milliseconds. */
+/**
+ * Creates the error with reason `Timeout` for a limit in milliseconds.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const timeout = (limit: number): HandshakeError => handshakeError(Reasons.timeout(limit))
 
-/** The client opens connections too fast; it may try again in so many seconds. */
+/**
+ * Creates the error with reason `TooManyRequests`. `retryAfter` is in seconds.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const tooManyRequests = (retryAfter?: number): HandshakeError =>
   handshakeError(Reasons.tooManyRequests(retryAfter))
 
-/** The head of the peer's message is larger than so many bytes. */
+/**
+ * Creates the error with reason `HeadersTooLarge` for a limit in bytes.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const headersTooLarge = (limit: number): HandshakeError => handshakeError(Reasons.headersTooLarge(limit))
 
-/** The server has so many connections, or handshakes under way, and takes no more; it may have room in so many seconds. */
+/**
+ * Creates the error with reason `TooManyConnections` for a number of connections, or of handshakes at once.
+ * `retryAfter` is in seconds.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const tooManyConnections = (limit: number, retryAfter?: number): HandshakeError =>
   handshakeError(Reasons.tooManyConnections(limit, retryAfter))
 
-/** The server takes no more connections; another one may in so many seconds. */
+/**
+ * Creates the error with reason `ShuttingDown`. `retryAfter` is in seconds.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export const shuttingDown = (retryAfter?: number): HandshakeError => handshakeError(Reasons.shuttingDown(retryAfter))
 
 /** Adds the body of the response to an error for its status. */

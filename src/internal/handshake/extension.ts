@@ -23,88 +23,151 @@ import { strict } from "../protocol/opening/policy.ts"
 export type { Offer, Param, Params } from "../protocol/opening/extensions.ts"
 export type { DeflateDirection } from "../protocol/opening/deflateParams.ts"
 
-/** What an extension settled on. */
+/**
+ * The agreement on one extension, from the view of one side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Agreement<out Settings = unknown> {
-  /** The parameters that stand in the response. */
+  /** The parameters in the response. */
   readonly params: Params
-  /** What the connection needs to know, from the view of the side that we are. */
+  /** What the connection has to know, from the view of this side. */
   readonly settings: Settings
 }
 
-/** An extension that both sides agreed on. */
+/**
+ * An extension that both sides agreed on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Negotiated<out Settings = unknown> extends Offer, Agreement<Settings> {
-  /** The reserved bits that it uses: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
+  /** The reserved bits that the extension uses: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
   readonly rsv: number
 }
 
 /**
- * An extension, as the handshake sees it. The same value serves as server and as client.
+ * An extension, as the opening handshake uses it. The same value serves a server and a client.
  *
- * Of two extensions that claim the same reserved bit, a server agrees to the one that stands first in its list.
+ * **Gotchas**
+ *
+ * When two extensions claim the same reserved bit, a server agrees to the one that comes first in its list.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Extension<out Settings = unknown> {
   /** The registered name, a token. */
   readonly name: string
   /** The reserved bits that it claims: RSV1 is 4, RSV2 is 2, RSV3 is 1. */
   readonly rsv: number
-  /** Client: the parameters of each offer, the preferred first. */
+  /** Client: returns the parameters of each offer, the preferred one first. */
   readonly offer: () => ReadonlyArray<Params>
-  /** Server: chooses among the client's offers of this extension, in their order; `undefined` declines them all. */
+  /** Server: chooses among the client's offers of this extension, in their order. `undefined` declines them all. */
   readonly accept: (offers: ReadonlyArray<Params>) => Agreement<Settings> | undefined
-  /** Client: checks what the server agreed to; a failure says what is wrong with it, and the connection fails. */
+  /** Client: checks what the server agreed to. A failure says what is wrong with it, and the connection fails. */
   readonly confirm: (params: Params) => Result.Result<Agreement<Settings>, string>
 }
 
-/** The header does not follow the grammar of RFC 6455 §9.1. */
+/**
+ * The error of a header that doesn't follow the grammar of RFC 6455 §9.1. `position` is where parsing stopped, in
+ * characters from the start.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SyntaxError extends Data.TaggedError("SyntaxError")<{
   /** Where reading stopped, in characters from the start. */
   readonly position: number
   readonly message: string
 }> {}
 
-/** Number of bits of an LZ77 window: 8 is 256 bytes, 15 is 32 KiB. */
+/**
+ * The size of an LZ77 window as a power of two: 8 is 256 bytes, 15 is 32 KiB.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type WindowBits = 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15
 
-/** Options of permessage-deflate. */
+/**
+ * Options of permessage-deflate.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface DeflateOptions {
   /**
-   * The server forgets its window after each message. Default `true`. A client asks for it; where the server doesn't agree, the
-   * client keeps the window of what it receives.
+   * Whether the server forgets its window after each message. Default: `true`. A client asks for it; where the
+   * server doesn't agree, the client keeps the window of what it receives.
    */
   readonly serverNoContextTakeover?: boolean | undefined
   /**
-   * The client forgets its window after each message. Default: a client does; a server asks for it when the client offered it,
-   * since others may ignore it, and keeps the window of what they send. `true` on a server asks every client.
+   * Whether the client forgets its window after each message. By default a client does. A server asks for it when
+   * the client offered it, and keeps the window of a client that doesn't; `true` on a server asks every client.
    */
   readonly clientNoContextTakeover?: boolean | undefined
-  /** Largest window of the server's compressor. Default 15. */
+  /** The largest window of the server's compressor: 8 to 15. Default: 15. */
   readonly serverMaxWindowBits?: WindowBits | undefined
-  /** Largest window of the client's compressor. Default 15. */
+  /** The largest window of the client's compressor: 8 to 15. Default: 15. */
   readonly clientMaxWindowBits?: WindowBits | undefined
-  /** Messages shorter than this many bytes are sent as they are. Default 1024. */
+  /** The shortest message that is compressed, in bytes. Shorter ones are sent as they are. Default: 1024. */
   readonly threshold?: number | undefined
-  /** Compression level of zlib, 0 to 9, or -1 for zlib's own choice, which is 6. Default 3: much quicker, hardly larger. */
+  /**
+   * The compression level of zlib: 0 to 9, or -1 for zlib's default, which is 6. Default: 3, which is much quicker
+   * and compresses hardly less.
+   */
   readonly level?: number | undefined
-  /** Memory level of zlib's compressor, 1 to 9. Default 8. */
+  /** The memory level of zlib's compressor: 1 to 9. Default: 8. */
   readonly memLevel?: number | undefined
 }
 
-/** What was agreed for permessage-deflate, from the view of the side that we are. */
+/**
+ * What was agreed for permessage-deflate, from the view of one side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DeflateSettings {
   readonly _tag: "PermessageDeflate"
-  /** What we send. */
+  /** The direction in which this side sends. */
   readonly deflate: DeflateDirection
-  /** What we receive. */
+  /** The direction in which this side receives. */
   readonly inflate: DeflateDirection
-  /** Messages shorter than this many bytes are sent as they are. */
+  /** The shortest message that is compressed, in bytes. */
   readonly threshold: number
+  /** The compression level of zlib. */
   readonly level: number
+  /** The memory level of zlib's compressor. */
   readonly memLevel: number
 }
 
 /**
- * Reads a `Sec-WebSocket-Extensions` header: RFC 6455 §9.1. A quoted value must hold a token, and is given without its
- * quotes. Takes time in proportion to the header's length, whatever it holds.
+ * Parses a `Sec-WebSocket-Extensions` header (RFC 6455 §9.1). Fails with a `SyntaxError`.
+ *
+ * **Details**
+ *
+ * A quoted value must hold a token, and is returned without its quotes. Parsing takes time in proportion to the
+ * header's length, whatever it holds.
+ *
+ * **Example** (Parsing an offer)
+ *
+ * ```ts
+ * import { Result } from "effect"
+ * import { Extension } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const offers = Extension.parse("permessage-deflate; client_max_window_bits, x-webkit-deflate-frame")
+ *
+ * assert.deepStrictEqual(Result.getOrThrow(offers), [
+ *   { name: "permessage-deflate", params: [["client_max_window_bits", true]] },
+ *   { name: "x-webkit-deflate-frame", params: [] }
+ * ])
+ * ```
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
  */
 export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
   const read = parseExtensions(header, strict.extensions)
@@ -113,7 +176,12 @@ export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, Synta
   return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
 }
 
-/** Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes. */
+/**
+ * Formats a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the opening handshake checks them.
+ *
+ * @category parsing and formatting
+ * @since 0.1.0
+ */
 export const format: (offers: ReadonlyArray<Offer>) => string = formatExtensions
 
 /**
@@ -145,8 +213,19 @@ const limitOf = (
 const demand = (option: boolean | undefined): true | undefined => (option === true ? true : undefined)
 
 /**
- * permessage-deflate, RFC 7692, with its parameters settled by the options. Throws a `RangeError` for an option out of
- * its range.
+ * Creates the extension permessage-deflate (RFC 7692) with the parameters that it offers and accepts.
+ *
+ * **When to use**
+ *
+ * `compression` of `Server` and `Socket.connect` takes the options of this function, or an extension that was made
+ * with it.
+ *
+ * **Gotchas**
+ *
+ * Throws a `RangeError` for an option out of its range.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const permessageDeflate = (options: DeflateOptions = {}): Extension<DeflateSettings> => {
   const threshold = inRange("threshold", options.threshold ?? 1024)
@@ -222,6 +301,11 @@ export const permessageDeflate = (options: DeflateOptions = {}): Extension<Defla
 const isDeflate = (negotiated: Negotiated): negotiated is Negotiated<DeflateSettings> =>
   Predicate.isTagged(negotiated.settings, "PermessageDeflate")
 
-/** What was agreed for permessage-deflate, if it is among the extensions. */
+/**
+ * Returns what was agreed for permessage-deflate, or `undefined` when it is not among the extensions.
+ *
+ * @category deflate
+ * @since 0.1.0
+ */
 export const deflateSettings = (extensions: ReadonlyArray<Negotiated>): DeflateSettings | undefined =>
   extensions.find(isDeflate)?.settings

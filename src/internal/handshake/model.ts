@@ -24,32 +24,48 @@ export type {
 export type { Origins } from "../protocol/opening/origin.ts"
 export type { Check, HandshakeMessage, InvalidField, Part, Rule } from "../protocol/opening/rules.ts"
 
-/** What both sides settled on. */
+/**
+ * The result of an opening handshake, for both sides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Negotiated {
+  /** The draft of the connection. */
   readonly draft: Draft
-  /** The subprotocol, when one was chosen. */
+  /** The subprotocol that the server selected, if it selected one. */
   readonly protocol: string | undefined
-  /** In the order of the response, which is the order in which a sender applies them. */
+  /** The extensions in the order of the response, which is the order in which a sender applies them. */
   readonly extensions: ReadonlyArray<NegotiatedExtension>
 }
 
-/** A request that a server agreed to. */
+/**
+ * A request that a server accepted.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export interface Accepted extends Negotiated {
-  /** The origin that the client named, when it named one. */
+  /** The origin of the client, if it named one. */
   readonly origin: string | undefined
-  /** The answer that opens the connection. */
+  /** The response that opens the connection. */
   readonly response: Response
 }
 
-/** What a server agrees to. */
+/**
+ * Options of a server's handshakes.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export interface AcceptOptions {
   /** The drafts that are supported. Default: versions 13, 8 and 7. */
   readonly drafts?: ReadonlyArray<Draft> | undefined
-  /** Default `"same"`. */
+  /** The origins from which clients may connect. A request of another one is refused with 403. Default: `"same"`. */
   readonly origins?: Origins | undefined
   /**
-   * The server's subprotocols, the preferred first: the first that the client asked for too is chosen, and without one
-   * the connection has none. Or a function that chooses one of those asked for.
+   * The subprotocols of the server, the preferred one first. It selects the first that the client offered too, and
+   * none when there is none. Or a function that selects one of those offered.
    */
   readonly protocols?:
     | ReadonlyArray<string>
@@ -57,25 +73,36 @@ export interface AcceptOptions {
     | undefined
   /** The extensions that are supported. Default: none. */
   readonly extensions?: ReadonlyArray<Extension> | undefined
-  /** Header fields to add to the answer. */
+  /** Header fields to add to the response. Default: none. */
   readonly headers?: HeadersInput | undefined
-  /** The only path that is served, without its query. Default: any. */
+  /**
+   * The only path that is served, without its query. A request for another one is refused with 404. Default: every
+   * path.
+   */
   readonly path?: string | undefined
 }
 
-/** How a client asks. */
+/**
+ * Options of a client's handshake.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export interface RequestOptions {
-  /** Over which HTTP. Default `1.1`; `2.0` asks as RFC 8441 says, which no draft but RFC 6455 can. */
+  /** The HTTP version. Default: `1.1`. `2.0` composes a request of RFC 8441, which only the draft RFC 6455 has. */
   readonly httpVersion?: ClientRequest["httpVersion"] | undefined
-  /** Default: RFC 6455, version 13. */
+  /** The draft. Default: RFC 6455, which is version 13. */
   readonly draft?: Draft | undefined
-  /** Subprotocols, the preferred first. */
+  /** The subprotocols to offer, the preferred one first. Default: none. */
   readonly protocols?: ReadonlyArray<string> | undefined
-  /** Whether the connection fails when the server chooses none of the subprotocols. Default `false`. */
+  /** Whether the handshake fails when the server selects none of the subprotocols. Default: `false`. */
   readonly requireProtocol?: boolean | undefined
-  /** Header fields to add. `Host`, `Origin` and `Authorization` take the place of ours. */
+  /**
+   * Header fields to add. `Host`, `Origin` and `Authorization` replace those that the handshake would send.
+   * Default: none.
+   */
   readonly headers?: HeadersInput | undefined
-  /** The origin to name. Hixie-76 demands one; there the default is the origin of the URL. */
+  /** The origin to send. Default: none; for Hixie-76, which demands one, the origin of the URL. */
   readonly origin?: string | undefined
   /** The extensions to offer. Default: none. */
   readonly extensions?: ReadonlyArray<Extension> | undefined
@@ -85,26 +112,42 @@ export interface RequestOptions {
   readonly auth?: string | undefined
 }
 
-/** A client's request, ready to be written to the transport that it names. */
+/**
+ * A client's request, ready to be written to the transport that it names.
+ *
+ * @category client
+ * @since 0.1.0
+ */
 export interface ClientRequest extends ComposedRequest {
+  /** The draft of the request. */
   readonly draft: Draft
+  /** Whether the handshake fails when the server selects no subprotocol. */
   readonly requireProtocol: boolean
+  /** The extensions that the request offers. */
   readonly extensions: ReadonlyArray<Extension>
 }
 
-/** How a draft opens a connection over one version of HTTP, with the schemas that its rules amount to. */
+/**
+ * The opening handshake of a draft over one version of HTTP, with the schemas that are built from its rules.
+ *
+ * @category drafts
+ * @since 0.1.0
+ */
 export interface Opening extends DraftOpening {
-  /** What a request must be. */
+  /** The schema of a request. */
   readonly requestSchema: Schema.Codec<unknown, unknown>
-  /** What a response that opens the connection must be, as far as it does not depend on the request. */
+  /** The schema of a response that opens the connection, as far as it doesn't depend on the request. */
   readonly responseSchema: Schema.Codec<unknown, unknown>
 }
 
 /**
- * A version of the protocol, as a value: its rules, its wire format, and what it can express. A server supports the drafts in
- * its list, so that adding a draft is adding a value. Its own opening is that over HTTP/1.1.
+ * A version of the protocol as a value: its rules, its wire format, and what it can express. A server supports the
+ * drafts in its list.
+ *
+ * @category drafts
+ * @since 0.1.0
  */
 export interface Draft extends OpeningDraft, Opening {
-  /** How it opens over HTTP/2: RFC 8441. Absent where it has no way to. */
+  /** The opening handshake over HTTP/2 (RFC 8441). `undefined` where the draft has none. */
   readonly http2: Opening | undefined
 }

@@ -14,9 +14,15 @@ import * as Extension from "./extension.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput, Request, Response } from "./model.ts"
 
 /**
- * The draft that a request is for: that of its version; Hixie-76 when it has that draft's keys instead. A request that
- * shows neither goes to the first draft, whose rules then say what is missing. Over HTTP/2 only drafts count that open
- * there.
+ * Selects the draft of a request: the one whose version it names, or Hixie-76 when it has that draft's keys.
+ *
+ * **Details**
+ *
+ * A request with neither goes to the first draft, whose rules then say what is missing. Over HTTP/2 only drafts
+ * count that can open there.
+ *
+ * @category server
+ * @since 0.1.0
  */
 export const selectDraft = (
   request: Request,
@@ -87,18 +93,31 @@ export const acceptAs = (
   return Result.succeed({ draft, protocol, extensions, origin: valid.origin, response: { ...response, headers } })
 }
 
-/** The answer with which a caller's own authorization refuses a request. */
+/**
+ * The response with which a caller's authorization refuses a request.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export interface Rejection {
-  /** The HTTP status, 200 to 599. Default 403. */
+  /** The HTTP status: 200 to 599. Default: 403. */
   readonly status?: number | undefined
+  /** Header fields of the response. Default: none. */
   readonly headers?: HeadersInput | undefined
-  /** The body, as text. Default: the status in words. */
+  /** The body as text. Default: the status in words. */
   readonly body?: string | undefined
 }
 
 /**
- * Refuses a request with an answer of the caller's. Throws a `RangeError` for a status that ends no request. A header
- * that cannot be written safely makes it a failure of the server's own, with the reason `UnsafeHeader`.
+ * Creates the error that refuses a request with the caller's own response.
+ *
+ * **Gotchas**
+ *
+ * Throws a `RangeError` for a status that can't end a request. A header that can't be written safely gives the
+ * reason `UnsafeHeader`, a failure of the server's own.
+ *
+ * @category server
+ * @since 0.1.0
  */
 export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): HandshakeError => {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
@@ -108,7 +127,12 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
   return handshakeError(isReason(safe) ? safe : Reasons.rejected(status, safe, body))
 }
 
-/** The HTTP response to a client whose handshake failed, without internal detail. */
+/**
+ * Composes the HTTP response to a client whose handshake failed, without internal detail.
+ *
+ * @category server
+ * @since 0.1.0
+ */
 export const refusal = ({ reason }: HandshakeError): Response => {
   const { headers: added, status, text } = strict.refusal(reason)
   const phrase = reasonPhrase(status)

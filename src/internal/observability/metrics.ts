@@ -1,10 +1,20 @@
 import * as Metric from "effect/Metric"
 import type { Role } from "../protocol/codec.ts"
 
-/** OpenTelemetry's name for the way of bytes and messages, as this side sees it. */
+/**
+ * The direction of bytes and messages, from the view of this side, by OpenTelemetry's names.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Direction = "receive" | "transmit"
 
-/** Which of the sides began to close, or neither: the connection ended without a close frame. */
+/**
+ * The side that began to close, or `none` for a connection that ended without a close frame.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Initiator = "local" | "remote" | "none"
 
 /** What all metrics of one side have in common. */
@@ -15,7 +25,12 @@ const directed = (role: Role, direction: Direction, unit: string) => ({
   "network.io.direction": direction
 })
 
-/** `websocket.connections`, a gauge in `{connection}`: connections that are open or closing now. */
+/**
+ * The gauge `websocket.connections`, in `{connection}`: connections that are open or closing.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const connections = (role: Role): Metric.Gauge<number> =>
   Metric.gauge("websocket.connections", {
     description: "Connections that are open or closing",
@@ -23,9 +38,15 @@ export const connections = (role: Role): Metric.Gauge<number> =>
   })
 
 /**
- * `websocket.handshakes`, a counter in `{handshake}`: handshakes that ended, by `websocket.handshake.outcome`. That is
- * `accepted`, or why not: the tag of the `HandshakeError`'s reason; for a client also `OpenFailed`, `OpenTimeout`, and
- * `Interrupted` when it was given up; for a server also `ClientLeft`.
+ * The counter `websocket.handshakes`, in `{handshake}`: handshakes that ended, by `websocket.handshake.outcome`.
+ *
+ * **Details**
+ *
+ * The outcome is `accepted` or the tag of the `HandshakeError`'s reason; for a client also `OpenFailed`,
+ * `OpenTimeout`, and `Interrupted` when it was interrupted; for a server also `ClientLeft`.
+ *
+ * @category metrics
+ * @since 0.1.0
  */
 export const handshakes = (role: Role, outcome: string): Metric.Counter<number> =>
   Metric.counter("websocket.handshakes", {
@@ -35,8 +56,11 @@ export const handshakes = (role: Role, outcome: string): Metric.Counter<number> 
   })
 
 /**
- * `websocket.messages`, a counter in `{message}`, by `network.io.direction`: messages that a reader took (`receive`), and
- * messages that were put in line to be written (`transmit`).
+ * The counter `websocket.messages`, in `{message}`, by `network.io.direction`: messages that a reader took
+ * (`receive`), and messages that were queued to be written (`transmit`).
+ *
+ * @category metrics
+ * @since 0.1.0
  */
 export const messages = (role: Role, direction: Direction): Metric.Counter<number> =>
   Metric.counter("websocket.messages", {
@@ -46,8 +70,11 @@ export const messages = (role: Role, direction: Direction): Metric.Counter<numbe
   })
 
 /**
- * `websocket.io`, a counter in `By`, by `network.io.direction`: bytes of frames of all kinds, headers included; without
+ * The counter `websocket.io`, in `By`, by `network.io.direction`: bytes of all frames with their headers, without
  * the handshake, and before TLS.
+ *
+ * @category metrics
+ * @since 0.1.0
  */
 export const io = (role: Role, direction: Direction): Metric.Counter<number> =>
   Metric.counter("websocket.io", {
@@ -57,8 +84,11 @@ export const io = (role: Role, direction: Direction): Metric.Counter<number> =>
   })
 
 /**
- * `websocket.buffered`, a gauge in `By`, by `network.io.direction`: what waits for its reader or for the rest of its
- * message, all connections together (`receive`), and what waits to be written (`transmit`).
+ * The gauge `websocket.buffered`, in `By`, by `network.io.direction`: bytes that wait for their reader or for the
+ * rest of their message (`receive`), and bytes that wait to be written (`transmit`), of all connections together.
+ *
+ * @category metrics
+ * @since 0.1.0
  */
 export const buffered = (role: Role, direction: Direction): Metric.Gauge<number> =>
   Metric.gauge("websocket.buffered", {
@@ -67,10 +97,17 @@ export const buffered = (role: Role, direction: Direction): Metric.Gauge<number>
   })
 
 /**
- * `websocket.closes`, a counter in `{connection}`: connections that ended, by `websocket.close.code` and by
- * `websocket.close.initiator`, the side whose close frame came first (`local`, `remote`, or `none`: then the code is 1006).
- * A close frame without a code counts as 1005. Beside 1000 to 1015 a process counts the first 32 codes that it meets
- * under their numbers, since a peer may send any; what is beyond counts as `other`.
+ * The counter `websocket.closes`, in `{connection}`: connections that ended, by `websocket.close.code` and by
+ * `websocket.close.initiator`.
+ *
+ * **Details**
+ *
+ * The initiator is the side whose close frame came first: `local`, `remote`, or `none` with code 1006. A close
+ * frame without a code counts as 1005. Beside 1000 to 1015 a process counts the first 32 codes that it meets under
+ * their numbers, since a peer may send any; the others count as `other`.
+ *
+ * @category metrics
+ * @since 0.1.0
  */
 export const closes = (role: Role, code: string, initiator: Initiator): Metric.Counter<number> =>
   Metric.counter("websocket.closes", {
@@ -83,7 +120,13 @@ export const closes = (role: Role, code: string, initiator: Initiator): Metric.C
     incremental: true
   })
 
-/** `websocket.ping.duration`, a histogram in `s`: from a ping, keepalive's or the program's, to its pong. */
+/**
+ * The histogram `websocket.ping.duration`, in `s`: the time from a ping, of the keepalive or of the program, to
+ * its pong.
+ *
+ * @category metrics
+ * @since 0.1.0
+ */
 export const pingDuration = (role: Role): Metric.Histogram<number> =>
   Metric.histogram("websocket.ping.duration", {
     description: "Round-trip time of pings",

@@ -1,4 +1,9 @@
-/** What a close frame said. Without a code nothing was said: RFC 6455 §7.1.5 calls that 1005. */
+/**
+ * What a close frame said. Without a code nothing was said: RFC 6455 §7.1.5 calls that 1005.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface CloseFrame {
   readonly code: number | undefined
   readonly reason: string

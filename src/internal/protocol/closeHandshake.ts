@@ -1,7 +1,12 @@
 import type { CloseFrame } from "./closeFrame.ts"
 import type { Violation } from "./protocolError.ts"
 
-/** Why a connection ended. */
+/**
+ * Why a connection ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type CloseCause =
   /** Both close frames were exchanged: the closing handshake of RFC 6455 §7.1.2. */
   | { readonly _tag: "Handshake" }
@@ -18,7 +23,12 @@ export type CloseCause =
   /** This side ended the connection without a closing handshake. */
   | { readonly _tag: "Terminated" }
 
-/** How a connection ended. */
+/**
+ * How a connection ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Closed {
   /** The close frame that this side sent. */
   readonly sent: CloseFrame | undefined

@@ -1,6 +1,11 @@
 import type { HeadersInput } from "../handshake/model.ts"
 
-/** The answer to a request that `authorize` accepts. */
+/**
+ * The answer to a request that `authorize` accepts.
+ *
+ * @category authorizing
+ * @since 0.2.0
+ */
 export interface AcceptanceOptions {
   /** Header fields to add to the answer, such as `Set-Cookie`, after those of the server's option `headers`. */
   readonly headers?: HeadersInput | undefined
@@ -11,7 +16,12 @@ export interface AcceptanceOptions {
   readonly protocol?: string | undefined
 }
 
-/** A request that `authorize` accepts, with more than a context: what `Server.accept` returns. */
+/**
+ * A request that `authorize` accepts, with more than a context: what `Server.accept` returns.
+ *
+ * @category authorizing
+ * @since 0.2.0
+ */
 export class Acceptance<out A> {
   readonly context: A
   readonly headers: HeadersInput

@@ -1,6 +1,11 @@
 import * as Data from "effect/Data"
 
-/** The server can't listen there: the port is in use, forbidden, or no such address exists. */
+/**
+ * The server can't listen there: the port is in use, forbidden, or no such address exists.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface ListenFailed {
   readonly _tag: "ListenFailed"
   readonly message: string
@@ -9,7 +14,12 @@ export interface ListenFailed {
   readonly cause: unknown
 }
 
-/** The options for TLS can't be used: a key that is no key, or not the certificate's. */
+/**
+ * The options for TLS can't be used: a key that is no key, or not the certificate's.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface TlsInvalid {
   readonly _tag: "TlsInvalid"
   readonly message: string
@@ -18,7 +28,12 @@ export interface TlsInvalid {
   readonly cause: unknown
 }
 
-/** An option has a value that the server can't work with. Found when the server is made. */
+/**
+ * An option has a value that the server can't work with. Found when the server is made.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface InvalidOptions {
   readonly _tag: "InvalidOptions"
   /** Names the option, its value and the values that are allowed. */
@@ -29,10 +44,20 @@ export interface InvalidOptions {
   readonly allowed: string
 }
 
-/** Why a server can't do its work. */
+/**
+ * Why a server can't do its work.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type ServerErrorReason = ListenFailed | TlsInvalid | InvalidOptions
 
-/** A server can't do its work. */
+/**
+ * A server can't do its work.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {
   override get message(): string {
     return this.reason.message

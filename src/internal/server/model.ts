@@ -10,7 +10,12 @@ import type { AcceptOptions, Request } from "../handshake/model.ts"
 import type { Acceptance } from "./authorization.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
 
-/** The request that opened a connection, and where it came from. */
+/**
+ * The request that opened a connection, and where it came from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface UpgradeRequest extends Request {
   readonly method: string
   readonly url: string
@@ -23,7 +28,12 @@ export interface UpgradeRequest extends Request {
   readonly clientAddress: string | undefined
 }
 
-/** How often connections may be opened: so many at once, and as many again spread over `per`. */
+/**
+ * How often connections may be opened: so many at once, and as many again spread over `per`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ConnectionRate {
   /** An integer of at least 1. */
   readonly connections: number
@@ -36,6 +46,9 @@ export interface ConnectionRate {
  *
  * From a trusted proxy the server takes the client's address, and the host and the scheme of the client's request, with
  * which the origin policy `"same"` compares. A field that can't be read is not believed in any part.
+ *
+ * @category options
+ * @since 0.1.0
  */
 export interface TrustedProxies {
   /**
@@ -51,7 +64,12 @@ export interface TrustedProxies {
   readonly header?: "x-forwarded-for" | "forwarded" | undefined
 }
 
-/** Admission limits and memory limits. A request over a limit is refused before the server looks at anything else. */
+/**
+ * Admission limits and memory limits. A request over a limit is refused before the server looks at anything else.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface AdmissionOptions {
   /**
    * Connections of one client at once, handshakes and HTTP/2 sessions without a WebSocket included; more are refused with
@@ -75,7 +93,12 @@ export interface AdmissionOptions {
   readonly maxLifetime?: Duration.Input | undefined
 }
 
-/** A connection that a server accepted. */
+/**
+ * A connection that a server accepted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Connection<out Context = unknown> extends Socket<Context> {
   readonly request: UpgradeRequest
   /**
@@ -85,7 +108,12 @@ export interface Connection<out Context = unknown> extends Socket<Context> {
   readonly draining: Effect.Effect<void>
 }
 
-/** What a server agrees to, and its limits. */
+/**
+ * What a server agrees to, and its limits.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options<A = undefined, R = never> extends AcceptOptions, SocketOptions, AdmissionOptions {
   /**
    * Decides whether a valid request may connect; its result is the connection's `context`, or a `Server.accept` with the
@@ -128,7 +156,12 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
   readonly drainGrace?: Duration.Input | undefined
 }
 
-/** Where a server of its own listens. */
+/**
+ * Where a server of its own listens.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ListenOptions {
   /** 0 picks a free one. */
   readonly port?: number | undefined
@@ -171,7 +204,12 @@ export interface ListenOptions {
   readonly onRequest?: http.RequestListener | undefined
 }
 
-/** Where a server listens. */
+/**
+ * Where a server listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Address {
   /** The address bound, or the path of the Unix socket. */
   readonly host: string
@@ -179,7 +217,12 @@ export interface Address {
   readonly port: number
 }
 
-/** Accepts connections until its scope ends. */
+/**
+ * Accepts connections until its scope ends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Acceptor<A> {
   /**
    * The connections in the order in which they open. Each is open until the peer, its user or the end of the server's scope
@@ -211,16 +254,31 @@ export interface Acceptor<A> {
   readonly drain: (options?: DrainOptions) => Effect.Effect<void>
 }
 
-/** How a server drains. */
+/**
+ * How a server drains.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface DrainOptions {
   /** How long handlers may go on. Default: the server's `drainGrace`. */
   readonly grace?: Duration.Input | undefined
 }
 
-/** A server that listens. */
+/**
+ * A server that listens.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Server<A> extends Acceptor<A> {
   readonly address: Address
 }
 
-/** Options of a server that listens by itself. */
+/**
+ * Options of a server that listens by itself.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ServeOptions<A = undefined, R = never> extends Options<A, R>, ListenOptions {}

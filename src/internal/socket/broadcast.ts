@@ -4,7 +4,12 @@ import type { Message } from "./receiveBuffer.ts"
 import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
-/** What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`. */
+/**
+ * What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`.
+ *
+ * @category sending
+ * @since 0.1.0
+ */
 export type SlowPolicy =
   /** It gets the messages all the same, and the broadcast is done when there is room again. */
   | "wait"
@@ -13,7 +18,12 @@ export type SlowPolicy =
   /** It misses them, and is closed with 1013. */
   | "close"
 
-/** How `broadcast` treats its sockets. */
+/**
+ * How `broadcast` treats its sockets.
+ *
+ * @category sending
+ * @since 0.1.0
+ */
 export interface BroadcastOptions {
   /** Default `"wait"`. */
   readonly slow?: SlowPolicy | undefined
@@ -23,6 +33,9 @@ export interface BroadcastOptions {
  * Sends the same message, or several in one write, to many sockets. It is encoded and compressed once for all
  * connections on which it is the same bytes. Succeeds with the number of sockets that took it; those that are closed, or
  * whose draft can't say it, don't count.
+ *
+ * @category sending
+ * @since 0.1.0
  */
 export const broadcast = (
   sockets: Iterable<Socket>,

@@ -3,7 +3,12 @@ import type { Violation } from "../protocol/protocolError.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { HandshakeError } from "../handshake/error.ts"
 
-/** An option has a value that is not allowed. Nothing was sent. */
+/**
+ * An option has a value that is not allowed. Nothing was sent.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface InvalidOptions {
   readonly _tag: "InvalidOptions"
   readonly message: string
@@ -13,14 +18,24 @@ export interface InvalidOptions {
   readonly allowed: string
 }
 
-/** The transport could not be opened: name not found, refused, TLS failed, or the proxy would not. */
+/**
+ * The transport could not be opened: name not found, refused, TLS failed, or the proxy would not.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface OpenFailed {
   readonly _tag: "OpenFailed"
   readonly message: string
   readonly cause: unknown
 }
 
-/** The connection was not open in time. */
+/**
+ * The connection was not open in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface OpenTimeout {
   readonly _tag: "OpenTimeout"
   readonly message: string
@@ -28,14 +43,24 @@ export interface OpenTimeout {
   readonly limit: number
 }
 
-/** The opening handshake failed. */
+/**
+ * The opening handshake failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface HandshakeFailed {
   readonly _tag: "HandshakeFailed"
   readonly message: string
   readonly error: HandshakeError
 }
 
-/** The connection is closed, or closing: what was asked can't be done any more. */
+/**
+ * The connection is closed, or closing: what was asked can't be done any more.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface ConnectionClosed {
   readonly _tag: "ConnectionClosed"
   readonly message: string
@@ -47,7 +72,12 @@ export interface ConnectionClosed {
   readonly closed: Closed | undefined
 }
 
-/** The peer broke the protocol, or a limit; the connection is closed for it. */
+/**
+ * The peer broke the protocol, or a limit; the connection is closed for it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface ProtocolViolation {
   readonly _tag: "ProtocolViolation"
   readonly message: string
@@ -55,7 +85,12 @@ export interface ProtocolViolation {
   readonly violation: Violation
 }
 
-/** The draft of this connection, or the platform's own `WebSocket`, has no way to say this. Nothing was sent. */
+/**
+ * The draft of this connection, or the platform's own `WebSocket`, has no way to say this. Nothing was sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Unsupported {
   readonly _tag: "Unsupported"
   readonly message: string
@@ -65,14 +100,24 @@ export interface Unsupported {
   readonly draft: string
 }
 
-/** What was to be sent breaks the protocol: a close code that may not travel, a continuation of nothing. Nothing was sent. */
+/**
+ * What was to be sent breaks the protocol: a close code that may not travel, a continuation of nothing. Nothing was sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidSend {
   readonly _tag: "InvalidSend"
   readonly message: string
   readonly violation: Violation
 }
 
-/** Somebody reads already, or reads the other view: a connection has one reader, of frames or of messages. */
+/**
+ * Somebody reads already, or reads the other view: a connection has one reader, of frames or of messages.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface AlreadyReading {
   readonly _tag: "AlreadyReading"
   readonly message: string
@@ -81,6 +126,9 @@ export interface AlreadyReading {
 /**
  * More waited for the reader than may, where reading can't be stopped: a browser's `WebSocket` has no backpressure. The
  * connection is closed for it.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export interface ReadBufferFull {
   readonly _tag: "ReadBufferFull"
@@ -89,7 +137,12 @@ export interface ReadBufferFull {
   readonly limit: number
 }
 
-/** Why a connection failed, or what was asked of it. */
+/**
+ * Why a connection failed, or what was asked of it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type SocketErrorReason =
   | InvalidOptions
   | OpenFailed
@@ -102,7 +155,12 @@ export type SocketErrorReason =
   | AlreadyReading
   | ReadBufferFull
 
-/** A connection failed. Catch it once, then look at `reason._tag`. */
+/**
+ * A connection failed. Catch it once, then look at `reason._tag`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {
   override get message(): string {
     return this.reason.message

@@ -18,6 +18,9 @@ import type { Message } from "./receiveBuffer.ts"
  * It has one reader at a time, of `messages`, of `frames` or by `receive`, and any number of senders. Pings are answered
  * and close frames returned whether anything is read or not; what arrives before the reader comes waits for it, up to
  * `readBufferSize`.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Socket<out Context = unknown> {
   /**
@@ -89,7 +92,12 @@ export interface Socket<out Context = unknown> {
   readonly context: Context
 }
 
-/** Keepalive by ping and pong. */
+/**
+ * Keepalive by ping and pong.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface KeepAliveOptions {
   /** Time between pings. Default 20 seconds. */
   readonly interval?: Duration.Input | undefined
@@ -101,10 +109,20 @@ export interface KeepAliveOptions {
   readonly timeout?: Duration.Input | undefined
 }
 
-/** Hears of each frame of a socket: when it was read whole, and when it is put in line to be written. Must not throw. */
+/**
+ * Hears of each frame of a socket: when it was read whole, and when it is put in line to be written. Must not throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type FrameObserver = (frame: WireFrame, socket: Socket) => void
 
-/** What both sides can choose. */
+/**
+ * What both sides can choose.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SocketOptions extends ObservabilityOptions {
   /** Longest message in bytes, after decompression. Default 1 MiB; `Infinity` lifts the limit. Beyond it: 1009. */
   readonly maxMessageSize?: number | undefined

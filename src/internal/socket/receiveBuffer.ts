@@ -13,7 +13,12 @@ import { decodeUtf8 } from "../protocol/utf8.ts"
 import * as Violation from "../protocol/protocolError.ts"
 import { SocketError } from "./error.ts"
 
-/** A message: text as a string, bytes as they are. */
+/**
+ * A message: text as a string, bytes as they are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Message = string | Uint8Array
 
 /** What a message or frame costs beside its payload, in bytes, when the buffer counts what waits in it. */

@@ -15,6 +15,9 @@ import type { Socket } from "./model.ts"
  * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
  * ends before the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once
  * while there is room, and then takes no fiber.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const runBatch = <X, E, R>(
   socket: Socket,
@@ -27,6 +30,9 @@ export const runBatch = <X, E, R>(
 /**
  * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler
  * didn't get to, since it failed or was interrupted, is left to the next reader.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const run = <X, E, R>(
   socket: Socket,
@@ -39,6 +45,9 @@ export const run = <X, E, R>(
 /**
  * Reads a socket and throws away what comes, until the peer closes: for handlers that only send. So they are notified when the
  * peer closes or is lost, and nothing that it sends waits. Fails as `messages` does.
+ *
+ * @category running
+ * @since 0.2.0
  */
 export const discard = (socket: Socket): Effect.Effect<void, SocketError> => runBatch(socket, () => Effect.void)
 

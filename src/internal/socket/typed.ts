@@ -11,7 +11,12 @@ import type { SocketError } from "./error.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { messageOf } from "../messageOf.ts"
 
-/** The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it. */
+/**
+ * The message is text where bytes were due, or the other way round. Its close code says what RFC 6455 §7.4.1 has for it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface WrongType {
   readonly _tag: "WrongType"
   readonly message: string
@@ -19,7 +24,12 @@ export interface WrongType {
   readonly received: Message
 }
 
-/** The message can't be parsed: its text is no JSON, or the format's `decode` threw. */
+/**
+ * The message can't be parsed: its text is no JSON, or the format's `decode` threw.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Malformed {
   readonly _tag: "Malformed"
   readonly message: string
@@ -28,7 +38,12 @@ export interface Malformed {
   readonly cause: unknown
 }
 
-/** The message is well-formed, but no value of the schema. */
+/**
+ * The message is well-formed, but no value of the schema.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface WrongShape {
   readonly _tag: "WrongShape"
   readonly message: string
@@ -38,10 +53,20 @@ export interface WrongShape {
   readonly cause: Schema.SchemaError | RangeError
 }
 
-/** Why a message is no value of the schema. */
+/**
+ * Why a message is no value of the schema.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type MessageErrorReason = WrongType | Malformed | WrongShape
 
-/** A message arrived that is no value of the schema. Catch it once, then look at `reason._tag`. */
+/**
+ * A message arrived that is no value of the schema. Catch it once, then look at `reason._tag`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class MessageError extends Data.TaggedError("MessageError")<{ readonly reason: MessageErrorReason }> {
   override get message(): string {
     return this.reason.message
@@ -56,13 +81,21 @@ export class MessageError extends Data.TaggedError("MessageError")<{ readonly re
 /**
  * How encoded values become messages: `JSON.parse` and `JSON.stringify` are one format, MessagePack another. Both
  * functions may throw.
+ *
+ * @category typed messages
+ * @since 0.1.0
  */
 export interface MessageFormat {
   readonly decode: (message: Message) => unknown
   readonly encode: (value: unknown) => Message
 }
 
-/** How messages become values. */
+/**
+ * How messages become values.
+ *
+ * @category typed messages
+ * @since 0.1.0
+ */
 export interface SchemaOptions {
   /**
    * What a message does that is no value of the schema.
@@ -83,7 +116,12 @@ export interface SchemaOptions {
   readonly parseOptions?: SchemaAST.ParseOptions | undefined
 }
 
-/** A socket whose messages are values. Message edges are kept: one value is one message. */
+/**
+ * A socket whose messages are values. Message edges are kept: one value is one message.
+ *
+ * @category typed messages
+ * @since 0.1.0
+ */
 export interface TypedSocket<in out A, out RD = never, out RE = never> {
   /** The values as they arrive. Ends and fails as the socket's own `messages`, or see `onInvalid`. */
   readonly messages: Stream.Stream<A, SocketError | MessageError, RD>

@@ -20,6 +20,9 @@ const refuse: Refuse<MessageSocket> = (socket, { closeCode, reason }) =>
 /**
  * Reads and writes the messages of a socket as values of a schema: JSON text, unless the schema encodes to text or bytes
  * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other.
+ *
+ * @category typed messages
+ * @since 0.1.0
  */
 export const withSchema: <A, RD = never, RE = never>(
   socket: MessageSocket,

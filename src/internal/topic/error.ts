@@ -1,6 +1,11 @@
 import * as Data from "effect/Data"
 
-/** A topic name or a filter breaks the grammar, or is too long. */
+/**
+ * A topic name or a filter breaks the grammar, or is too long.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidTopic {
   readonly _tag: "InvalidTopic"
   readonly message: string
@@ -8,21 +13,36 @@ export interface InvalidTopic {
   readonly topic: string
 }
 
-/** The socket has as many subscriptions as one socket may have. */
+/**
+ * The socket has as many subscriptions as one socket may have.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface TooManySubscriptions {
   readonly _tag: "TooManySubscriptions"
   readonly message: string
   readonly limit: number
 }
 
-/** As many different filters have subscribers as may have at once. */
+/**
+ * As many different filters have subscribers as may have at once.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface TooManyFilters {
   readonly _tag: "TooManyFilters"
   readonly message: string
   readonly limit: number
 }
 
-/** The message is longer than topics take. Nobody got it. */
+/**
+ * The message is longer than topics take. Nobody got it.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface MessageTooLarge {
   readonly _tag: "MessageTooLarge"
   readonly message: string
@@ -32,7 +52,12 @@ export interface MessageTooLarge {
   readonly limit: number
 }
 
-/** The broker can't be reached, or the connection to it was lost. */
+/**
+ * The broker can't be reached, or the connection to it was lost.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface BrokerUnavailable {
   readonly _tag: "BrokerUnavailable"
   readonly message: string
@@ -44,20 +69,35 @@ export interface BrokerUnavailable {
   readonly cause: unknown
 }
 
-/** The broker answered with an error: no permission, no such command, out of memory. */
+/**
+ * The broker answered with an error: no permission, no such command, out of memory.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface BrokerRefused {
   readonly _tag: "BrokerRefused"
   readonly message: string
   readonly cause: unknown
 }
 
-/** The history was asked for where none is kept: this broker keeps none, or `history` is off. */
+/**
+ * The history was asked for where none is kept: this broker keeps none, or `history` is off.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface HistoryUnavailable {
   readonly _tag: "HistoryUnavailable"
   readonly message: string
 }
 
-/** A position is none that was given for these topics, or a number of messages is not a whole number from 0 on. */
+/**
+ * A position is none that was given for these topics, or a number of messages is not a whole number from 0 on.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface InvalidPosition {
   readonly _tag: "InvalidPosition"
   readonly message: string
@@ -65,13 +105,23 @@ export interface InvalidPosition {
   readonly position: string
 }
 
-/** Who is present was asked of a broker that does not keep it, or the name of a member is empty or longer than 255 characters. */
+/**
+ * Who is present was asked of a broker that does not keep it, or the name of a member is empty or longer than 255 characters.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface PresenceUnavailable {
   readonly _tag: "PresenceUnavailable"
   readonly message: string
 }
 
-/** `authorize` refused a socket. */
+/**
+ * `authorize` refused a socket.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface NotAuthorized {
   readonly _tag: "NotAuthorized"
   readonly message: string
@@ -80,7 +130,12 @@ export interface NotAuthorized {
   readonly topic: string
 }
 
-/** A socket published more messages than `publishRate` allows. None of the call was published. */
+/**
+ * A socket published more messages than `publishRate` allows. None of the call was published.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface TooManyMessages {
   readonly _tag: "TooManyMessages"
   readonly message: string
@@ -90,7 +145,12 @@ export interface TooManyMessages {
   readonly retryAfter: number | undefined
 }
 
-/** A key of a message is empty or longer than 255 characters, or this broker does not respect keys. */
+/**
+ * A key of a message is empty or longer than 255 characters, or this broker does not respect keys.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface InvalidKey {
   readonly _tag: "InvalidKey"
   readonly message: string
@@ -99,6 +159,7 @@ export interface InvalidKey {
 /**
  * An option has a value that topics or a broker can't work with. Found when they are made.
  *
+ * @category errors
  * @since 0.2.0
  */
 export interface InvalidOptions {
@@ -111,7 +172,12 @@ export interface InvalidOptions {
   readonly allowed: string
 }
 
-/** Why a subscription or a message can't be had or sent, or why there are no topics. */
+/**
+ * Why a subscription or a message can't be had or sent, or why there are no topics.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type TopicErrorReason =
   | InvalidTopic
   | TooManySubscriptions
@@ -127,7 +193,12 @@ export type TopicErrorReason =
   | InvalidKey
   | InvalidOptions
 
-/** A subscription or a message can't be had or sent. */
+/**
+ * A subscription or a message can't be had or sent.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {
   override get message(): string {
     return this.reason.message

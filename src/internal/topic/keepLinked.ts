@@ -16,7 +16,12 @@ import { type Driver, Link } from "./link.ts"
 import { brokersUp } from "./metrics.ts"
 import type { BrokerConnection, BrokerState } from "./model.ts"
 
-/** How the connection to a broker is kept, and how long the broker may take. */
+/**
+ * How the connection to a broker is kept, and how long the broker may take.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface LinkOptions {
   /**
    * Pauses between attempts to reach a broker that was lost. The schedule starts anew after a connection that lasted for 10 seconds, so

@@ -7,7 +7,12 @@ import type { Message } from "../socket/receiveBuffer.ts"
 import type { Socket } from "../socket/model.ts"
 import type { TopicError } from "./error.ts"
 
-/** A message, and the name that it was published on. */
+/**
+ * A message, and the name that it was published on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Published {
   readonly topic: string
   readonly message: Message
@@ -20,10 +25,18 @@ export interface Published {
 
 /**
  * A place in what was published on a topic, as an opaque text. It is good for the topics of one broker, or, in memory, of one service.
+ *
+ * @category models
+ * @since 0.2.0
  */
 export type Position = string
 
-/** A message that arrived. */
+/**
+ * A message that arrived.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Delivered {
   readonly _tag: "Message"
   readonly topic: string
@@ -32,14 +45,24 @@ export interface Delivered {
   readonly position?: Position | undefined
 }
 
-/** A message that is kept. */
+/**
+ * A message that is kept.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Kept {
   readonly topic: string
   readonly message: Message
   readonly position: Position
 }
 
-/** What is wanted of a topic's history: the last messages, or those after a position. */
+/**
+ * What is wanted of a topic's history: the last messages, or those after a position.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type HistoryQuery =
   | { readonly last: number; readonly from?: undefined; readonly limit?: undefined }
   | {
@@ -49,7 +72,12 @@ export type HistoryQuery =
       readonly last?: undefined
     }
 
-/** A part of a topic's history. */
+/**
+ * A part of a topic's history.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface History {
   /** The oldest first. */
   readonly messages: ReadonlyArray<Kept>
@@ -59,7 +87,12 @@ export interface History {
   readonly complete: boolean
 }
 
-/** What a broker needs to keep for `history` and for subscriptions that start in the past. */
+/**
+ * What a broker needs to keep for `history` and for subscriptions that start in the past.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface BrokerHistory {
   /** Reads what is kept of a valid name. Fails with `InvalidPosition` for a position that it did not give. */
   readonly read: (topic: string, query: HistoryQuery) => Effect.Effect<History, TopicError>
@@ -67,7 +100,12 @@ export interface BrokerHistory {
   readonly isAfter: (position: Position, other: Position) => boolean
 }
 
-/** A subscription with a `presence`, in whichever process. */
+/**
+ * A subscription with a `presence`, in whichever process.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Member {
   /** Of the subscription: unique among all processes. */
   readonly id: string
@@ -75,13 +113,23 @@ export interface Member {
   readonly name: string
 }
 
-/** A member joined a topic, or left it. */
+/**
+ * A member joined a topic, or left it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface PresenceChange {
   readonly _tag: "Joined" | "Left"
   readonly member: Member
 }
 
-/** What a broker needs to keep for `presence`. */
+/**
+ * What a broker needs to keep for `presence`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface BrokerPresence {
   /**
    * Adds members of this process to a topic and removes others; succeeds with whether that changed anything. Members that were put before
@@ -96,7 +144,12 @@ export interface BrokerPresence {
   readonly list: (topic: string) => Effect.Effect<ReadonlyArray<Member>, TopicError>
 }
 
-/** How a subscription was answered. */
+/**
+ * How a subscription was answered.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Subscribed {
   /**
    * Up to where the socket was sent the topic's history: `{ from: position }` goes on after it. `undefined` for a subscription without
@@ -114,6 +167,9 @@ export interface Subscribed {
  * - `"forgotten"`: the broker no longer has them.
  * - `"slow"`: this subscriber did not keep up.
  * - `"refused"`: the broker does not allow the filter, as it turned out after the subscription was answered. The subscription has ended.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Gap {
   readonly _tag: "Gap"
@@ -126,7 +182,12 @@ export interface Gap {
   readonly error?: TopicError | undefined
 }
 
-/** What a subscription brings: a message, or word that some are missing. */
+/**
+ * What a subscription brings: a message, or word that some are missing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Delivery = Delivered | Gap
 
 /**
@@ -134,6 +195,9 @@ export type Delivery = Delivered | Gap
  *
  * It has to keep the order in which one process published on one name, deliver nothing twice, and say where something is
  * missing.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface BrokerService {
   /**
@@ -161,7 +225,12 @@ export interface BrokerService {
   readonly state?: Stream.Stream<BrokerState> | undefined
 }
 
-/** A broker of this library, which connects again by itself. */
+/**
+ * A broker of this library, which connects again by itself.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface BrokerConnection extends BrokerService {
   readonly state: Stream.Stream<BrokerState>
 }
@@ -172,6 +241,9 @@ export interface BrokerConnection extends BrokerService {
  * - `up`: connected, and all filters are subscribed to.
  * - `down`: there is no connection. `cause` says why; `final` says that no further attempt is made.
  * - `recovering`: an attempt to connect and to subscribe again is under way. `cause` says why the last connection ended.
+ *
+ * @category broker health
+ * @since 0.2.0
  */
 export type BrokerState =
   | { readonly _tag: "up" }
@@ -183,10 +255,18 @@ export type BrokerState =
  * makes publishers of this process wait, and closes with 1013 when sixteen times as much waits all the same, since
  * publishers elsewhere don't; `"drop"` has it miss the new message, `"close"` closes it with 1013. `"dropOldest"` has it
  * miss those that waited longest.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type SlowPolicy = BroadcastPolicy | "dropOldest"
 
-/** One subscription. */
+/**
+ * One subscription.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SubscribeOptions {
   /** Default: that of the topics. */
   readonly slow?: SlowPolicy | undefined
@@ -201,19 +281,34 @@ export interface SubscribeOptions {
   readonly presence?: string | undefined
 }
 
-/** Who publishes. */
+/**
+ * Who publishes.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface PublishAllOptions {
   /** The socket on whose behalf this is published: `authorize` and `publishRate` apply to it. Default: the program itself. */
   readonly from?: Socket | undefined
 }
 
-/** One message to publish. */
+/**
+ * One message to publish.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface PublishOptions extends PublishAllOptions {
   /** See `Published.key`. */
   readonly key?: string | undefined
 }
 
-/** What a socket wants to do. */
+/**
+ * What a socket wants to do.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface AuthorizeRequest {
   readonly action: "subscribe" | "publish"
   readonly socket: Socket
@@ -223,7 +318,12 @@ export interface AuthorizeRequest {
   readonly from: Position | undefined
 }
 
-/** How many messages a socket may publish. */
+/**
+ * How many messages a socket may publish.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface PublishRate {
   /** Most messages within the time, and at once; at least 1. */
   readonly messages: number
@@ -231,7 +331,12 @@ export interface PublishRate {
   readonly per: Duration.Input
 }
 
-/** How much of what was published is kept in memory. */
+/**
+ * How much of what was published is kept in memory.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface HistoryOptions {
   /** Most messages of each topic, from 0; `Infinity` for no limit. Default 100. */
   readonly maxMessages?: number | undefined
@@ -242,7 +347,12 @@ export interface HistoryOptions {
   readonly maxBytes?: number | undefined
 }
 
-/** How topics treat their subscribers: limits, and what becomes of slow ones. */
+/**
+ * How topics treat their subscribers: limits, and what becomes of slow ones.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface Options {
   /** Default `"close"`. */
   readonly slow?: SlowPolicy | undefined
@@ -279,7 +389,12 @@ export interface Options {
   readonly history?: HistoryOptions | false | undefined
 }
 
-/** Publish and subscribe. */
+/**
+ * Publish and subscribe.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface TopicsService {
   /**
    * Sends a message to the subscribers of a name. In memory it is done when it was given to each subscriber's connection,

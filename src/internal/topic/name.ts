@@ -9,10 +9,20 @@ import { type InvalidTopic, TopicError } from "./error.ts"
 //
 // Each name is a NATS subject and a Redis channel, and needs no escape in a pattern of either.
 
-/** Longest name or filter, in characters, which are bytes too. */
+/**
+ * Longest name or filter, in characters, which are bytes too.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const maxNameLength = 255
 
-/** Most segments of a name or filter. */
+/**
+ * Most segments of a name or filter.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const maxSegments = 16
 
 const namePattern = /^[\w\-:/@+=~%]+(?:\.[\w\-:/@+=~%]+)*$/
@@ -44,7 +54,12 @@ export const filterViolation = (filter: string): InvalidTopic | undefined => vio
 /** Whether a valid filter stands for more than one name. */
 export const isPattern = (filter: string): boolean => filter.includes("*") || filter.endsWith(">")
 
-/** Whether a valid name is one that a valid filter stands for. */
+/**
+ * Whether a valid name is one that a valid filter stands for.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
 export const matches = (filter: string, name: string): boolean => {
   if (!isPattern(filter)) return filter === name
   const wanted = filter.split(".")
@@ -60,6 +75,9 @@ export const matches = (filter: string, name: string): boolean => {
 /**
  * One segment out of any text: what a segment can't hold is percent-encoded. For names that have parts that users chose.
  * Fails when the text is empty or holds half a surrogate pair.
+ *
+ * @category constructors
+ * @since 0.1.0
  */
 export const segment = (text: string): Effect.Effect<string, TopicError> =>
   Effect.suspend(() => {

@@ -19,7 +19,12 @@ export interface NatsSource {
   readonly connection: NatsConnection | undefined
 }
 
-/** What `connect` of the package `@nats-io/transport-node` takes. */
+/**
+ * What `connect` of the package `@nats-io/transport-node` takes.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ClientOptions = NodeConnectionOptions
 
 /** What `connect` of the package `@nats-io/transport-node` gives. */

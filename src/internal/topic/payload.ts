@@ -4,6 +4,9 @@ import type { Message } from "../socket/receiveBuffer.ts"
 /**
  * How messages travel through a broker. `"tagged"`: behind a byte that says whether it is text, `T`, or bytes, `B`. `"text"` and
  * `"bytes"`: as they are, all of the one kind, so that other programs can publish and subscribe too.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type PayloadFormat = "tagged" | "text" | "bytes"
 

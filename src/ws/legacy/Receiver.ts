@@ -14,6 +14,9 @@ const nothing = Buffer.alloc(0)
 /**
  * Reads HyBi frames out of bytes (RFC 6455 §5), and calls what is put into its `on…` properties. It reads what either side
  * sends: whether the first frame is masked settles which. A `WebSocket` has no need of it.
+ *
+ * @category classes
+ * @since 0.1.0
  */
 export class Receiver {
   ontext: (text: string, flags: Flags) => void = () => {}

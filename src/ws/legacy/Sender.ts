@@ -21,6 +21,9 @@ export interface SenderOptions extends SendOptions {
 /**
  * Writes HyBi frames to a socket (RFC 6455 §5), each in one write. What the socket throws goes to the callback, or is an
  * `error`. A `WebSocket` has no need of it.
+ *
+ * @category classes
+ * @since 0.1.0
  */
 export class Sender extends EventEmitter {
   /** Whether the next data frame begins a message. */

@@ -2,7 +2,12 @@
 import type { EventEmitter } from "node:events"
 import type { Flags } from "./types.ts"
 
-/** A message, as a listener of `addEventListener` and `onmessage` gets it. */
+/**
+ * A message, as a listener of `addEventListener` and `onmessage` gets it.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export class MessageEvent<Target = unknown> {
   readonly data: string | Buffer
   readonly type: "Text" | "Binary"
@@ -15,7 +20,12 @@ export class MessageEvent<Target = unknown> {
   }
 }
 
-/** The end of a connection, as a listener of `addEventListener` and `onclose` gets it. */
+/**
+ * The end of a connection, as a listener of `addEventListener` and `onclose` gets it.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export class CloseEvent<Target = unknown> {
   /** Whether the code is 1000, or there is none because the connection never opened. */
   readonly wasClean: boolean
@@ -31,7 +41,12 @@ export class CloseEvent<Target = unknown> {
   }
 }
 
-/** The beginning of a connection, as a listener of `addEventListener` and `onopen` gets it. */
+/**
+ * The beginning of a connection, as a listener of `addEventListener` and `onopen` gets it.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export class OpenEvent<Target = unknown> {
   readonly target: Target
 

@@ -9,13 +9,23 @@ import type * as Types from "./types.ts"
 import { initialise, WebSocket as WebSocketClass, type WebSocketEvents } from "./WebSocket.ts"
 import { initialiseServer, type ServerEvents, WebSocketServer } from "./WebSocketServer.ts"
 
-/** Accepts connections. */
+/**
+ * Accepts connections.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export const Server = callable(WebSocketServer, initialiseServer)
 
 /** Accepts connections. */
 export type Server = WebSocketServer
 
-/** Makes a server whose `connection` is listened to. */
+/**
+ * Makes a server whose `connection` is listened to.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const createServer = (
   options?: Types.ServerOptions | null,
   connectionListener?: Types.Loose<[client: WebSocketClass]>
@@ -25,14 +35,24 @@ export const createServer = (
   return server
 }
 
-/** Opens a connection whose `open` is listened to. */
+/**
+ * Opens a connection whose `open` is listened to.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const connect = (address: string | URL, openListener?: Types.Loose<[]>): WebSocketClass => {
   const client = new WebSocket(address)
   if (typeof openListener === "function") client.on("open", openListener)
   return client
 }
 
-/** A connection, of either side. */
+/**
+ * A connection, of either side.
+ *
+ * @category classes
+ * @since 0.1.0
+ */
 export const WebSocket = Object.assign(callable(WebSocketClass, initialise), {
   Server,
   Sender,

@@ -4,13 +4,28 @@ import type { Server as HttpsServer } from "node:https"
 import type { Readable } from "node:stream"
 import type { TlsOptions } from "node:tls"
 
-/** A version of the protocol: a number from HyBi on, a name before. */
+/**
+ * A version of the protocol: a number from HyBi on, a name before.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type ProtocolVersion = 13 | 8 | 7 | "hixie-76"
 
-/** The states of a connection, as `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED` name them. */
+/**
+ * The states of a connection, as `CONNECTING`, `OPEN`, `CLOSING` and `CLOSED` name them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type ReadyState = 0 | 1 | 2 | 3
 
-/** What a listener of `message` learns besides the data. Hixie-76 gives nothing. */
+/**
+ * What a listener of `message` learns besides the data. Hixie-76 gives nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Flags {
   /** Whether the frames were masked: always from a client, never from a server. */
   readonly masked?: boolean | undefined
@@ -20,13 +35,23 @@ export interface Flags {
   readonly binary?: boolean | undefined
 }
 
-/** What a listener of `ping` and `pong` learns besides the payload. */
+/**
+ * What a listener of `ping` and `pong` learns besides the payload.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ControlFlags {
   readonly masked: boolean
   readonly binary: boolean
 }
 
-/** How a message or a control frame is sent. */
+/**
+ * How a message or a control frame is sent.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface SendOptions {
   /** Whether it is sent as bytes. Default: whether the data are a buffer or a typed array. */
   readonly binary?: boolean | undefined
@@ -34,12 +59,20 @@ export interface SendOptions {
   readonly mask?: boolean | undefined
 }
 
-/** Hears, once, what became of what was sent: an error, or `null` or nothing when the system took it. */
+/**
+ * Hears, once, what became of what was sent: an error, or `null` or nothing when the system took it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Sent = (error?: Error | null) => void
 
 /**
  * What can be sent: strings, buffers and typed arrays, whatever `String` makes text of, and a stream, whose pieces
  * become the fragments of one message.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Data =
   | string
@@ -53,10 +86,20 @@ export type Data =
   | Readable
   | object
 
-/** Takes the next piece of a message; `final` says that it is the last. */
+/**
+ * Takes the next piece of a message; `final` says that it is the last.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type SendPiece = (data: Data, final?: boolean) => void
 
-/** How a client connects. `null` stands for the default everywhere. */
+/**
+ * How a client connects. `null` stands for the default everywhere.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ClientOptions {
   /** The subprotocols to ask for, separated by commas. The server has to choose one of them. */
   readonly protocol?: string | null | undefined
@@ -84,7 +127,12 @@ export interface ClientOptions {
   readonly handshakeTimeout?: number | null | undefined
 }
 
-/** What a server's side of a connection is made with. */
+/**
+ * What a server's side of a connection is made with.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface AcceptedOptions {
   /** The version that was agreed on. Default 13. */
   readonly protocolVersion?: ClientOptions["protocolVersion"]
@@ -96,10 +144,18 @@ export interface AcceptedOptions {
 /**
  * A function that is called with these arguments. It may name them more narrowly than they are, as the programs of the
  * time do: a listener of `message` that takes a `string` trusts that no bytes come.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Loose<Args extends Array<unknown>> = { call(...args: Args): void }["call"]
 
-/** What `verifyClient` decides about. */
+/**
+ * What `verifyClient` decides about.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ClientInfo {
   /** The origin that the client named; most that are no browsers name none. */
   readonly origin: string | undefined
@@ -111,6 +167,9 @@ export interface ClientInfo {
 /**
  * Says whether a client is welcome. With one parameter, or none, it answers at once, and a refusal is 401. With two it
  * calls back, when it likes; `code` and `name` are the status of a refusal: default 401 and the phrase of the code.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type VerifyClient = {
   call(info: ClientInfo, callback: (result: unknown, code?: number, name?: string) => void): unknown
@@ -119,10 +178,18 @@ export type VerifyClient = {
 /**
  * Chooses the subprotocol. It has to call back before it returns, otherwise the answer is 501; a refusal is 404. The list
  * of a client that asks for none holds one empty string.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type HandleProtocols = (protocols: Array<string>, callback: (result: unknown, protocol?: string) => void) => void
 
-/** How a server accepts. `null` stands for the default everywhere. */
+/**
+ * How a server accepts. `null` stands for the default everywhere.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ServerOptions {
   /** The address to listen on. Default `0.0.0.0`. */
   readonly host?: string | null | undefined
@@ -148,7 +215,12 @@ export interface ServerOptions {
   readonly handshakeTimeout?: number | null | undefined
 }
 
-/** The options of a server, defaults filled in. */
+/**
+ * The options of a server, defaults filled in.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export interface ResolvedServerOptions {
   readonly host: string
   readonly port: number | string | null

@@ -1,4 +1,9 @@
-/** How the program ends, by what happened. */
+/**
+ * The exit codes of the program.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
 export const exitCode = {
   /** Closed in order: with 1000, 1001 or without a code; or by us. */
   clean: 0,

@@ -13,7 +13,12 @@ export interface Refusal {
   readonly body: string | undefined
 }
 
-/** Why `wscat` ends without success. */
+/**
+ * The error of a command that doesn't succeed. `kind` names its exit code in `exitCode`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export class WscatError extends Data.TaggedError("WscatError")<{
   readonly kind: Exclude<Ending, "clean">
   readonly message: string

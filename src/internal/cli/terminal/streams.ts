@@ -6,15 +6,30 @@ interface Terminal {
   readonly isTTY?: boolean | undefined
 }
 
-/** What the command line talks through. */
+/**
+ * The streams and the environment of the command line.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface CliStreams {
+  /** The standard input. */
   readonly input: Readable & Terminal
+  /** The standard output. */
   readonly output: Writable & Terminal
+  /** The standard error stream. */
   readonly errors: Writable & Terminal
+  /** The environment variables. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-/** Default: those of the process, touched only when they are needed. */
+/**
+ * The streams and the environment of the command line. Default: those of the process, which are used only when
+ * they are needed.
+ *
+ * @category services
+ * @since 0.1.0
+ */
 export const Streams = Context.Reference<CliStreams>("effect-ws/Cli/Streams", {
   defaultValue: () => ({
     get input() {

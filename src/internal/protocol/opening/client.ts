@@ -30,11 +30,18 @@ export interface RequestSettings {
   readonly extensions: ReadonlyArray<Offer>
 }
 
-/** A request ready to be written, and where to. */
+/**
+ * A request ready to be written, and its destination.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ComposedRequest extends Omit<Destination, "auth" | "authority">, BuiltRequest {
+  /** The HTTP version of the request. */
   readonly httpVersion: "1.1" | "2.0"
-  /** `CONNECT` over HTTP/2. */
+  /** The method: `CONNECT` over HTTP/2, else `GET`. */
   readonly method: "GET" | "CONNECT"
+  /** The subprotocols that the request offers. */
   readonly protocols: ReadonlyArray<string>
 }
 

@@ -218,9 +218,14 @@ export const verifyDeflate = (
   }
 }
 
-/** One direction of permessage-deflate. */
+/**
+ * The settings of permessage-deflate for one direction.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DeflateDirection {
-  /** The window, in bits. */
+  /** The size of the LZ77 window, as a power of two: 8 to 15. */
   readonly windowBits: number
   /** Whether the window is kept from one message to the next. */
   readonly takeover: boolean

@@ -1,15 +1,33 @@
 /** The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1): the one place that reads and writes it. */
 import { isToken, isTokenCode } from "./token.ts"
 
-/** One parameter: its name, and its value or `true` when it has none. */
+/**
+ * One parameter: its name, and its value or `true` when it has none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Param = readonly [name: string, value: string | true]
 
-/** Parameters in the order of the header. A name may stand twice; the extension decides what that means. */
+/**
+ * The parameters of an extension in the order of the header. A name may appear twice; the extension decides what
+ * that means.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Params = ReadonlyArray<Param>
 
-/** One element of the header: an offer in a request, an acceptance in a response. */
+/**
+ * One element of a `Sec-WebSocket-Extensions` header: an offer in a request, an agreement in a response.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Offer {
+  /** The registered name of the extension. */
   readonly name: string
+  /** The parameters, in their order. */
   readonly params: Params
 }
 

@@ -31,15 +31,21 @@ const encodeHead = (firstLine: string, headers: ReadonlyArray<Header>, body: Uin
 }
 
 /**
- * A response as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
+ * Encodes a response for HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
  * is checked or added.
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encodeResponse = (response: Response): Uint8Array =>
   encodeHead(`HTTP/1.1 ${response.status} ${response.reason}`, response.headers, response.body)
 
 /**
- * A request as it is written over HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
+ * Encodes a request for HTTP/1.1 (RFC 9112 §2.1): the head in Latin-1, then the body, where there is one. Nothing
  * is checked or added.
+ *
+ * @category encoding
+ * @since 0.1.0
  */
 export const encodeRequest = (request: {
   readonly method: string

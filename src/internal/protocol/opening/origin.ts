@@ -1,9 +1,16 @@
 /** The origin of a request (RFC 6455 §10.2): the one place that compares it. */
 
 /**
- * Which origins may connect. `"same"`: the origin's host and port are those of the `Host` header, and over TLS its
- * scheme is `https`. A list holds whole origins (`https://example.com`) and patterns. A request without an origin comes
- * from no browser and passes.
+ * The origins from which clients may connect.
+ *
+ * **Details**
+ *
+ * With `"same"` the origin's host and port must be those of the `Host` header, and over TLS its scheme must be
+ * `https`. A list has whole origins (`https://example.com`) and patterns. A request without an origin doesn't come
+ * from a page, and passes.
+ *
+ * @category server
+ * @since 0.1.0
  */
 export type Origins = "same" | "any" | ReadonlyArray<string | RegExp>
 

@@ -18,101 +18,189 @@ interface Base<Tag extends string, Status extends number = number> {
   readonly message: string
 }
 
-/** The request's method is not GET, or over HTTP/2 not CONNECT. */
+/**
+ * The request's method is not GET, or over HTTP/2 not CONNECT.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface MethodNotAllowed extends Base<"MethodNotAllowed", 405> {
+  /** The method of the request. */
   readonly method: string
-  /** The method that would do. */
+  /** The method that is allowed. */
   readonly allowed: "GET" | "CONNECT"
 }
 
-/** The request's HTTP version is none over which a WebSocket opens. */
+/**
+ * The request has an HTTP version over which no WebSocket opens.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface UnsupportedHttpVersion extends Base<"UnsupportedHttpVersion", 400> {
+  /** The HTTP version of the request. */
   readonly httpVersion: string
 }
 
-/** The request's target is neither a path nor an absolute URL. */
+/**
+ * The request's target is neither a path nor an absolute URL.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidTarget extends Base<"InvalidTarget", 400> {}
 
-/** The request does not ask for an upgrade to WebSocket: `Upgrade` or `Connection` is missing or says something else. */
+/**
+ * The request doesn't ask for an upgrade to WebSocket: `Upgrade` or `Connection` is missing or has another value.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface UpgradeRequired extends Base<"UpgradeRequired", 426> {
-  /** `upgrade` or `connection`. */
+  /** The field that is wrong: `upgrade` or `connection`. */
   readonly header: string
   /** The versions that are supported. */
   readonly supported: ReadonlyArray<number>
 }
 
 /**
- * The request is for a version, or a draft without a version, that is not supported. Over HTTP/2 the status is 400: 426
- * demands an `Upgrade` field, which HTTP/2 has no place for.
+ * The request is for a version, or a draft without a version, that is not supported.
+ *
+ * **Details**
+ *
+ * Over HTTP/2 the status is 400, since 426 demands an `Upgrade` field, which HTTP/2 doesn't have.
+ *
+ * @category errors
+ * @since 0.1.0
  */
 export interface UnsupportedVersion extends Base<"UnsupportedVersion", 400 | 426> {
-  /** What the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
+  /** The version that the client asked for: the value of `Sec-WebSocket-Version`, or `hixie-76`. */
   readonly version: string
   /** The versions that are supported. */
   readonly supported: ReadonlyArray<number>
 }
 
-/** A header field of the peer is missing, or its value breaks a rule. */
+/**
+ * A header field of the peer is missing, or its value breaks a rule.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidHeader extends Base<"InvalidHeader", 400> {
-  /** The field's name, lower-case. */
+  /** The name of the field, in lower case. */
   readonly header: string
 }
 
-/** The bytes after the head are missing or wrong: Hixie-76's third key, or the answer to the challenge. */
+/**
+ * The bytes after the head are missing or wrong: the third key of Hixie-76, or the response to its challenge.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidBody extends Base<"InvalidBody", 400> {}
 
-/** The origin policy refuses the client's origin. */
+/**
+ * The origin policy refuses the client's origin.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface OriginRefused extends Base<"OriginRefused", 403> {
+  /** The origin of the client. */
   readonly origin: string
-  /** The authority that the policy `"same"` compared the origin with. */
+  /** The authority with which the policy `"same"` compared the origin. */
   readonly authority: string | undefined
 }
 
-/** Nothing is served at this path. */
+/**
+ * No WebSocket is served at this path.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface PathNotFound extends Base<"PathNotFound", 404> {
+  /** The path of the request. */
   readonly path: string
 }
 
-/** The caller's own authorization refused the request; the caller chose the answer. */
+/**
+ * The caller's own authorization refused the request, with a response of its own.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Rejected extends Base<"Rejected"> {
+  /** The header fields of the response. */
   readonly headers: ReadonlyArray<Header>
-  /** The body of the answer, as text. */
+  /** The body of the response, as text. */
   readonly body: string | undefined
 }
 
-/** The peer did not finish its part of the handshake in time. */
+/**
+ * The peer did not finish its part of the handshake in time.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Timeout extends Base<"Timeout", 408> {
   /** The limit in milliseconds. */
   readonly limit: number
 }
 
-/** The client opened too many connections, or opens them too fast. */
+/**
+ * The client opened too many connections, or opens them too fast.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface TooManyRequests extends Base<"TooManyRequests", 429> {
   /** When to try again, in seconds. */
   readonly retryAfter: number | undefined
 }
 
-/** The head is larger than the limit, or has too many fields. */
+/**
+ * The head is larger than the limit, or has too many fields.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface HeadersTooLarge extends Base<"HeadersTooLarge", 431> {
   /** The limit in bytes. */
   readonly limit: number
 }
 
-/** The server holds as many connections, or handshakes under way, as it may. */
+/**
+ * The server has as many connections, or handshakes at once, as it may.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface TooManyConnections extends Base<"TooManyConnections", 503> {
+  /** The number of connections, or of handshakes at once, that is allowed. */
   readonly limit: number
   /** When to try again, in seconds. */
   readonly retryAfter: number | undefined
 }
 
-/** The server is shutting down. */
+/**
+ * The server is shutting down.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface ShuttingDown extends Base<"ShuttingDown", 503> {
   /** When to try again, in seconds. */
   readonly retryAfter: number | undefined
 }
 
-/** The status of the server's response is not 101, or over HTTP/2 not from 200 to 299. */
+/**
+ * The status of the server's response is not 101, or over HTTP/2 not from 200 to 299.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
+  /** The header fields of the response. */
   readonly headers: HeaderFields
   /**
    * The response's body as text, as far as it was read: `Socket.connect` reads at most 64 KiB, and waits at most one second for
@@ -121,17 +209,35 @@ export interface UnexpectedStatus extends Base<"UnexpectedStatus"> {
   readonly body: string | undefined
 }
 
-/** The subprotocol is no token, is asked for twice, was not asked for, or is missing where it is required. */
+/**
+ * A subprotocol is not a token, is offered twice, was selected without having been offered, or is missing where it
+ * is required.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidSubprotocol extends Base<"InvalidSubprotocol", 500> {
+  /** The subprotocol, where there is one. */
   readonly protocol: string | undefined
 }
 
-/** The server agreed to an extension that was not offered, or in a way that the client cannot follow. */
+/**
+ * The server agreed to an extension that was not offered, or with parameters that the client can't follow.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidExtension extends Base<"InvalidExtension", 400> {
+  /** The name of the extension. */
   readonly extension: string
 }
 
-/** The URL to connect to is not one for a WebSocket. */
+/**
+ * The URL to connect to is not one for a WebSocket.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface InvalidUrl extends Base<"InvalidUrl", 500> {
   /**
    * The URL's scheme and host. Empty where they may be a user, a password or a token, which no message shows: the
@@ -140,17 +246,35 @@ export interface InvalidUrl extends Base<"InvalidUrl", 500> {
   readonly url: string
 }
 
-/** A header field of our own could change the meaning of the message: a bad character, or a name that the handshake sets. */
+/**
+ * A header field of this side could change the meaning of the message: it has a forbidden character, or a name
+ * that the handshake sets itself.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface UnsafeHeader extends Base<"UnsafeHeader", 500> {
+  /** The name of the field. */
   readonly header: string
 }
 
-/** What was asked for is not something that the draft, or the other side, can do. */
+/**
+ * The draft, or the other side, can't do what was asked for.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export interface Unsupported extends Base<"Unsupported", 501> {
+  /** What was asked for. */
   readonly feature: string
 }
 
-/** Why an opening handshake failed. */
+/**
+ * Why an opening handshake failed.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
 export type Reason =
   | MethodNotAllowed
   | UnsupportedHttpVersion

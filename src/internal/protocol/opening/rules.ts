@@ -1,7 +1,12 @@
 /** Rules of the opening handshake, as data: what a field of a request or a response must be, and which section demands it. */
 import type { HeaderFields } from "./fields.ts"
 
-/** What a value must be. Each kind can be run, and a schema can be built from it. */
+/**
+ * The condition that a value has to satisfy. Each kind can be run, and a schema can be built from it.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export type Check =
   /** One of these texts. */
   | { readonly _tag: "OneOf"; readonly values: readonly [string, ...ReadonlyArray<string>] }
@@ -23,7 +28,12 @@ export type Check =
   /** So many bytes. */
   | { readonly _tag: "Bytes"; readonly length: number }
 
-/** The parts of a message that are no header fields. */
+/**
+ * The parts of a message that are not header fields.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export type Part = "method" | "httpVersion" | "url" | "key3" | "body"
 
 interface Statement {
@@ -36,26 +46,48 @@ interface Statement {
   readonly section: string
 }
 
-/** The rule of one field: of a header field, by its lower-case name, or of another part of the message. */
+/**
+ * The rule of one field: of a header field, by its lower-case name, or of another part of the message.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export type Rule = Statement &
   ({ readonly place: "headers"; readonly field: string } | { readonly place: "message"; readonly field: Part })
 
-/** A field that breaks its rule. */
+/**
+ * A field that breaks its rule.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
 export interface InvalidField {
   /** A header's name, lower-case, or another part of the message: `method`, `httpVersion`, `url`, `key3`, `body`. */
   readonly field: string
-  /** Completes "the field must be …". */
+  /** The rule, as the end of "the field must be …". */
   readonly reason: string
+  /** The section of the standard that has the rule. */
   readonly section: string
 }
 
-/** A request or a response, as far as rules look at it. */
+/**
+ * The parts of a request or a response that rules check.
+ *
+ * @category drafts
+ * @since 0.2.0
+ */
 export interface HandshakeMessage {
+  /** The header fields. */
   readonly headers: HeaderFields
+  /** The method of a request. */
   readonly method?: string | undefined
+  /** The HTTP version of a request. */
   readonly httpVersion?: string | undefined
+  /** The target of a request. */
   readonly url?: string | undefined
+  /** The eight bytes after the head of a Hixie-76 request. */
   readonly key3?: Uint8Array | undefined
+  /** The bytes after the head of a Hixie-76 response. */
   readonly body?: Uint8Array | undefined
 }
 

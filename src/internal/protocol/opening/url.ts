@@ -23,7 +23,12 @@ export const shownUrl = (text: string): string | undefined => {
 export const withoutSecrets = (text: string): string =>
   text.replace(/^([a-z][a-z0-9+.-]*:\/\/)?.*@/is, "$1").replace(/[?#].*$/s, "")
 
-/** Where a client connects to. */
+/**
+ * The destination of a client's connection.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Destination {
   /** The URL without user and password. */
   readonly url: string
@@ -31,6 +36,7 @@ export interface Destination {
   readonly secure: boolean
   /** The host to connect to; an IPv6 address without its brackets. */
   readonly host: string
+  /** The port to connect to. */
   readonly port: number
   /** The Unix socket to connect to, in place of host and port. */
   readonly socketPath: string | undefined
