@@ -1,6 +1,6 @@
 // Programs that read some messages and go on later lost what had come with them.
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema, Sink, Stream } from "effect"
+import { Effect, Exit, Fiber, Option, Schema, Sink, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Handshake, Server, Socket } from "effect-ws"
 import { maskedBinary, rawPeer } from "./support.ts"
@@ -43,6 +43,40 @@ describe("a reader loses nothing", () => {
         assert.strictEqual(yield* server.receive, "4")
         yield* client.close()
         assert.isTrue(Option.isNone(yield* Effect.option(server.receive)))
+      })
+    )
+  }
+
+  for (const [name, stray] of [
+    ["Stream", (socket: Socket.Socket) => Stream.runHead(socket.messages)],
+    ["Stream of frames", (socket: Socket.Socket) => Stream.runHead(socket.frames)],
+    ["run", (socket: Socket.Socket) => Socket.run(socket, () => Effect.void)],
+    ["receive", (socket: Socket.Socket) => socket.receive]
+  ] as const) {
+    it.effect(`keeps its place when a second reader is refused: ${name}`, () =>
+      Effect.gen(function* () {
+        const [client, server] = yield* Socket.makePair({
+          readBufferSize: 1024,
+          writeBufferSize: 1024 * 1024,
+          closeTimeout: "4 seconds"
+        })
+        const received: Array<Socket.Message> = []
+        const reading = yield* Effect.forkChild(
+          Socket.run(server, (message) => {
+            received.push(message)
+            return received.length < 20 ? Effect.sleep("100 millis") : Effect.void
+          }),
+          { startImmediately: true }
+        )
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(stray(server))))
+        const all = numbers(2000).map((number) => number.padStart(64))
+        yield* Effect.forkChild(Effect.andThen(client.sendAll(all), client.closed), { startImmediately: true })
+        yield* TestClock.adjust("50 millis")
+        const closing = yield* Effect.forkChild(server.close(), { startImmediately: true })
+        yield* TestClock.adjust("3 seconds")
+        yield* Fiber.join(closing)
+        yield* Effect.exit(Fiber.join(reading))
+        assert.deepStrictEqual(received, all)
       })
     )
   }

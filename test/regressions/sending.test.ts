@@ -141,17 +141,29 @@ describe("broadcast while a message is sent in fragments", () => {
         Effect.gen(function* () {
           const { received, server } = yield* pair(options)
           const message = yield* begun(server)
-          const counts: Array<number> = []
-          for (const text of ["1", "2", "3"]) counts.push(yield* Socket.broadcast([server], text, { slow }))
+          const broadcasts = yield* Effect.forEach(["1", "2", "3"], (text) =>
+            Effect.forkChild(Socket.broadcast([server], text, { slow }), { startImmediately: true })
+          )
           yield* message.end
           yield* server.send("last")
           yield* settled
-          assert.deepStrictEqual(counts, [1, 1, 1])
+          assert.deepStrictEqual(yield* Fiber.joinAll(broadcasts), [1, 1, 1])
           assert.deepStrictEqual(received, ["ab", "1", "2", "3", "last"])
         })
       )
     }
   }
+
+  it.effect("counts no socket that is closed before the message in fragments ends", () =>
+    Effect.gen(function* () {
+      const { received, server } = yield* pair({})
+      yield* begun(server)
+      const broadcast = yield* Effect.forkChild(Socket.broadcast([server], "1"), { startImmediately: true })
+      yield* Effect.forkChild(server.close())
+      assert.strictEqual(yield* Fiber.join(broadcast), 0)
+      assert.deepStrictEqual(received, [])
+    })
+  )
 
   it.effect("counts no socket for which more waits than its write buffer, and keeps to the policy", () =>
     Effect.gen(function* () {

@@ -239,7 +239,8 @@ export class UpgradeAttempt<A, R> {
 
   private refuseFor(cause: Cause.Cause<HandshakeError>): void {
     const failure = Cause.findErrorOption(cause)
-    if (failure._tag === "Some") return this.refuse(failure.value)
+    // A caller without types may fail with anything.
+    if (failure._tag === "Some" && failure.value instanceof HandshakeError) return this.refuse(failure.value)
     this.owner.log(Effect.logError("authorize failed", cause))
     this.refuse(rejected({ status: 500 }))
   }

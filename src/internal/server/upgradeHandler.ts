@@ -10,7 +10,7 @@ import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
-import { refusal } from "../handshake/server.ts"
+import { refusal, rejected } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
@@ -191,7 +191,11 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-    exchange.refuse(refusal(error))
+    const response = refusal(error)
+    if (response.status >= 300 || exchange.session === undefined) return exchange.refuse(response)
+    // RFC 8441 §5: over HTTP/2 every 2xx status opens the WebSocket.
+    this.log(Effect.logError(`a request over HTTP/2 can't be rejected with status ${response.status}`))
+    exchange.refuse(refusal(rejected({ status: 500 })))
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {

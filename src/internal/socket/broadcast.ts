@@ -1,6 +1,7 @@
 import * as Effect from "effect/Effect"
 import { Encodings } from "./encodings.ts"
 import type { Message } from "./receiveBuffer.ts"
+import { inTurn } from "./turns.ts"
 import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
@@ -58,6 +59,13 @@ export const broadcast = (
       if (!connection.isOpen) continue
       if (connection.outbound.full && slow !== "wait") {
         if (slow === "close") socket.beginClose(1013, "")
+        continue
+      }
+      if (connection.outbound.isHeld && slow === "wait") {
+        const sent = inTurn(socket, (turn) =>
+          socket.sendShared(encodings, turn) ? socket.room(turn) : Effect.fail(socket.closedError())
+        )
+        pending.push(Effect.map(settled(sent), (sent) => (sent ? taken++ : 0)))
         continue
       }
       if (!socket.sendShared(encodings)) continue

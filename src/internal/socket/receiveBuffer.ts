@@ -141,8 +141,9 @@ export class ReceiveBuffer implements ConnectionHandler {
 
   // The reader.
 
-  /** Asks for messages. Returns whether they can be had: not when frames were asked for before. */
+  /** Asks for messages. Returns whether they can be had: not when frames were asked for before, nor while another reader waits. */
   claimMessages(reader: object = this): boolean {
+    if (this.waiter !== undefined) return false
     if (this.view === "unclaimed") {
       this.view = "messages"
       const recorded = this.items as Array<Frame>
@@ -156,16 +157,22 @@ export class ReceiveBuffer implements ConnectionHandler {
       if (this.items.length === 0 && inbound?.isPaused === true) inbound.resume()
     }
     if (this.view !== "messages") return false
-    this.reader = reader
+    this.noteReader(reader)
     return true
   }
 
-  /** Asks for frames. Returns whether they can be had: not when messages were asked for before. */
+  /** Asks for frames. Returns whether they can be had: not when messages were asked for before, nor while another reader waits. */
   claimFrames(reader: object = this): boolean {
+    if (this.waiter !== undefined) return false
     if (this.view === "unclaimed") this.view = "frames"
     if (this.view !== "frames") return false
-    this.reader = reader
+    this.noteReader(reader)
     return true
+  }
+
+  /** A reader that is known not to have left stays the reader, whatever its handler takes meanwhile. */
+  private noteReader(reader: object): void {
+    if (this.reader === undefined || this.reader === this) this.reader = reader
   }
 
   /** Wakes the reader, once, when there is something to take or nothing more will come. One reader can wait at a time. */

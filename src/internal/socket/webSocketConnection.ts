@@ -165,13 +165,13 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   }
 
   /** Sends messages of which other sockets get the same bytes, without waiting. Returns whether the connection took them. */
-  sendShared(encodings: Encodings): boolean {
+  sendShared(encodings: Encodings, turn?: Turn): boolean {
     const { outbound } = this.connection
     if (encodings.needsBinary && !this.draft.capabilities.binary) return false
     const encoded = encodings.for(this.connection)
     return encoded === undefined
-      ? encodings.owned.every((message) => outbound.message(message))
-      : outbound.encoded(encoded.joined, encodings.messages.length)
+      ? encodings.owned.every((message) => outbound.message(message, true, undefined, undefined, turn))
+      : outbound.encoded(encoded.joined, encodings.messages.length, { turn })
   }
 
   /** Runs `task` once, right before the connection is closed from this side, or when it is gone. */
