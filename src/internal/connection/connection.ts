@@ -144,8 +144,7 @@ export class Connection implements Receiver, InboundOwner, OutboundOwner, Watche
   // Receiver: what the transport does.
 
   received(chunk: Buffer, borrowed?: Borrowed): void {
-    const { counters } = this.settings
-    if (counters !== undefined) counters.bytesReceived += chunk.length
+    this.settings.counters?.countReceivedBytes(chunk.length)
     this.keepAlive?.noticed()
     this.inbound.receive(chunk, borrowed)
   }

@@ -16,6 +16,23 @@ export class Counters {
   constructor(roundTrip: (millis: number) => void) {
     this.roundTrip = roundTrip
   }
+
+  countReceivedBytes(count: number): void {
+    this.bytesReceived += count
+  }
+
+  countSentBytes(count: number): void {
+    this.bytesSent += count
+  }
+
+  /** `count` is negative for messages that a reader put back. */
+  countReceived(count: number): void {
+    this.messagesReceived += count
+  }
+
+  countSent(count: number): void {
+    this.messagesSent += count
+  }
 }
 
 /** Counts the messages that are encoded. */
@@ -29,12 +46,12 @@ export class CountedEncoder implements Encoder {
   }
 
   text(out: OutputBuffer, opcode: number, fin: boolean, text: string): void {
-    if (fin) this.counters.messagesSent++
+    if (fin) this.counters.countSent(1)
     this.encoder.text(out, opcode, fin, text)
   }
 
   frame(out: OutputBuffer, opcode: number, fin: boolean, rsv: number, payload: Uint8Array): void {
-    if (fin && opcode <= Opcode.binary) this.counters.messagesSent++
+    if (fin && opcode <= Opcode.binary) this.counters.countSent(1)
     this.encoder.frame(out, opcode, fin, rsv, payload)
   }
 

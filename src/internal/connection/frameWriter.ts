@@ -64,7 +64,7 @@ export class FrameWriter {
   /** Writes bytes that were encoded before: so many messages. They must not change. */
   encoded(bytes: Uint8Array, messages: number, written: Written | undefined): void {
     const { counters } = this.settings
-    if (counters !== undefined) counters.messagesSent += messages
+    counters?.countSent(messages)
     this.out.reference(bytes)
     this.touch(written)
   }
@@ -73,7 +73,7 @@ export class FrameWriter {
   encodedAtOnce(bytes: Uint8Array, messages: number): boolean {
     if (this.output !== undefined || this.flushing === "batch" || this.transport.congested) return false
     const { counters } = this.settings
-    if (counters !== undefined) counters.messagesSent += messages
+    counters?.countSent(messages)
     this.transport.write(bytes)
     return true
   }
@@ -152,7 +152,7 @@ export class FrameWriter {
     const { output, written } = this
     if (output === undefined) return
     const { counters } = this.settings
-    if (counters !== undefined) counters.bytesSent += output.size
+    counters?.countSentBytes(output.size)
     this.output = this.written = undefined
     // A closure here would cost its context on every write.
     output.flush(this.transport, written === undefined ? undefined : callingAll(written))

@@ -347,7 +347,7 @@ export class ReceiveBuffer implements ConnectionHandler {
   private count(items: ReadonlyArray<Frame | Message>, sign: 1 | -1): void {
     const { counters } = this
     if (counters === undefined) return
-    counters.messagesReceived += sign * (this.view === "messages" ? items.length : messagesIn(items))
+    counters.countReceived(sign * (this.view === "messages" ? items.length : messagesIn(items)))
   }
 
   private readOn(): void {

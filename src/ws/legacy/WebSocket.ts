@@ -314,6 +314,11 @@ export class WebSocket extends emitterOf<WebSocketEvents>() {
   }
 
   /** @internal */
+  linkReceived(count: number): void {
+    this.bytesReceived += count
+  }
+
+  /** @internal */
   linkClosed(code: number, message: string | Uint8Array): void {
     const { [tracked]: list } = this
     const at = list?.indexOf(this) ?? -1

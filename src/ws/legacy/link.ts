@@ -29,8 +29,8 @@ const keepOverhead = 64
 
 /** The `WebSocket` of a link. */
 export interface Owner extends EventEmitter {
-  /** Bytes that came since the handshake. */
-  bytesReceived: number
+  /** Called with the number of bytes of each read. */
+  linkReceived(count: number): void
   /** The connection is gone: how `close` is told. */
   linkClosed(code: number, message: string | Uint8Array): void
 }
@@ -62,7 +62,7 @@ class CountingConnection extends Connection {
   }
 
   override received(chunk: Buffer, borrowed?: Borrowed): void {
-    this.owner.bytesReceived += chunk.length
+    this.owner.linkReceived(chunk.length)
     super.received(chunk, borrowed)
   }
 }

@@ -23,13 +23,13 @@ const nowhere: FrameSink = { message: () => undefined, fragment: () => undefined
 const takeDecoder = (sink: FrameSink, options: DecoderOptions): Decoder => {
   const decoder = resting.pop()
   if (decoder?.options !== options) return new HybiDecoder(sink, options)
-  decoder.sink = sink
+  decoder.serve(sink)
   return decoder
 }
 
 const recycle = (decoder: Decoder): void => {
   if (!(decoder instanceof HybiDecoder) || resting.length === mostResting) return
-  decoder.sink = nowhere
+  decoder.serve(nowhere)
   resting.push(decoder)
 }
 

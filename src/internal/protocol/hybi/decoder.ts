@@ -27,8 +27,8 @@ const empty = Buffer.alloc(0)
  * violation.
  */
 export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
-  sink: FrameSink
   options: DecoderOptions
+  private sink: FrameSink
   private readonly server: boolean
   private readonly validateText: boolean
   private readonly maxChunks: number
@@ -71,6 +71,11 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
     const start = begin + filled
     const end = Math.min(begin + this.header.length, payload.length)
     return end - start < readAheadFrom ? undefined : payload.subarray(start, end)
+  }
+
+  /** Reads for another sink from now on. */
+  serve(sink: FrameSink): void {
+    this.sink = sink
   }
 
   limit(options: DecoderOptions): void {
