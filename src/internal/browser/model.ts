@@ -36,10 +36,9 @@ export interface Socket extends CommonSocket {
 }
 
 /** How a client connects. */
-export interface ConnectOptions extends Pick<
-  NodeConnectOptions,
-  "closeTimeout" | "openTimeout" | "protocols" | "writeBufferSize"
-> {
+export interface ConnectOptions extends Pick<NodeConnectOptions, "closeTimeout" | "openTimeout" | "protocols"> {
+  /** Bytes that may wait for the platform before senders do. Default 64 KiB. */
+  readonly writeBufferSize?: number | undefined
   /**
    * Bytes of messages that may wait for the reader. The platform can't stop reading: beyond it the connection is closed
    * with 4008, and `messages` fails with `ReadBufferFull` behind what waited. A message counts its bytes, two for each
