@@ -10,7 +10,8 @@ import type * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
-import type * as Effect from "effect/Effect"
+import type * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
 import type * as Etag from "effect/http/Etag"
 import type * as HttpPlatform from "effect/http/HttpPlatform"
 import * as HttpServer from "effect/http/HttpServer"
@@ -18,6 +19,7 @@ import type { ServeError } from "effect/http/HttpServerError"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as EffectSocket from "effect/socket/Socket"
 import * as SocketServer from "effect/socket/SocketServer"
+import { type Configured, configured } from "./internal/config.ts"
 import { ofConnect, ofOpen } from "./internal/effectSocket/adapter.ts"
 import { type HttpServerOptions, makeHttpServer, type NodeServer } from "./internal/effectSocket/httpServer.ts"
 import { makeSocketServer } from "./internal/effectSocket/socketServer.ts"
@@ -34,6 +36,7 @@ export {
   type NodeServer,
   type WebSocketOptions
 } from "./internal/effectSocket/httpServer.ts"
+export type { Configured, ConfiguredParts, ConfiguredValue } from "./internal/config.ts"
 export type { UpgradeOptions } from "./internal/effectSocket/upgrade.ts"
 export { Connection, makeSocketServer } from "./internal/effectSocket/socketServer.ts"
 
@@ -161,5 +164,26 @@ export const layerHttpServer = (
 > =>
   Layer.mergeAll(
     Layer.effect(HttpServer.HttpServer, makeHttpServer(evaluate, options)),
+    NodeHttpServer.layerHttpServices
+  )
+
+/**
+ * `layerHttpServer` with options of which any part may be a `Config`, as `Server.layerConfig` has them.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerHttpServerConfig = (
+  evaluate: LazyArg<NodeServer>,
+  options: Configured<HttpServerOptions>
+): Layer.Layer<
+  HttpServer.HttpServer | NodeServices.NodeServices | HttpPlatform.HttpPlatform | Etag.Generator,
+  ServeError | Config.ConfigError
+> =>
+  Layer.mergeAll(
+    Layer.effect(
+      HttpServer.HttpServer,
+      Effect.flatMap(configured(options), (options) => makeHttpServer(evaluate, options))
+    ),
     NodeHttpServer.layerHttpServices
   )
