@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
+import type * as Config from "effect/Config"
 import type { RunnerHealth } from "effect/cluster/RunnerHealth"
 import type { RpcClientProtocol, Runners } from "effect/cluster/Runners"
 import type { Sharding } from "effect/cluster/Sharding"
@@ -24,6 +25,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as EffectSocket from "effect/socket/Socket"
 import type { RpcSerialization } from "effect/rpc/RpcSerialization"
 import * as SocketServer from "effect/socket/SocketServer"
+import { type Configured, configured } from "./internal/config.ts"
 import { ofConnect, ofOpen } from "./internal/effectSocket/adapter.ts"
 import type { RunnerClientOptions, RunnerOptions, RunnerServices } from "./internal/effectSocket/cluster.ts"
 import { type HttpServerOptions, makeHttpServer, type NodeServer } from "./internal/effectSocket/httpServer.ts"
@@ -41,6 +43,7 @@ export {
   type NodeServer,
   type WebSocketOptions
 } from "./internal/effectSocket/httpServer.ts"
+export type { Configured, ConfiguredParts, ConfiguredValue } from "./internal/config.ts"
 export type { UpgradeOptions } from "./internal/effectSocket/upgrade.ts"
 export type { RunnerClientOptions, RunnerOptions, RunnerServices } from "./internal/effectSocket/cluster.ts"
 export { Connection, makeSocketServer } from "./internal/effectSocket/socketServer.ts"
@@ -231,6 +234,27 @@ export const layerHttpServer = (
 > =>
   Layer.mergeAll(
     Layer.effect(HttpServer.HttpServer, makeHttpServer(evaluate, options)),
+    NodeHttpServer.layerHttpServices
+  )
+
+/**
+ * `layerHttpServer` with options of which any part may be a `Config`, as `Server.layerConfig` has them.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerHttpServerConfig = (
+  evaluate: LazyArg<NodeServer>,
+  options: Configured<HttpServerOptions>
+): Layer.Layer<
+  HttpServer.HttpServer | NodeServices.NodeServices | HttpPlatform.HttpPlatform | Etag.Generator,
+  ServeError | Config.ConfigError
+> =>
+  Layer.mergeAll(
+    Layer.effect(
+      HttpServer.HttpServer,
+      Effect.flatMap(configured(options), (options) => makeHttpServer(evaluate, options))
+    ),
     NodeHttpServer.layerHttpServices
   )
 

@@ -2,6 +2,7 @@
  * Accepts WebSocket connections: on a port of its own, or on an HTTP server that exists, over HTTP/1.1 and HTTP/2. `serve`
  * is the shortest way, `make` and `attach` give the connections as a Stream, `upgrade` opens one by hand.
  */
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,11 +18,15 @@ import { Http1Exchange } from "./internal/server/exchange.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
 import type { Acceptor, Connection, Options, ServeOptions, Server } from "./internal/server/model.ts"
 import * as Memory from "./internal/server/memory.ts"
+import * as Services from "./internal/server/service.ts"
+import type { ConfigOptions, ServiceClass } from "./internal/server/service.ts"
 import * as Start from "./internal/server/start.ts"
 
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
 export * from "./internal/server/error.ts"
 export type { MemoryServer } from "./internal/server/memory.ts"
+export type { Configured, ConfiguredParts, ConfiguredValue } from "./internal/config.ts"
+export type { ConfigOptions, ServiceClass } from "./internal/server/service.ts"
 export { evictions, refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,
@@ -34,6 +39,7 @@ export type {
   Options,
   ServeOptions,
   Server,
+  TlsServerOptions,
   TrustedProxies,
   UpgradeRequest
 } from "./internal/server/model.ts"
@@ -82,6 +88,45 @@ export const makeMemory: <A = undefined, R = never>(
 ) => Effect.Effect<Memory.MemoryServer<A>, ServerError, Exclude<R, Scope.Scope> | Scope.Scope> = Memory.makeMemory
 
 /**
+ * Creates the class of a server's service, whose connections have a context of type `A`: what `authorize` returns.
+ *
+ * **Details**
+ *
+ * The class has layers: `layer` and `layerServe`, which also handles the connections, and `layerConfig` and `layerServeConfig`,
+ * whose options may be configs. All of them are built when the server listens, and fail when it can't.
+ *
+ * **Example** (A chat as a service)
+ *
+ * ```ts
+ * import { Config, Effect, Stream } from "effect"
+ * import { Server } from "effect-ws"
+ *
+ * interface User {
+ *   readonly name: string
+ * }
+ *
+ * export class Chat extends Server.Service<Chat, User>()("app/Chat") {}
+ *
+ * export const ChatLive = Chat.layerServeConfig(
+ *   {
+ *     port: Config.Port("PORT"),
+ *     maxMessageSize: Config.ByteSize("MAX_MESSAGE_SIZE").pipe(Config.withDefault("64 KiB")),
+ *     authorize: ({ headers }) =>
+ *       typeof headers["x-user"] === "string"
+ *         ? Effect.succeed({ name: headers["x-user"] })
+ *         : Effect.fail(Server.reject(401))
+ *   },
+ *   (socket) => Stream.runForEach(socket.messages, (text) => socket.send(`${socket.context.name}: ${String(text)}`))
+ * )
+ * ```
+ *
+ * @category services
+ * @since 0.2.0
+ */
+export const Service: <Self, A = undefined>() => <const Id extends string>(id: Id) => ServiceClass<Self, Id, A> =
+  Services.Service
+
+/**
  * The service of a server that listens, for `layer`.
  *
  * @category services
@@ -102,6 +147,32 @@ export const layer = <R = never>(
 ): Layer.Layer<WebSocketServer, ServerError, Exclude<R, Scope.Scope>> => Layer.effect(WebSocketServer, make(options))
 
 /**
+ * Reads the options of a server, of which any part may be a `Config`: for `make`, `serve` and `layerServe`, for example.
+ *
+ * @category configuration
+ * @since 0.2.0
+ */
+export const config: <A = undefined, R = never>(options: ConfigOptions<A, R>) => Config.Config<ServeOptions<A, R>> =
+  Services.config
+
+/**
+ * `layer` with options of which any part may be a `Config`.
+ *
+ * **Details**
+ *
+ * An option is a value, or a `Config` of one: `Config.Port`, `Config.ByteSize` for sizes, `Config.Duration` for times,
+ * `Config.Redacted` for a TLS passphrase. All options together can be one `Config`, too. Functions such as `authorize` are
+ * given as they are.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerConfig = <R = never>(
+  options: ConfigOptions<undefined, R>
+): Layer.Layer<WebSocketServer, ServerError | Config.ConfigError, Exclude<R, Scope.Scope>> =>
+  Layer.effect(WebSocketServer, Effect.flatMap(config(options), make))
+
+/**
  * `serve` as a layer: it is built when the server listens, and fails when it can't, because the port is taken for example.
  * The handlers run until the layer's scope ends.
  *
@@ -112,7 +183,19 @@ export const layerServe = <X, E, RH, A = undefined, R = never>(
   options: ServeOptions<A, R>,
   handler: (socket: Connection<A>) => Effect.Effect<X, E, RH>
 ): Layer.Layer<never, ServerError, Exclude<R, Scope.Scope> | Exclude<RH, Scope.Scope>> =>
-  Layer.effectDiscard(Effect.flatMap(make(options), (server) => Effect.forkScoped(server.run(handler))))
+  Layer.effectDiscard(Services.makeServing(options, handler))
+
+/**
+ * `layerServe` with options of which any part may be a `Config`, as `layerConfig` has them.
+ *
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerServeConfig = <X, E, RH, A = undefined, R = never>(
+  options: ConfigOptions<A, R>,
+  handler: (socket: Connection<A>) => Effect.Effect<X, E, RH>
+): Layer.Layer<never, ServerError | Config.ConfigError, Exclude<R, Scope.Scope> | Exclude<RH, Scope.Scope>> =>
+  Layer.effectDiscard(Effect.flatMap(config(options), (options) => Services.makeServing(options, handler)))
 
 /**
  * Accepts the upgrades of an HTTP server that exists. Several may be attached, each to a `path` of its own: one without

@@ -104,6 +104,13 @@ describe("the pages", () => {
     await run(process.execPath, [vitest, "run", ...files], { cwd: root, timeout: 55_000 })
   })
 
+  it("hold no program that swallows its error", () => {
+    // `NodeRuntime.runMain` shows it, and so does a rejection that is awaited.
+    for (const { code, file } of blocks) {
+      assert.notMatch(code, /^Effect\.run(?:Fork\((?!Effect\.tapCause)|Promise\()/m, file)
+    }
+  })
+
   it("link to files that exist", () => {
     for (const page of pages) {
       for (const [, target = ""] of readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Logger, References, Schema, Stream, Tracer } from "effect"
+import { Cause, Console, Effect, Exit, Fiber, Logger, References, Schema, Stream, Tracer } from "effect"
 import { Handshake, Server, Socket } from "effect-ws"
-import { inspect } from "node:util"
+import { format, inspect } from "node:util"
 
 /** Nothing that is shown may have any of them. */
 const secrets = ["topsecret", "session=abc", "sekret", "hunter2", "cookie-value"]
@@ -153,6 +153,34 @@ describe("the id of a connection", () => {
       assert.strictEqual(work?.attributes.get("websocket.id"), id)
       assert.strictEqual(work?.attributes.get("url.path"), "/room")
       yield* Fiber.interrupt(running)
+    })
+  )
+
+  it.effect("stands in what every logger of Effect's writes", () =>
+    Effect.gen(function* () {
+      const written: Array<string> = []
+      const write = (...parts: ReadonlyArray<unknown>) => void written.push(parts.map((part) => format(part)).join(" "))
+      const console: Console.Console = { ...globalThis.console, log: write, groupCollapsed: write, error: write }
+      const loggers = [
+        Logger.consolePretty({ colors: false }),
+        Logger.consoleJson,
+        Logger.consoleLogFmt,
+        Logger.consoleStructured
+      ]
+      for (const logger of loggers) {
+        written.length = 0
+        const server = yield* Server.makeMemory()
+        yield* Effect.forkScoped(
+          server
+            .run((socket) => Effect.andThen(Effect.log("hello"), socket.send(socket.id)))
+            .pipe(Effect.provide(Logger.layer([logger])), Effect.provideService(Console.Console, console))
+        )
+        const socket = yield* server.connect("/room?token=sekret")
+        const id = yield* socket.receive
+        const text = written.join("\n")
+        for (const part of [String(id), "127.0.0.1", "/room"]) assert.include(text, part)
+        assert.notInclude(text, "sekret")
+      }
     })
   )
 })

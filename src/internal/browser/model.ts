@@ -52,10 +52,9 @@ export interface Socket extends CommonSocket {
  * @category options
  * @since 0.1.0
  */
-export interface ConnectOptions extends Pick<
-  NodeConnectOptions,
-  "closeTimeout" | "openTimeout" | "protocols" | "writeBufferSize"
-> {
+export interface ConnectOptions extends Pick<NodeConnectOptions, "closeTimeout" | "openTimeout" | "protocols"> {
+  /** Bytes that may wait for the platform before senders do. Default 64 KiB. */
+  readonly writeBufferSize?: number | undefined
   /**
    * Bytes of messages that wait for the reader before the platform is asked to stop reading, as it does for a peer of
    * `Server`. Holds where the platform can stop: where it has `WebSocketStream`, or where `WebSocket` is a class with

@@ -29,7 +29,8 @@ import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
 import { type Redirect, redirectOf } from "./redirects.ts"
 import { readRefusedBody } from "./refusedBody.ts"
-import { count, duration, invalidOption, type OptionRules, socketRules, subprotocols } from "../socket/optionRules.ts"
+import { count, duration, invalidOption, type OptionRules, subprotocols } from "../socket/optionRules.ts"
+import { socketRules } from "../socket/socketRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /**

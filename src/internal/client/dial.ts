@@ -1,10 +1,23 @@
 import * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
+import { plain, plainTls, type Secret } from "../handshake/secret.ts"
 import type { SocketError } from "../socket/error.ts"
 import { established } from "./established.ts"
 import { throughProxy } from "./proxy.ts"
+
+/**
+ * TLS options of a client, as `node:tls` has them. The key and its passphrase may be redacted.
+ *
+ * @category options
+ * @since 0.2.0
+ */
+export interface TlsOptions extends Omit<tls.ConnectionOptions, "key" | "passphrase"> {
+  readonly key?: tls.ConnectionOptions["key"] | Redacted.Redacted<string>
+  readonly passphrase?: Secret | undefined
+}
 
 /**
  * How a client reaches the server.
@@ -14,13 +27,13 @@ import { throughProxy } from "./proxy.ts"
  */
 export interface DialOptions {
   /** TLS options, for `wss:`: `ca`, `cert`, `key`, `passphrase`, `rejectUnauthorized`, `servername`, … as `node:tls` has them. */
-  readonly tls?: tls.ConnectionOptions | undefined
+  readonly tls?: TlsOptions | undefined
   /**
    * A proxy to connect through: `http://user:password@host:port` or `https:` for one that knows CONNECT (RFC 9110
    * §9.3.6), `socks5:` for SOCKS 5 (RFC 1928, RFC 1929), which resolves the name of the server too. Default ports: 80,
    * 443, 1080.
    */
-  readonly proxy?: string | URL | undefined
+  readonly proxy?: Secret<string> | Secret<URL> | undefined
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
 }
@@ -34,21 +47,21 @@ export const dial = (request: ClientRequest, options: DialOptions): Effect.Effec
   const tcp =
     options.proxy === undefined
       ? established(() => net.connect({ ...options.net, host: request.host, port: request.port }), "connect", place)
-      : throughProxy(String(options.proxy), request)
+      : throughProxy(String(plain<string | URL>(options.proxy)), request)
   return request.secure ? Effect.flatMap(tcp, (socket) => secure(socket, request, options.tls)) : tcp
 }
 
 const secure = (
   socket: net.Socket,
   request: ClientRequest,
-  options: tls.ConnectionOptions | undefined
+  options: TlsOptions = {}
 ): Effect.Effect<net.Socket, SocketError> =>
   established(
     () =>
       tls.connect({
         ...(net.isIP(request.host) === 0 ? { servername: request.host } : {}),
         ALPNProtocols: [request.httpVersion === "2.0" ? "h2" : "http/1.1"],
-        ...options,
+        ...plainTls(options),
         socket
       }),
     "secureConnect",

@@ -8,6 +8,7 @@ import { handshakeError } from "../handshake/error.ts"
 import { noHttp2 } from "../protocol/opening/reason.ts"
 import type { ClientRequest } from "../handshake/model.ts"
 import { dial, type DialOptions } from "./dial.ts"
+import { plain } from "../handshake/secret.ts"
 import type { SocketError } from "../socket/error.ts"
 import { handshakeFailed, openFailed } from "../socket/failure.ts"
 import { dropUnlessOpen, holding } from "../socket/opened.ts"
@@ -207,4 +208,12 @@ const optionsKey = (options: object | undefined): string =>
     .join("&")
 
 const keyOf = ({ host, port, secure, socketPath }: ClientRequest, { net, proxy, tls }: DialOptions): string =>
-  JSON.stringify([secure, host, port, socketPath, String(proxy ?? ""), optionsKey(net), optionsKey(tls)])
+  JSON.stringify([
+    secure,
+    host,
+    port,
+    socketPath,
+    String(plain<string | URL>(proxy ?? "")),
+    optionsKey(net),
+    optionsKey(tls)
+  ])

@@ -1,12 +1,13 @@
 import type { ClientHttp2Session } from "node:http2"
-import type { ClientRequest, HeadersInput } from "../handshake/model.ts"
+import type { ClientRequest, HeadersInput, Secret } from "../handshake/model.ts"
+import { pairsOf } from "../handshake/secret.ts"
 import type { HandshakeError } from "../handshake/error.ts"
 import { strict } from "../protocol/opening/policy.ts"
 import { droppedHeaders, redirectTarget } from "../protocol/opening/redirect.ts"
 
 /** The options of a client that a redirect may change. */
 interface RedirectedOptions {
-  readonly auth?: string | undefined
+  readonly auth?: Secret | undefined
   readonly headers?: HeadersInput | undefined
   readonly host?: string | undefined
   readonly http2?: boolean | ClientHttp2Session | undefined
@@ -17,8 +18,6 @@ export interface Redirect<Options> {
   readonly url: string
   readonly options: Options
 }
-
-const isPairs = (input: HeadersInput): input is ReadonlyArray<readonly [string, string]> => Array.isArray(input)
 
 /** Returns where a refusal redirects to, if it does, without the credentials that must not go there. */
 export const redirectOf = <Options extends RedirectedOptions>(
@@ -32,8 +31,6 @@ export const redirectOf = <Options extends RedirectedOptions>(
   if (target === undefined) return undefined
   const dropped = droppedHeaders(new URL(request.url), target)
   if (dropped.length === 0) return { url: target.href, options }
-  const headers = options.headers ?? []
-  const pairs = isPairs(headers) ? headers : Object.entries(headers)
   return {
     url: target.href,
     options: {
@@ -42,7 +39,7 @@ export const redirectOf = <Options extends RedirectedOptions>(
       http2: options.http2 !== undefined && options.http2 !== false,
       auth: undefined,
       host: undefined,
-      headers: pairs.filter(([name]) => !dropped.includes(name.toLowerCase()))
+      headers: pairsOf(options.headers).filter(([name]) => !dropped.includes(name.toLowerCase()))
     }
   }
 }

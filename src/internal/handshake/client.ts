@@ -8,6 +8,7 @@ import { namesOf, pathOnly, summarized, summaryPrototype } from "../protocol/sum
 import { rfc6455 } from "./drafts.ts"
 import { handshakeError, type HandshakeError, resultOf } from "./error.ts"
 import * as Extension from "./extension.ts"
+import { plain, plainHeaders } from "./secret.ts"
 import type { ClientRequest, Negotiated, RequestOptions, ServerResponse } from "./model.ts"
 
 /** Composes the request that asks the server of a URL for a connection. Each call draws a fresh challenge. */
@@ -20,10 +21,10 @@ export const request = (
     draft,
     httpVersion: options.httpVersion ?? "1.1",
     protocols: options.protocols ?? [],
-    headers: options.headers ?? [],
+    headers: plainHeaders(options.headers ?? []),
     origin: options.origin,
     host: options.host,
-    auth: options.auth,
+    auth: plain(options.auth),
     extensions: extensions.flatMap(({ name, offer }) => offer().map((params) => ({ name, params })))
   })
   return isReason(composed)

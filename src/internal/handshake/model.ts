@@ -1,14 +1,15 @@
 /** The nouns of the opening handshake. */
 import type * as Schema from "effect/Schema"
 import type { ComposedRequest } from "../protocol/opening/client.ts"
-import type { HeadersInput } from "../protocol/opening/fields.ts"
+import type { HeadersInput, Secret } from "./secret.ts"
 import type { DraftOpening, OpeningDraft, Request, Response } from "../protocol/opening/model.ts"
 import type { Origins } from "../protocol/opening/origin.ts"
 import type { Extension, Negotiated as NegotiatedExtension } from "./extension.ts"
 
+export type { HeadersInput, Secret } from "./secret.ts"
 export type { ComposedRequest } from "../protocol/opening/client.ts"
 export type { Destination } from "../protocol/opening/url.ts"
-export type { Header, HeaderFields, HeadersInput } from "../protocol/opening/fields.ts"
+export type { Header, HeaderFields } from "../protocol/opening/fields.ts"
 export type {
   BuiltRequest,
   DraftOpening,
@@ -109,7 +110,7 @@ export interface RequestOptions {
   /** The value of the `Host` header. Default: from the URL. */
   readonly host?: string | undefined
   /** User and password for basic authentication, `user:password`. Default: from the URL. */
-  readonly auth?: string | undefined
+  readonly auth?: Secret | undefined
 }
 
 /**

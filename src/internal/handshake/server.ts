@@ -11,6 +11,7 @@ import { chooseProtocol } from "../protocol/opening/subprotocol.ts"
 import { defaults } from "./drafts.ts"
 import { handshakeError, type HandshakeError, resultOf } from "./error.ts"
 import * as Extension from "./extension.ts"
+import { plainHeaders } from "./secret.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput, Request, Response } from "./model.ts"
 
 /**
@@ -82,7 +83,7 @@ export const acceptAs = (
       ? none
       : agree(options.extensions, valid.extensions)
   if (isReason(extensions)) return fail(extensions)
-  const added = options.headers === undefined ? none : safeHeaders(options.headers)
+  const added = options.headers === undefined ? none : safeHeaders(plainHeaders(options.headers))
   if (isReason(added)) return fail(added)
 
   const { protocol } = chosen
@@ -123,7 +124,7 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`the status of a rejection must be from 200 to 599, not ${status}`)
   }
-  const safe = safeHeaders(headers)
+  const safe = safeHeaders(plainHeaders(headers))
   return handshakeError(isReason(safe) ? safe : Reasons.rejected(status, safe, body))
 }
 

@@ -6,7 +6,8 @@ import type * as Tracer from "effect/Tracer"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { Role } from "../protocol/codec.ts"
 import type { HandshakeError } from "../handshake/error.ts"
-import type { Header, HeadersInput } from "../handshake/model.ts"
+import type { HeadersInput } from "../handshake/model.ts"
+import { pairsOf } from "../handshake/secret.ts"
 import type { SocketError } from "../socket/error.ts"
 import type { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Counters } from "../connection/counters.ts"
@@ -88,12 +89,10 @@ export class Reporter {
   headers(input: HeadersInput | undefined, span: Tracer.Span | undefined): HeadersInput | undefined {
     const value = span === undefined || this.propagation === "off" ? undefined : formatTraceparent(span)
     if (value === undefined) return input
-    const given: ReadonlyArray<Header> = isPairs(input) ? input : Object.entries(input ?? {})
+    const given = pairsOf(input)
     return given.some(([name]) => name.toLowerCase() === "traceparent") ? given : [...given, ["traceparent", value]]
   }
 }
-
-const isPairs = (input: HeadersInput | undefined): input is ReadonlyArray<Header> => Array.isArray(input)
 
 const annotate = (span: Tracer.Span | undefined, attributes: Attributes): void => {
   if (span === undefined) return

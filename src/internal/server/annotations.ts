@@ -1,14 +1,27 @@
+import * as Inspectable from "effect/Inspectable"
 import { pathOnly } from "../protocol/summary.ts"
 import type { Connection } from "./model.ts"
 
 type Annotations = Readonly<Record<string, unknown>>
 
-type Annotated = Pick<Connection, "id" | "request">
-
-const valueOf: Readonly<Record<string, (connection: Annotated) => string | undefined>> = {
+const valueOf: Readonly<Record<string, (connection: Connection) => string | undefined>> = {
   "websocket.id": ({ id }) => id,
   "network.peer.address": ({ request }) => request.remoteAddress,
   "url.path": ({ request }) => pathOnly(request.url)
+}
+
+/** What the annotations of a connection are read from. */
+class Annotated {
+  readonly connection: Connection
+
+  constructor(connection: Connection) {
+    this.connection = connection
+  }
+
+  /** `util.inspect` looks at the target of a proxy, but calls this with the proxy. */
+  [Inspectable.NodeInspectSymbol](): object {
+    return { ...this }
+  }
 }
 
 /**
@@ -16,21 +29,17 @@ const valueOf: Readonly<Record<string, (connection: Annotated) => string | undef
  * the path, beside the annotations of the server. The values are made when they are read, so that a connection whose handler
  * logs nothing keeps none of them.
  */
-export const annotating = (outer: Annotations): ((connection: Annotated) => Annotations) => {
-  const read = (connection: Annotated, key: string | symbol): unknown =>
-    typeof key === "string" ? (valueOf[key]?.(connection) ?? outer[key]) : undefined
+export const annotating = (outer: Annotations): ((connection: Connection) => Annotations) => {
+  const keys = [...new Set([...Object.keys(outer), ...Object.keys(valueOf)])]
+  const read = ({ connection }: Annotated, key: string): unknown => valueOf[key]?.(connection) ?? outer[key]
   const handler: ProxyHandler<Annotated> = {
-    get: read,
-    has: (connection, key) => read(connection, key) !== undefined,
-    ownKeys: (connection) =>
-      [...new Set([...Object.keys(outer), ...Object.keys(valueOf)])].filter(
-        (key) => read(connection, key) !== undefined
-      ),
-    getOwnPropertyDescriptor: (connection, key) => ({
-      value: read(connection, key),
-      enumerable: true,
-      configurable: true
-    })
+    get: (target, key) => (typeof key === "string" ? read(target, key) : Reflect.get(target, key)),
+    has: (target, key) => typeof key === "string" && read(target, key) !== undefined,
+    ownKeys: (target) => keys.filter((key) => read(target, key) !== undefined),
+    getOwnPropertyDescriptor: (target, key) => {
+      const value = typeof key === "string" ? read(target, key) : undefined
+      return value === undefined ? undefined : { value, enumerable: true, configurable: true }
+    }
   }
-  return (connection) => new Proxy(connection, handler) as unknown as Annotations
+  return (connection) => new Proxy(new Annotated(connection), handler) as object as Annotations
 }

@@ -5,6 +5,7 @@ import type * as http2 from "node:http2"
 import * as https from "node:https"
 import type * as net from "node:net"
 import { defaults as defaultDrafts } from "../handshake/drafts.ts"
+import { plainTls } from "../handshake/secret.ts"
 import type { Draft } from "../handshake/model.ts"
 import { maxDelay } from "../socket/optionRules.ts"
 import type { HttpServer } from "./attachment.ts"
@@ -39,7 +40,8 @@ export interface ListenerOptions extends ListenOptions {
 /** Creates Node's server. Fails when the options for TLS can't be used. */
 export const makeListener = (options: ListenerOptions): Effect.Effect<Listener, ServerError> => {
   const { drafts = defaultDrafts, headTimeout, http2: settings = false, onRequest, onSession } = options
-  const { proxyHeaders, tls } = options
+  const { proxyHeaders } = options
+  const tls = options.tls === undefined ? undefined : plainTls(options.tls)
   // Before a server listens, nothing but its options for TLS can be wrong.
   const attempt = (make: () => Pick<Listener, "server" | "dropAll">): Effect.Effect<Listener, ServerError> =>
     Effect.map(Effect.try({ try: make, catch: tlsInvalid }), (made) => {

@@ -1,5 +1,7 @@
+import type * as ByteSize from "effect/ByteSize"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type * as http from "node:http"
@@ -7,6 +9,7 @@ import type * as http2 from "node:http2"
 import type * as https from "node:https"
 import type { HandshakeError } from "../handshake/error.ts"
 import type { AcceptOptions, Request } from "../handshake/model.ts"
+import type { Secret } from "../handshake/secret.ts"
 import type { Acceptance } from "./authorization.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
 
@@ -146,7 +149,7 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    * hasn't come. Beyond it new ones are refused with 503, and those that hold most are closed with 1013. It is looked at ten
    * times a second; what one connection may hold meanwhile, its own limits say. Default: no limit.
    */
-  readonly maxMemory?: number | undefined
+  readonly maxMemory?: ByteSize.Input | undefined
   /** How long connections may take to end when the server shuts down; what is left then is dropped. Default 10 seconds. */
   readonly shutdownTimeout?: Duration.Input | undefined
   /**
@@ -154,6 +157,17 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    * are closed: the `grace` of a `drain` at that moment. Default 0.
    */
   readonly drainGrace?: Duration.Input | undefined
+}
+
+/**
+ * TLS options of a server, as `node:https` has them. The key and its passphrase may be redacted.
+ *
+ * @category options
+ * @since 0.2.0
+ */
+export interface TlsServerOptions extends Omit<https.ServerOptions, "key" | "passphrase"> {
+  readonly key?: https.ServerOptions["key"] | Redacted.Redacted<string>
+  readonly passphrase?: Secret | undefined
 }
 
 /**
@@ -190,7 +204,7 @@ export interface ListenOptions {
    */
   readonly proxyProtocol?: boolean | { readonly addresses: ReadonlyArray<string> } | undefined
   /** Serves `wss:`: the certificate, its key, and what else `node:https` takes. */
-  readonly tls?: https.ServerOptions | undefined
+  readonly tls?: TlsServerOptions | undefined
   /**
    * Speaks HTTP/2 too (RFC 8441): over TLS on the same port as HTTP/1.1, as the client prefers; without `tls` in place of
    * it, to clients that know. In place of `true` the settings to announce; `maxConcurrentStreams`, which bounds the

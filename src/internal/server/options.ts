@@ -4,6 +4,7 @@ import * as Result from "effect/Result"
 import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import type { AcceptOptions, HeadersInput } from "../handshake/model.ts"
+import { plainHeaders } from "../handshake/secret.ts"
 import { messageOf } from "../messageOf.ts"
 import { extensionsOf } from "../socket/compression.ts"
 import {
@@ -19,11 +20,11 @@ import {
   type OptionRule,
   type OptionRules,
   positiveDuration,
-  size,
-  socketRules,
   subprotocols
 } from "../socket/optionRules.ts"
+import { byteSize } from "../socket/byteSize.ts"
 import { defaults } from "../socket/options.ts"
+import { socketRules } from "../socket/socketRules.ts"
 import { isAddressOrBlock } from "./address.ts"
 import type { ServerError } from "./error.ts"
 import { invalidOptions } from "./failure.ts"
@@ -73,7 +74,7 @@ const list = (things: string): OptionRule => ({ allowed: `a list of ${things}`, 
 
 const headers: OptionRule = {
   allowed: "header fields that can be written, and that the handshake doesn't set",
-  check: (value) => isObject(value) && !isReason(safeHeaders(value as HeadersInput))
+  check: (value) => isObject(value) && !isReason(safeHeaders(plainHeaders(value as HeadersInput)))
 }
 
 const addresses: OptionRule = {
@@ -106,7 +107,7 @@ const optionRules: OptionRules = {
   drainGrace: duration,
   maxConnections: count,
   maxHandshakes: count,
-  maxMemory: size,
+  maxMemory: byteSize,
   maxConnectionsPerAddress: count,
   maxRatePerAddress: rate,
   maxRate: rate,

@@ -7,11 +7,11 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { Timers } from "../connection/timers.ts"
-import type { Accepted, AcceptOptions, Draft, Header, HeadersInput } from "../handshake/model.ts"
+import type { Accepted, AcceptOptions, Draft } from "../handshake/model.ts"
 import { HandshakeError, handshakeError, shuttingDown, timeout } from "../handshake/error.ts"
 import { acceptAs, rejected, selectDraft } from "../handshake/server.ts"
+import { pairsOf } from "../handshake/secret.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
-import { isPairs } from "../protocol/opening/http.ts"
 import { invalidSubprotocol } from "../protocol/opening/reason.ts"
 import type { Resolved } from "../socket/options.ts"
 import { dropOnError } from "../transport/duplex.ts"
@@ -292,7 +292,3 @@ export class UpgradeAttempt<A, R> {
     this.owner.closeScope(this.scope, exit)
   }
 }
-
-/** Header fields as pairs. */
-export const pairsOf = (headers: HeadersInput = []): ReadonlyArray<Header> =>
-  isPairs(headers) ? headers : Object.entries(headers)

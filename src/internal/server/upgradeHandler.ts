@@ -15,6 +15,7 @@ import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
+import { bytesOf } from "../socket/byteSize.ts"
 import { compressionOf } from "../socket/compression.ts"
 import { type Resolved, resolve } from "../socket/options.ts"
 import { noDropOnError } from "../transport/duplex.ts"
@@ -72,7 +73,7 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     this.budget =
       options.maxMemory === undefined
         ? undefined
-        : new Budget(options.maxMemory, this.timers, this.live, () => this.evicted("memory"))
+        : new Budget(bytesOf(options.maxMemory, Infinity), this.timers, this.live, () => this.evicted("memory"))
     this.reporter = reporterOf("server", options, context)
   }
 

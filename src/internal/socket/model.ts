@@ -1,3 +1,4 @@
+import type * as ByteSize from "effect/ByteSize"
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -118,18 +119,18 @@ export interface KeepAliveOptions {
 export type FrameObserver = (frame: WireFrame, socket: Socket) => void
 
 /**
- * What both sides can choose.
+ * What both sides can choose. Sizes are numbers of bytes, or Effect's `ByteSize` inputs such as `"1 MiB"`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SocketOptions extends ObservabilityOptions {
   /** Longest message in bytes, after decompression. Default 1 MiB; `Infinity` lifts the limit. Beyond it: 1009. */
-  readonly maxMessageSize?: number | undefined
+  readonly maxMessageSize?: ByteSize.Input | undefined
   /** Bytes that may wait for the reader before the transport is paused. Default 64 KiB. */
-  readonly readBufferSize?: number | undefined
+  readonly readBufferSize?: ByteSize.Input | undefined
   /** Bytes that may wait for the transport before senders are. Default 64 KiB. */
-  readonly writeBufferSize?: number | undefined
+  readonly writeBufferSize?: ByteSize.Input | undefined
   /** How long the closing handshake may take before the transport is dropped. Default 10 seconds. */
   readonly closeTimeout?: Duration.Input | undefined
   /** Default: on, see `KeepAliveOptions`. */

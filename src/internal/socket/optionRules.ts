@@ -1,7 +1,6 @@
 /** Rules for the values of options, as data: each option set is checked when a client or a server is made. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
-import { deflateRanges } from "../protocol/opening/deflateParams.ts"
 import { isToken } from "../protocol/opening/token.ts"
 
 /** What an option accepts. `undefined` is always valid and means the default. */
@@ -149,19 +148,4 @@ export const invalidOption = (rules: OptionRules, options: object, prefix = ""):
     if (inner !== undefined) return inner
   }
   return undefined
-}
-
-/** The rules of permessage-deflate's options. */
-export const deflateRules: OptionRules = Object.fromEntries(
-  Object.entries(deflateRanges).map(([option, [minimum, maximum]]) => [option, integer(minimum, maximum)])
-)
-
-/** The rules of the options that both sides of a connection have. */
-export const socketRules: OptionRules = {
-  maxMessageSize: size,
-  readBufferSize: size,
-  writeBufferSize: size,
-  closeTimeout: duration,
-  keepAlive: switchOr({ interval: positiveDuration, timeout: duration }),
-  compression: switchOr(deflateRules)
 }

@@ -2,6 +2,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { KeepAliveOptions } from "../connection/keepAlive.ts"
+import { bytesOf } from "./byteSize.ts"
 import type { FrameObserver, SocketOptions } from "./model.ts"
 
 /** Options with their defaults, in the engine's units. */
@@ -40,9 +41,9 @@ export const resolve = (
   const keepAlive = options?.keepAlive ?? true
   const times = typeof keepAlive === "object" ? keepAlive : {}
   return {
-    maxMessageSize: options?.maxMessageSize ?? defaults.maxMessageSize,
-    readBufferSize: options?.readBufferSize ?? defaults.bufferSize,
-    writeBufferSize: options?.writeBufferSize ?? defaults.bufferSize,
+    maxMessageSize: bytesOf(options?.maxMessageSize, defaults.maxMessageSize),
+    readBufferSize: bytesOf(options?.readBufferSize, defaults.bufferSize),
+    writeBufferSize: bytesOf(options?.writeBufferSize, defaults.bufferSize),
     closeTimeout: Duration.toMillis(options?.closeTimeout ?? defaults.timeout),
     keepAlive:
       keepAlive === false

@@ -8,6 +8,7 @@ import * as Client from "../../handshake/client.ts"
 import { all, rfc6455 } from "../../handshake/drafts.ts"
 import type { HandshakeError } from "../../handshake/error.ts"
 import type * as Handshake from "../../handshake/model.ts"
+import { plainTls } from "../../handshake/secret.ts"
 import { connect, type ConnectOptions } from "../../client/connect.ts"
 import type { Closed } from "../../protocol/closeHandshake.ts"
 import { SocketError } from "../../socket/error.ts"
@@ -155,7 +156,12 @@ const examineNetwork = (
     if (reached === undefined) return "unreachable"
     chart.ok("connection", `${reached.value === "" ? where : `${reached.value} port ${port}`} answers`, reached.elapsed)
     if (!isSecure) return "well"
-    const options = { host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...target.options.tls }
+    const options = {
+      host,
+      port,
+      ...(isIP(host) === 0 ? { servername: host } : {}),
+      ...plainTls(target.options.tls ?? {})
+    }
     const shaken = yield* probe("tls", `TLS with ${where} fails`, secure(options))
     if (shaken === undefined) return "unreachable"
     return reportTls(shaken, target, chart) ? "well" : "untrusted"
