@@ -80,7 +80,7 @@ const topics: ReadonlyArray<Rule> = [
   callback("authorize"),
   {
     option: "publishRate",
-    refused: [1, "10 a second", null],
+    refused: [1, "10 a second", null, {}, { messages: 1 }, { per: "1 second" }],
     taken: [{ messages: 1, per: 1 }],
     allowed: "an object with messages and per"
   },

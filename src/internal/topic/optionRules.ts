@@ -41,7 +41,10 @@ export const topicRules: OptionRules = {
   gapMessage: callback,
   format: callback,
   authorize: callback,
-  publishRate: objectOf("an object with messages and per", { messages: integer(1), per: finiteDuration }),
+  publishRate: objectOf("an object with messages and per", { messages: integer(1), per: finiteDuration }, [
+    "messages",
+    "per"
+  ]),
   history: falseOr({ maxMessages: count, maxBytes: size })
 }
 
