@@ -65,7 +65,7 @@ export class Handlers<A, X, E, R> {
     if (!ofPeer) {
       Effect.runForkWith(this.context)(Effect.logError("a connection's handler failed", exit.cause))
     } else if (LogLevel.isLessThanOrEqualTo(Context.get(this.context, References.MinimumLogLevel), "Debug")) {
-      // Thousands of peers may leave at once: without a logger for it, not even a fiber.
+      // Thousands of peers may disconnect at once: unless the level is enabled, each would cost a fiber for nothing.
       Effect.runForkWith(this.context)(Effect.logDebug("a connection failed", exit.cause))
     }
   }
