@@ -132,9 +132,17 @@ const streams: ReadonlyArray<Rule> = [
 
 const segments = 'at most 255 characters, segments without white space, "*" and ">", each followed by a dot'
 
+const connection: Rule = {
+  option: "connection",
+  refused: ["nats://localhost", {}, null],
+  taken: [undefined],
+  allowed: "a connection of NATS"
+}
+
 const nats: ReadonlyArray<Rule> = [
   ...link,
   client("an object of options"),
+  connection,
   {
     option: "prefix",
     refused: ["app", ".", "a..", "a b.", "*.", ">.", "a\n.", `${"a".repeat(255)}.`, 1],
@@ -147,6 +155,7 @@ const nats: ReadonlyArray<Rule> = [
 const jetStream: ReadonlyArray<Rule> = [
   ...link,
   client("an object of options"),
+  connection,
   { option: "prefix", refused: ["", "app", "a b.", "*."], taken: ["app."], allowed: `not empty, ${segments}` },
   {
     option: "stream",
