@@ -175,9 +175,9 @@ const keeping = (carrier: Carrier, port: number, pid: number | undefined) =>
       yield* show("`subscribe` with `last: 50`", topics.subscribe(socket, "h", { last: 50 }), 40)
       yield* show("`history` with `last: 50`", topics.history("h", { last: 50 }), 40)
 
-      // A list of nobody waits until what changed is put.
-      const settled = topics.presence("nobody")
-      yield* show("`presence`, nobody there", settled, 40)
+      // Listing an empty topic waits until what changed is put.
+      const settled = topics.presence("empty")
+      yield* show("`presence`, no member", settled, 40)
       const present = (at: number) =>
         Effect.flatMap(drained, (member) => topics.join(member, "p", { presence: `member ${at}` }))
       yield* Effect.forEach(Array.from({ length: members }), (_, at) => present(at), { discard: true })

@@ -7,15 +7,16 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { TopicError } from "./internal/topic/error.ts"
-import { type LinkOptions, makeBroker } from "./internal/topic/keepLinked.ts"
+import { type LinkOptions, makeBroker, timeoutOf } from "./internal/topic/keepLinked.ts"
 import type { BrokerConnection } from "./internal/topic/model.ts"
-import type { ClientOptions } from "./internal/topic/natsClient.ts"
+import type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 import { jetStreamDriver } from "./internal/topic/natsJetStream.ts"
 import { jetStreamRules } from "./internal/topic/optionRules.ts"
+import { maxDelay } from "./internal/socket/optionRules.ts"
 import { Broker } from "./Topic.ts"
 
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
-export type { ClientOptions } from "./internal/topic/natsClient.ts"
+export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 
 /**
  * How topics are kept in a stream of JetStream.
@@ -26,6 +27,12 @@ export type { ClientOptions } from "./internal/topic/natsClient.ts"
 export interface Options extends LinkOptions {
   /** As `TopicNats.Options` has it. */
   readonly client?: ClientOptions | undefined
+  /**
+   * A connection that exists, as `TopicNats.Options` has it; `client` has no effect then.
+   *
+   * @since 0.2.0
+   */
+  readonly connection?: Connection | undefined
   /** Stands before each name to make it a subject of the stream; not empty, otherwise as `TopicNats.Options` has it. Default `"effect-ws.topics."`. */
   readonly prefix?: string | undefined
   /** The name of the stream, which is made where it isn't there: 1 to 200 letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
@@ -53,12 +60,22 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
     options,
     jetStreamRules,
     ({
-      client = {},
+      client,
+      connection,
       maxAge = "1 day",
       maxMessages = 1000,
       prefix = "effect-ws.topics.",
       stream = "effect-ws-topics"
-    }) => jetStreamDriver({ client, prefix, stream, maxMessages, maxAge: Duration.toMillis(maxAge) })
+    }) =>
+      jetStreamDriver({
+        client,
+        connection,
+        prefix,
+        stream,
+        maxMessages,
+        maxAge: Duration.toMillis(maxAge),
+        requestTimeout: Math.min(Duration.toMillis(timeoutOf(options)) + 1000, maxDelay)
+      })
   )
 
 /**

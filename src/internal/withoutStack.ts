@@ -4,8 +4,8 @@ const hasLimit =
   Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")?.writable === true
 
 /**
- * Makes an error without a stack: for those of which thousands are made at once, such as when all peers leave, and whose stack
- * would only show the event loop and the inside of this library.
+ * Makes an error without a stack. It is for errors that are made by the thousand, such as when all peers disconnect at once, and whose stack
+ * would show only the event loop and this library.
  */
 export const withoutStack = <A>(make: () => A): A => {
   if (!hasLimit) return make()

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { connect, type NodeConnectionOptions } from "@nats-io/transport-node"
 import { Effect, Schedule, Stream } from "effect"
 import { Socket, Topic } from "effect-ws"
+import * as TopicJetStream from "effect-ws/TopicJetStream"
 import * as TopicNats from "effect-ws/TopicNats"
 import { natsCluster, natsServer } from "./brokers.ts"
 import { until } from "./processes.ts"
@@ -19,9 +20,11 @@ const connected = (port: number, options: NodeConnectionOptions = {}) =>
 
 const gapMessage = ({ cause, filter }: Topic.Gap) => `${filter}: ${cause}`
 
+const reconnect = Schedule.spaced("20 millis")
+
 const topicsOn = (options: TopicNats.Options) =>
   Effect.gen(function* () {
-    const broker = yield* TopicNats.make({ reconnect: Schedule.spaced("20 millis"), ...options })
+    const broker = yield* TopicNats.make({ reconnect, ...options })
     const topics = yield* Effect.provideService(Topic.makeOnBroker({ gapMessage }), Topic.Broker, broker)
     return { broker, topics }
   })
@@ -99,6 +102,40 @@ describe("a connection to NATS that exists", () => {
       assert.deepInclude(lost.reason, { _tag: "BrokerUnavailable", outcome: "not sent" })
       const closed = yield* Effect.flip(Effect.scoped(TopicNats.make({ connection })))
       assert.include(closed.message, "the connection was closed")
+    })
+  )
+
+  it.live("carries a stream of JetStream, which goes on where it was, nothing lost and nothing twice", () =>
+    Effect.gen(function* () {
+      const server = yield* natsServer({ jetStream: true })
+      const connection = yield* connected(server.port, { maxReconnectAttempts: -1 })
+      const other = yield* TopicJetStream.make({ client: { servers: `127.0.0.1:${server.port}` }, reconnect })
+      const heard: Array<string> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const broker = yield* TopicJetStream.make({ connection, reconnect })
+          yield* broker.subscribe("a", (delivery) =>
+            heard.push(delivery._tag === "Message" ? String(delivery.message) : delivery.cause)
+          )
+          for (let round = 0; round < 3; round++) {
+            yield* broker.publish([{ topic: "a", message: `before ${round}` }])
+            yield* Effect.promise(() => server.kill())
+            yield* Stream.runHead(Stream.filter(broker.state, ({ _tag }) => _tag === "down"))
+            yield* Effect.promise(() => server.start())
+            // Published while this one may still be away.
+            const key = `while ${round}`
+            yield* Effect.retry(other.publish([{ topic: "a", message: key, key }]), Schedule.spaced("10 millis"))
+            yield* Stream.runHead(Stream.filter(broker.state, ({ _tag }) => _tag === "up"))
+          }
+          yield* broker.publish([{ topic: "a", message: "end" }])
+          yield* until(() => heard.includes("end"))
+        })
+      )
+      yield* other.publish([{ topic: "a", message: "nobody is subscribed" }])
+      yield* Effect.promise(() => connection.flush())
+      const rounds = [0, 1, 2].flatMap((round) => [`before ${round}`, `while ${round}`])
+      assert.deepStrictEqual(heard, [...rounds, "end"])
+      assert.isFalse(connection.isClosed())
     })
   )
 

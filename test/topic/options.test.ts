@@ -80,7 +80,7 @@ const topics: ReadonlyArray<Rule> = [
   callback("authorize"),
   {
     option: "publishRate",
-    refused: [1, "10 a second", null],
+    refused: [1, "10 a second", null, {}, { messages: 1 }, { per: "1 second" }],
     taken: [{ messages: 1, per: 1 }],
     allowed: "an object with messages and per"
   },
@@ -132,9 +132,17 @@ const streams: ReadonlyArray<Rule> = [
 
 const segments = 'at most 255 characters, segments without white space, "*" and ">", each followed by a dot'
 
+const connection: Rule = {
+  option: "connection",
+  refused: ["nats://localhost", {}, null],
+  taken: [undefined],
+  allowed: "a connection of NATS"
+}
+
 const nats: ReadonlyArray<Rule> = [
   ...link,
   client("an object of options"),
+  connection,
   {
     option: "prefix",
     refused: ["app", ".", "a..", "a b.", "*.", ">.", "a\n.", `${"a".repeat(255)}.`, 1],
@@ -147,6 +155,7 @@ const nats: ReadonlyArray<Rule> = [
 const jetStream: ReadonlyArray<Rule> = [
   ...link,
   client("an object of options"),
+  connection,
   { option: "prefix", refused: ["", "app", "a b.", "*."], taken: ["app."], allowed: `not empty, ${segments}` },
   {
     option: "stream",

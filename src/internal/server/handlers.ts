@@ -75,7 +75,7 @@ export class Handlers<A, X, E, R> {
     if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
     // A peer that goes away, or breaks the protocol, is no failure of the handler's.
     const ofPeer = exit.cause.reasons.every((reason) => reason._tag === "Fail" && reason.error instanceof SocketError)
-    // Thousands of peers may leave at once: without a logger for it, not even a fiber.
+    // Thousands of peers may disconnect at once: unless the level is enabled, each would cost a fiber for nothing.
     const minimum = Context.get(this.context, References.MinimumLogLevel)
     if (ofPeer && !LogLevel.isLessThanOrEqualTo(minimum, "Debug")) return
     const log = ofPeer

@@ -90,7 +90,9 @@ const text = (allowed: string): OptionRule => ({
 
 const boolean: OptionRule = { allowed: "true or false", check: (value) => typeof value === "boolean" }
 
-const rate = objectOf("an object with connections and per", { connections: integer(1), per: finiteDuration })
+const rate = objectOf("an object with connections and per", { connections: integer(1), per: finiteDuration }, [
+  "connections"
+])
 
 /** The rules of the options that every way into a server takes. */
 const optionRules: OptionRules = {
@@ -114,10 +116,14 @@ const optionRules: OptionRules = {
   retryAfter: finiteDuration,
   idleTimeout: positiveDuration,
   maxLifetime: positiveDuration,
-  trustedProxies: objectOf("an object with addresses", {
-    addresses,
-    header: oneOf("x-forwarded-for", "forwarded")
-  })
+  trustedProxies: objectOf(
+    "an object with addresses",
+    {
+      addresses,
+      header: oneOf("x-forwarded-for", "forwarded")
+    },
+    ["addresses"]
+  )
 }
 
 const listenRules: OptionRules = {

@@ -94,8 +94,12 @@ export const callback: OptionRule = { allowed: "a function", check: (value) => t
 
 export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** An object of options. */
-export const objectOf = (allowed: string, options: OptionRules): OptionRule => ({ allowed, check: isObject, options })
+/** An object of options, of which some have no default. */
+export const objectOf = (allowed: string, options: OptionRules, required: ReadonlyArray<string>): OptionRule => ({
+  allowed,
+  check: (value) => isObject(value) && required.every((option) => Reflect.get(value, option) !== undefined),
+  options
+})
 
 /** An object of options, or `false`. */
 export const falseOr = (options: OptionRules): OptionRule => ({

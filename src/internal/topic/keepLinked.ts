@@ -50,6 +50,10 @@ const stableAfter = 10_000
 
 const defaults = { timeout: "10 seconds", publishBufferSize: 16 * 1024 * 1024 } as const
 
+/** How long the broker may take to answer. */
+export const timeoutOf = ({ timeout = defaults.timeout }: LinkOptions): Duration.Duration =>
+  Duration.fromInputUnsafe(timeout)
+
 /** How a connection ended, and for how many milliseconds it was up. */
 interface Ended {
   readonly why: TopicError
@@ -74,7 +78,7 @@ export const makeLink = (
 ): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
     const { name } = driver
-    const timeout = Duration.fromInputUnsafe(options.timeout ?? defaults.timeout)
+    const timeout = timeoutOf(options)
     const publishBufferSize = options.publishBufferSize ?? defaults.publishBufferSize
     const context = yield* Effect.context<never>()
     const link = new Link(name, { timeout, publishBufferSize }, context)

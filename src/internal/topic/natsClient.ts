@@ -14,7 +14,7 @@ import { refused, unavailable } from "./failure.ts"
 
 /** How to reach NATS: options for connections, or a connection that exists. */
 export interface NatsSource {
-  /** Options; `undefined` only where a connection was given and other servers of its cluster can't be reached. */
+  /** Options; together with a connection those for the other servers of its cluster. */
   readonly client: ClientOptions | undefined
   readonly connection: NatsConnection | undefined
 }

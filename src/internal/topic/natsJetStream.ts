@@ -12,7 +12,7 @@ import type { TopicError } from "./error.ts"
 import { defaultLimit, invalidPosition } from "./history.ts"
 import type { Arrivals, Driver, Wire } from "./link.ts"
 import type { BrokerPresence, History, HistoryQuery, Kept, Member } from "./model.ts"
-import { type ClientOptions, natsName, openNats, request } from "./natsClient.ts"
+import { natsName, type NatsSource, openNats, request } from "./natsClient.ts"
 import { decodePayload, encodePayload } from "./payload.ts"
 import { lease, presenceName } from "./presence.ts"
 import { type Reached, type Resumption, StreamCursor } from "./streamCursor.ts"
@@ -20,21 +20,19 @@ import { StreamReading } from "./streamReading.ts"
 import { keyTime } from "./publishKeys.ts"
 
 /** How topics are kept in a stream of JetStream. */
-export interface JetStreamOptions {
-  readonly client: ClientOptions
+export interface JetStreamOptions extends NatsSource {
   readonly prefix: string
   /** The name of the stream. */
   readonly stream: string
   readonly maxMessages: number
   /** In milliseconds. */
   readonly maxAge: number
+  /** Milliseconds that a request may take: longer than the limits of a link, which counts an answer that does not come as a lost connection. */
+  readonly requestTimeout: number
 }
 
 /** Nanoseconds in a millisecond. */
 const nanos = 1_000_000
-
-/** Longer than a request may take by the limits of a link, which counts an answer that does not come as a lost connection. */
-const noTimeout = 0x7fff_ffff
 
 /** Milliseconds for which messages that are there are fetched. */
 const fetchTimeout = 5000
@@ -57,9 +55,14 @@ const connect = (
   arrivals: Arrivals
 ): Effect.Effect<Wire, TopicError, Scope.Scope> =>
   Effect.gen(function* () {
-    const { prefix, stream } = options
-    const { connection, lost } = yield* openNats({ client: options.client, connection: undefined })
-    const client = jetstream(connection, { timeout: noTimeout })
+    const { prefix, requestTimeout: timeout, stream } = options
+    const { connection, lost } = yield* openNats(options)
+    // A connection that was given goes on, and the reading on it would.
+    const ending = yield* Effect.acquireRelease(
+      Effect.sync(() => new AbortController()),
+      (ending) => Effect.sync(() => ending.abort())
+    )
+    const client = jetstream(connection, { timeout })
     const manager = yield* request(() => client.jetstreamManager())
     yield* request(() => ensureStreams(manager, options))
     const tip = request(() => tipOf(manager, stream))
@@ -71,8 +74,12 @@ const connect = (
         deliver_policy: DeliverPolicy.StartSequence,
         opt_start_seq: from + 1
       })
+      const messages = await consumer.consume()
+      if (ending.signal.aborted) return messages.stop()
+      ending.signal.addEventListener("abort", () => messages.stop())
       let last = from
-      for await (const { data, info, seq, subject } of await consumer.consume()) {
+      for await (const { data, info, seq, subject } of messages) {
+        if (ending.signal.aborted) return
         // What is missing in between was more than is kept of a topic.
         if (seq > last + 1 && last > 0) arrivals.gap("forgotten", undefined)
         last = seq
@@ -97,7 +104,7 @@ const connect = (
             Promise.all(
               messages.map(({ key, message, topic }) =>
                 client.publish(prefix + topic, encodePayload(message, "tagged"), {
-                  timeout: noTimeout,
+                  timeout,
                   ...(key === undefined ? {} : { msgID: key })
                 })
               )
@@ -106,7 +113,7 @@ const connect = (
         ),
       subscribe: (added) => reading.subscribe(added),
       unsubscribe: (filter) => reading.unsubscribe(filter),
-      presence: jetStreamPresence(client, manager, stream),
+      presence: jetStreamPresence(client, manager, options),
       readHistory: (topic, query) =>
         Effect.tap(readHistory(client, manager, options, topic, query), ({ position }) =>
           reading.until((last) => last >= (partsOf(position)?.seq ?? 0))
@@ -251,7 +258,11 @@ const readHistory = (
 }
 
 /** Who is present: the last message of a subject for each member; one without a name has left. */
-const jetStreamPresence = (client: JetStreamClient, manager: JetStreamManager, stream: string): BrokerPresence => {
+const jetStreamPresence = (
+  client: JetStreamClient,
+  manager: JetStreamManager,
+  { requestTimeout: timeout, stream }: JetStreamOptions
+): BrokerPresence => {
   const name = presenceStream(stream)
   const subjectOf = (topic: string, id: string): string => `${name}.${presenceName(topic)}.${id}`
   const known = new Set<string>()
@@ -265,8 +276,8 @@ const jetStreamPresence = (client: JetStreamClient, manager: JetStreamManager, s
         }
         for (const id of removed) known.delete(id)
         await Promise.all([
-          ...members.map((member) => client.publish(subjectOf(topic, member.id), member.name, { timeout: noTimeout })),
-          ...removed.map((id) => client.publish(subjectOf(topic, id), "", { timeout: noTimeout }))
+          ...members.map((member) => client.publish(subjectOf(topic, member.id), member.name, { timeout })),
+          ...removed.map((id) => client.publish(subjectOf(topic, id), "", { timeout }))
         ])
         return changed
       }),

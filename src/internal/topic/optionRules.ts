@@ -41,7 +41,10 @@ export const topicRules: OptionRules = {
   gapMessage: callback,
   format: callback,
   authorize: callback,
-  publishRate: objectOf("an object with messages and per", { messages: integer(1), per: finiteDuration }),
+  publishRate: objectOf("an object with messages and per", { messages: integer(1), per: finiteDuration }, [
+    "messages",
+    "per"
+  ]),
   history: falseOr({ maxMessages: count, maxBytes: size })
 }
 
@@ -58,6 +61,11 @@ const text = (minimum: number, allowed: string): OptionRule => ({
 })
 
 const client: OptionRule = { allowed: "an object of options", check: isObject }
+
+const connection: OptionRule = {
+  allowed: "a connection of NATS",
+  check: (value) => isObject(value) && typeof Reflect.get(value, "publish") === "function"
+}
 
 /** How messages travel. */
 const payload = oneOf("tagged", "text", "bytes")
@@ -82,16 +90,14 @@ const isPrefix = (value: unknown): value is string =>
 
 export const natsRules: OptionRules = {
   client,
-  connection: {
-    allowed: "a connection of NATS",
-    check: (value) => isObject(value) && typeof Reflect.get(value, "publish") === "function"
-  },
+  connection,
   prefix: { allowed: segments, check: isPrefix },
   payload
 }
 
 export const jetStreamRules: OptionRules = {
   client,
+  connection,
   // The subjects of a stream without a prefix would be those of the server, too.
   prefix: { allowed: `not empty, ${segments}`, check: (value) => isPrefix(value) && value !== "" },
   stream: {

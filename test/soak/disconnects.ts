@@ -1,5 +1,5 @@
 /**
- * What it costs when all peers leave at once: `npm run soak:departures`. A process opens connections and is killed. Prints for each server
+ * What it costs when all peers disconnect at once: `npm run soak:disconnects`. A process opens connections and is killed. Prints for each server
  * the processor time per connection, the longest stall of the event loop, and resident memory before and 10 seconds after.
  * Options: `--connections` 10 000 by default, fewer where descriptors don't suffice; `--server` of `servers.ts`, or `topics`.
  */
@@ -107,7 +107,7 @@ const measure = async (name: string, start: () => Promise<Running>, connections:
   const left = await liveBytes()
   console.log(
     [
-      `${name}: ${connections} left within ${milliseconds.toFixed(0)} ms`,
+      `${name}: ${connections} closed within ${milliseconds.toFixed(0)} ms`,
       `${((user + system) / connections).toFixed(1)} µs of CPU each (user ${(user / connections).toFixed(1)})`,
       `longest stall ${(delay.max / 1e6).toFixed(0)} ms`,
       `RSS ${mebibytes(before)}, 10 s later ${mebibytes(after)}`,
