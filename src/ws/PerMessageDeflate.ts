@@ -137,15 +137,20 @@ export class PerMessageDeflate {
   /** Longest message in bytes, inflated; 0 for no limit. */
   readonly _maxPayload: number
   readonly #terms: Negotiation.DeflateTerms
-  #engine: Deflate | undefined = undefined
+  /** What `compress` and `decompress` work with, each by itself: one that fails is replaced. */
+  #deflate: Deflate | undefined = undefined
+  #inflate: Deflate | undefined = undefined
   /** Frames of a message under way that is being received. */
   #received: Array<Uint8Array> = []
   readonly #compressing: Array<{ readonly run: (job: Done) => void; readonly done: Done }> = []
   readonly #inflating: Array<{ readonly run: (job: Done) => void; readonly done: Done }> = []
 
   constructor(
-    options: PerMessageDeflateOptions & { readonly isServer?: boolean; readonly maxPayload?: number | undefined } = {}
+    given?:
+      | (PerMessageDeflateOptions & { readonly isServer?: boolean; readonly maxPayload?: number | undefined })
+      | null
   ) {
+    const options = given ?? {}
     this._options = options
     this._isServer = options.isServer === true
     this._maxPayload = (options.maxPayload ?? 0) | 0
@@ -184,7 +189,7 @@ export class PerMessageDeflate {
   compress(data: Uint8Array | string, fin: boolean, callback: Done): void {
     const payload = typeof data === "string" ? Buffer.from(data) : data
     const run = (done: Done): void =>
-      this.#deflate().compress(payload, (result) => {
+      (this.#deflate ??= this.makeCompression()).compress(payload, (result) => {
         if (result instanceof Error) done(result)
         else done(null, fin ? asBuffer(result) : Buffer.concat([result, flushTail]))
       })
@@ -202,10 +207,12 @@ export class PerMessageDeflate {
       const payload = Buffer.concat(this.#received)
       this.#received = []
       const limit = limitOf(this._maxPayload)
-      this.#deflate().inflate(payload, limit, (result) => {
-        if (result === "invalid") done(errorOf(Violation.invalidCompressedData))
-        else if (result === "too large") done(errorOf(Violation.messageTooLarge(limit)))
-        else done(null, asBuffer(result))
+      const inflate = (this.#inflate ??= this.makeCompression())
+      inflate.inflate(payload, limit, (result) => {
+        if (typeof result !== "string") return done(null, asBuffer(result))
+        inflate.close()
+        this.#inflate = undefined
+        done(errorOf(result === "invalid" ? Violation.invalidCompressedData : Violation.messageTooLarge(limit)))
       })
     }
     enqueue(this.#inflating, run, callback)
@@ -213,8 +220,9 @@ export class PerMessageDeflate {
 
   /** Frees what `compress` and `decompress` hold. */
   cleanup(): void {
-    this.#engine?.close()
-    this.#engine = undefined
+    this.#deflate?.close()
+    this.#inflate?.close()
+    this.#deflate = this.#inflate = undefined
     this.#received = []
     this.#inflating.length = 0
     const error = new Error("The deflate stream was closed while data was being processed")
@@ -224,10 +232,6 @@ export class PerMessageDeflate {
   /** What a connection compresses with; its own from then on. */
   makeCompression(): Deflate {
     return new Deflate(this.#settings())
-  }
-
-  #deflate(): Deflate {
-    return (this.#engine ??= this.makeCompression())
   }
 
   #settings(): Settings {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
-import { rows } from "./rows.ts"
+import { differences, rows } from "./rows.ts"
 import { scenarios } from "./scenarios.ts"
 
 const folder = new URL("./", import.meta.url)
@@ -24,5 +24,17 @@ describe("every row of the API", () => {
     const held = new Set(Object.values(rows).flatMap(({ tests }) => tests))
     const idle = Object.keys(scenarios).filter((name) => !held.has(name))
     assert.deepStrictEqual(idle, [])
+  })
+})
+
+describe("every difference in docs/ws-legacy.md", () => {
+  const page = readFileSync(new URL("../../docs/ws-legacy.md", folder), "utf8")
+  const [, section = ""] = page.split("\n## Differences\n")
+  const cells = [...section.matchAll(/^\| ((?!what |--)[^|]+) \|(?:[^|]+\|){3}$/gm)].map(([, cell = ""]) => cell.trim())
+
+  it("has tests, and a reason", () => {
+    assert.isAbove(cells.length, 30)
+    assert.deepStrictEqual(cells, Object.keys(differences))
+    for (const test of Object.values(differences).flat()) assert.isTrue(titles.has(test), `no such test: ${test}`)
   })
 })

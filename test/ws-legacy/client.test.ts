@@ -438,6 +438,7 @@ describe("a connection", () => {
       const { socket, theirs } = await pair(WebSocket, resources)
       const transport = theirs._socket as net.Socket
       assert.strictEqual(transport.remoteAddress, "127.0.0.1")
+      for (const name of ["_sender", "_receiver", "_closeTimer"]) assert.notProperty(theirs, name)
       const closed = new Promise<unknown>((resolve) => {
         theirs.on("close", () => resolve(theirs._socket))
       })

@@ -361,3 +361,56 @@ export const rows: Readonly<Record<string, Row>> = {
   ),
   inheritance: row("util.inherits and call", "inherited from without class")
 }
+
+/** The tests of each row of the differences in docs/ws-legacy.md, under its first cell. */
+export const differences: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "a request": ["asks with headers that are none", "asks with keys that no client makes, and gets no 101"],
+  "a response": [
+    "refuses an extension that it didn't offer",
+    "is closed after a handshake that fails, and its transport too"
+  ],
+  masks: ["has to mask as a client", "must not mask as a server"],
+  "UTF-8": ["sends text that is none", "sends text that is none, or more than the limit"],
+  "size of a message": ["sends more than the limit", "announces more than 100 MiB"],
+  "`close()`": [
+    "waits for the peer's close frame, and tells the code that was given",
+    "drops the transport when the peer takes longer than 30 seconds"
+  ],
+  "`terminate()`": ["sends no close frame, and drops a peer that doesn't end after 30 seconds"],
+  "a connection that can't be opened": [
+    "is closed after a handshake that fails, and its transport too",
+    "a server that refuses"
+  ],
+  "`close()` while connecting": ["drops the request when it is closed or terminated before it is open"],
+  "a peer that breaks the protocol, without a listener of `error`": ["needs nobody who listens to errors"],
+  "a listener that throws": ["is heard of, and stops nothing"],
+  "the first messages": ["keeps what comes before anybody listens, up to a limit"],
+  "keys and masks": [
+    "asks with a fresh key of 16 random bytes, in every version",
+    "masks each frame with a key of its own"
+  ],
+  "the caller's data": ["leaves the caller's bytes and options as they are"],
+  numbers: ["writes numbers as text, never memory"],
+  "long control data": ["hold at most 125 bytes", "takes a reason of 123 bytes, and no more"],
+  "another path": ["serves a path, and answers 404 at others"],
+  "servers without a path on one HTTP server": ["shares an HTTP server with others, one of them without a path"],
+  "`Server.close()`": ["leaves a given HTTP server, and lets go of it", "refuses those that are on their way"],
+  "a refusal": ["a refused client that doesn't go is dropped"],
+  "header lines": ["writes no line that would split the answer"],
+  "`verifyClient`": ["tells verifyClient the origin of version 8, whichever header names it"],
+  "a stream that fails": ["a stream that fails can't be completed: 1011, and others are not sent either"],
+  "a stream and a slow peer": ["a stream is read no faster than the peer takes it"],
+  "sends that wait when a connection ends": ["hear of a connection that ends before they do"],
+  "`_sender`, `_receiver` and other members that begin with `_`": ["has a transport while it lasts"],
+  "Hixie-76: frames": [
+    "cuts its closing frame in two",
+    "sends frames of other kinds, cut where it hurts, and then text"
+  ],
+  "Hixie-76: bytes": ["has text alone, and says so"],
+  "Hixie-76: pings": ["has text alone, and says so"],
+  "Hixie-76: pieces": ["sends the pieces of a message together"],
+  "Hixie-76: keys": ["asks with keys that no client makes, and gets no 101"],
+  "Hixie-76: hosts": ["names a host that is none"],
+  "Hixie-76: first line": ["answers the challenge of the Hixie-76 standard"],
+  "Hixie-76: no origin": ["answers a Hixie-76 request without an origin with null"]
+}

@@ -257,6 +257,15 @@ describe("the handshake of a server", () => {
   )
 
   it(
+    "answers a Hixie-76 request without an origin with null",
+    using(async (resources) => {
+      const { port } = await serve(WebSocket, resources)
+      const raw = await rawClient(resources, port, hixieRequest("/", { Origin: undefined }) + hixieExample.key3)
+      assert.include(await raw.head(), "Sec-WebSocket-Origin: null")
+    })
+  )
+
+  it(
     "asks verifyClient about Hixie-76 too, and echoes the subprotocol whole",
     using(async (resources) => {
       const seen: Array<unknown> = []

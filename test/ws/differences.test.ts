@@ -1,8 +1,16 @@
 // Where this library differs from `ws`, on purpose: each difference that docs/ws.md names, with both behaviours.
 /* oxlint-disable unicorn/consistent-function-scoping -- helpers stand with the tests that they serve */
 import { assert, describe, it } from "@effect/vitest"
+import * as ours from "effect-ws/ws"
 import type { PerMessageDeflate } from "effect-ws/ws"
-import { deflateRawSync } from "node:zlib"
+import { globSync, readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import type { Socket } from "node:net"
+import { availableParallelism } from "node:os"
+import { setTimeout as delay } from "node:timers/promises"
+import { constants, deflateRawSync } from "node:zlib"
+import type { ServerOptions } from "ws"
+import { setLimits, usage } from "../../src/internal/deflate/deflate.ts"
 import { closed, frame, Lab, type Lib, libraries, plain, requestHead, run, type Script, settled, until } from "./lab.ts"
 
 const both = async (script: Script): Promise<{ readonly ours: unknown; readonly peer: unknown }> => ({
@@ -106,6 +114,220 @@ describe("differences from ws", () => {
     }
     assert.deepStrictEqual(await parts(libraries.ours), [true, 100_000])
     assert.deepStrictEqual(await parts(libraries.peer), [false, 100_000])
+  })
+
+  it("a ping that follows a message which is being inflated is answered, though the peer has ended its side", async () => {
+    const pongs = async (lib: Lib): Promise<number> => {
+      const { wire } = await run(lib, async (lab) => {
+        const { raw, socket } = await lab.rawPair({ perMessageDeflate: true }, head)
+        const bytes = [
+          frame(0xc2, compressed(Buffer.alloc(20_000_000)), { mask: true }),
+          frame(0x89, "", { mask: true })
+        ]
+        raw.socket.end(Buffer.concat(bytes))
+        await Promise.all([closed(socket), raw.closed])
+      })
+      return wire.filter(([kind, first]) => kind === "frame" && first === 0x8a).length
+    }
+    assert.deepStrictEqual([await pongs(libraries.ours), await pongs(libraries.peer)], [1, 0])
+  })
+
+  it("a small message is compressed at once, so that it is sent before the connection is terminated", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { client, remote } = await lab.pair({ perMessageDeflate: true }, { perMessageDeflate: { threshold: 0 } })
+      remote.on("message", (data) => lab.note(data))
+      client.send("small", (error) => lab.note("callback", error?.message))
+      client.terminate()
+      await closed(remote)
+    })
+    assert.deepStrictEqual(ours, [["callback", undefined], ["Buffer small"]])
+    assert.deepStrictEqual(peer, [["callback", "The socket was closed while data was being compressed"]])
+  })
+
+  it("what is sent in one tick is one write, so that no second one can fail", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { client, remote } = await lab.pair()
+      const transport: Socket = Reflect.get(client, "_socket")
+      let errors = 0
+      let writes = 0
+      transport.on("error", () => errors++)
+      const write = transport.write
+      transport.write = ((...args: Parameters<typeof write>) => {
+        writes++
+        return Reflect.apply(write, transport, args)
+      }) as typeof write
+      remote.terminate()
+      for (const text of ["one", "two", "three"]) client.send(text)
+      await closed(client)
+      lab.note(writes, errors)
+    })
+    assert.deepStrictEqual(ours, [[1, 0]])
+    assert.deepStrictEqual(peer, [[6, 1]])
+  })
+
+  it("what is sent after a program ended the socket fails with the code of a socket that is destroyed", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { client } = await lab.pair()
+      const transport: Socket = Reflect.get(client, "_socket")
+      transport.end()
+      client.send("late", (error) => lab.note(Reflect.get(error ?? {}, "code")))
+      await closed(client)
+    })
+    assert.deepStrictEqual([ours, peer], [[["ERR_STREAM_DESTROYED"]], [["ERR_STREAM_WRITE_AFTER_END"]]])
+  })
+
+  it("a peer that ends without a close frame and reads nothing is dropped after closeTimeout", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { raw, socket } = await lab.rawPair({ closeTimeout: 50 } as ServerOptions)
+      raw.socket.pause()
+      socket.send(Buffer.alloc(50_000_000))
+      await until(() => socket.bufferedAmount > 0)
+      raw.socket.end()
+      const dropped = await Promise.race([closed(socket).then(() => true), delay(1000, false)])
+      lab.note(dropped)
+    })
+    assert.deepStrictEqual([ours, peer], [[[true]], [[false]]])
+  })
+
+  it("a message that is masked against the standard is not compressed", async () => {
+    const first = async (lib: Lib): Promise<unknown> => {
+      const { wire } = await run(lib, async (lab) => {
+        const { raw, socket } = await lab.rawPair({ perMessageDeflate: true }, head)
+        socket.send("a".repeat(2000), { mask: true })
+        await until(() => lab.wire.length > 0)
+        raw.socket.destroy()
+      })
+      return wire[0]?.[1]
+    }
+    assert.deepStrictEqual([await first(libraries.ours), await first(libraries.peer)], [0x81, 0xc1])
+  })
+
+  it("of zlib's options, level and memLevel count", async () => {
+    const size = async (lib: Lib, zlibDeflateOptions: object): Promise<number> => {
+      const deflate: PerMessageDeflate = Reflect.construct(Reflect.get(lib, "PerMessageDeflate"), [
+        { zlibDeflateOptions, threshold: 0 }
+      ])
+      deflate.accept([{}])
+      return new Promise((resolve) => {
+        deflate.compress("abc".repeat(1000), true, (_, data) => {
+          resolve(data?.length ?? 0)
+          deflate.cleanup()
+        })
+      })
+    }
+    for (const [lib, counts] of [
+      [libraries.ours, false],
+      [libraries.peer, true]
+    ] as const) {
+      const [usual, huffman] = [await size(lib, {}), await size(lib, { strategy: constants.Z_HUFFMAN_ONLY })]
+      assert.strictEqual(huffman > 5 * usual, counts)
+    }
+  })
+
+  it("as many messages as there are processors, at most 4, are compressed on the thread pool, or the last concurrencyLimit", async () => {
+    const running = async (options: object): Promise<number> => {
+      const all = Array.from({ length: 8 }, () => new ours.PerMessageDeflate(options))
+      const done = all.map((deflate) => {
+        deflate.accept([{}])
+        return new Promise((resolve) => deflate.compress(Buffer.alloc(500_000), true, resolve))
+      })
+      const { running } = usage()
+      await Promise.all(done)
+      for (const deflate of all) deflate.cleanup()
+      return running
+    }
+    assert.strictEqual(await running({}), Math.min(4, availableParallelism()))
+    assert.strictEqual(await running({ concurrencyLimit: 3 }), 3)
+    assert.strictEqual(await running({ concurrencyLimit: 1 }), 1)
+    setLimits({ concurrency: Math.min(4, availableParallelism()) })
+  })
+
+  it("a header that would begin another one is not written", async () => {
+    const status = async (lib: Lib, options: ServerOptions): Promise<unknown> => {
+      const { log } = await run(lib, async (lab) => {
+        const { port } = await lab.server(options)
+        const raw = await lab.rawClient(port, requestHead(["Sec-WebSocket-Protocol: a"]))
+        lab.note(raw.head.split("\r\n")[0]?.slice(9, 12), raw.head.includes("\r\nInjected: yes"))
+      })
+      return log
+    }
+    for (const options of [
+      { handleProtocols: () => "a\r\nInjected: yes" },
+      { verifyClient: (_: unknown, done: Function) => done(false, 401, "", { Name: "value\r\nInjected: yes" }) }
+    ] as ReadonlyArray<ServerOptions>) {
+      assert.deepStrictEqual(await status(libraries.ours, options), [["500", false]])
+      assert.notDeepEqual(await status(libraries.peer, options), [["500", false]])
+    }
+  })
+
+  it("Sender.frame leaves the data as it is", () => {
+    const after = (lib: Lib): string => {
+      const data = Buffer.from("some data")
+      const { frame: make }: { readonly frame: (data: Buffer, options: object) => unknown } = Reflect.get(lib, "Sender")
+      make(data, { opcode: 1, fin: true, mask: true, generateMask: (mask: Buffer) => mask.fill(1) })
+      return data.toString()
+    }
+    assert.deepStrictEqual([after(libraries.ours), after(libraries.peer)], ["some data", "rnld!e`u`"])
+  })
+
+  it("functions of the parts that a program replaces are not called", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { client } = await lab.pair({ perMessageDeflate: true }, { perMessageDeflate: { threshold: 0 } })
+      for (const [part, name] of [
+        [Reflect.get(client, "_sender"), "sendFrame"],
+        [Reflect.get(Reflect.get(client, "_extensions"), "permessage-deflate"), "compress"]
+      ] as const) {
+        const original: Function = Reflect.get(part, name)
+        Reflect.set(part, name, (...args: ReadonlyArray<unknown>) => {
+          lab.note(name)
+          return Reflect.apply(original, part, args)
+        })
+      }
+      await new Promise<void>((resolve) => client.send("text", () => resolve()))
+    })
+    assert.deepStrictEqual([ours, peer], [[], [["compress"], ["sendFrame"]]])
+  })
+
+  it("members that belong to the implementation of ws don't exist", async () => {
+    const { ours, peer } = await both(async (lab) => {
+      const { client, server } = await lab.pair()
+      lab.note("completeUpgrade" in server, "_closeTimer" in client)
+      lab.note("startLoop" in Reflect.get(client, "_receiver"), "dispatch" in Reflect.get(client, "_sender"))
+    })
+    assert.deepStrictEqual(ours, [
+      [false, false],
+      [false, false]
+    ])
+    assert.deepStrictEqual(peer, [
+      [true, true],
+      [true, true]
+    ])
+  })
+
+  it("no native package is looked for, whatever the environment is", () => {
+    const sources = globSync("src/ws/**/*.ts").map((file) => readFileSync(file, "utf8"))
+    assert.isAbove(sources.length, 10)
+    for (const source of sources) assert.notMatch(source, /bufferutil|utf-8-validate|WS_NO_/)
+  })
+
+  it("an address that is no URL is reported without its secrets", () => {
+    const message = (lib: Lib): string => {
+      try {
+        return new lib.WebSocket("ws://user:password@host:port/path?token=secret").url
+      } catch (error) {
+        return Error.prototype.isPrototypeOf(error as object) ? String(Reflect.get(error as object, "message")) : ""
+      }
+    }
+    for (const secret of ["user", "password", "secret"]) {
+      assert.notInclude(message(libraries.ours), secret)
+      assert.include(message(libraries.peer), secret)
+    }
+    assert.match(message(libraries.ours), /^Invalid URL: /)
+  })
+
+  it("has no condition for browsers among its exports", () => {
+    const { exports } = createRequire(import.meta.url)("effect-ws/package.json")
+    assert.strictEqual(exports["./ws"], "./dist/ws/index.js")
   })
 
   it("a listener that throws does not stop the connection", async () => {

@@ -2,10 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { compileFunction } from "node:vm"
+import { bundle } from "../../scripts/bundle.ts"
 
 const execute = promisify(execFile)
 
@@ -86,6 +89,23 @@ describe("require", () => {
       const env = { WS_NO_BUFFER_UTIL: value, WS_NO_UTF_8_VALIDATE: value }
       assert.deepStrictEqual(await run(program, env), [[], "function"])
     }
+  })
+})
+
+describe("a bundle", () => {
+  it("has everything on the class, though only the class is imported", { timeout: 60_000 }, async () => {
+    const { code } = await bundle({ input: "test/dependants/entry.ts" })
+    const module = { exports: {} }
+    compileFunction(code, ["module", "exports", "require"])(module, module.exports, createRequire(import.meta.url))
+    const keys = Object.keys(module.exports)
+    assert.includeMembers(keys, [
+      "Server",
+      "WebSocketServer",
+      "createWebSocketStream",
+      "Receiver",
+      "Sender",
+      "extension"
+    ])
   })
 })
 

@@ -218,6 +218,9 @@ describe("PerMessageDeflate [class:PerMessageDeflate]", () => {
     }
     lab.note(Reflect.get(classOf(lab, "PerMessageDeflate"), "extensionName"))
   })
+  same("without options", (lab) => {
+    for (const options of [null, undefined]) lab.note(make(lab, "PerMessageDeflate", options)["offer"]?.())
+  })
   same("there and back, whole and in frames", async (lab) => {
     const server = accepted(lab, { isServer: true, threshold: 0 })
     const client = accepted(lab, { isServer: false })
@@ -251,6 +254,17 @@ describe("PerMessageDeflate [class:PerMessageDeflate]", () => {
     await new Promise<void>((resolve) =>
       limited["decompress"]?.(payload, true, (error: unknown) => resolve(lab.note(error)))
     )
+    // What follows is decompressed anew, though the message before has failed.
+    const short = await new Promise<Buffer>((resolve) =>
+      server["compress"]?.("five", true, (_: unknown, data: Buffer) => resolve(data))
+    )
+    for (const data of [payload, short]) {
+      await new Promise<void>((resolve) =>
+        limited["decompress"]?.(data, true, (error: unknown, result: Buffer) =>
+          resolve(lab.note(Reflect.get(error ?? {}, "code"), result))
+        )
+      )
+    }
     const fresh = accepted(lab, { isServer: false })
     await new Promise<void>((resolve) =>
       fresh["decompress"]?.(Buffer.from([0xff, 0xff]), true, (error: Error) =>

@@ -160,9 +160,15 @@ const attach = (self: WebSocketServer, server: http.Server): (() => void) => {
   }
 }
 
-const takePath = (self: WebSocketServer, server: http.Server): (() => void) => {
+/** An HTTP server, on which `ws` 0.4 notes the paths that are taken. */
+interface PathsServer extends http.Server {
+  _webSocketPaths?: { readonly [path: string]: 1 }
+}
+
+const takePath = (self: WebSocketServer, server: PathsServer): (() => void) => {
+  let detach: () => void
   try {
-    return attachHandler(server, self.path ?? undefined, {
+    detach = attachHandler(server, self.path ?? undefined, {
       isShared: true,
       upgrade: (request, socket, head) =>
         self.handleUpgrade(request, socket, head, (client) => {
@@ -172,5 +178,14 @@ const takePath = (self: WebSocketServer, server: http.Server): (() => void) => {
     })
   } catch (cause) {
     throw new Error("two instances of WebSocketServer cannot listen on the same http server path", { cause })
+  }
+  const { path } = self
+  if (path === null) return detach
+  server._webSocketPaths = { ...server._webSocketPaths, [path]: 1 }
+  return () => {
+    detach()
+    const { [path]: _, ...rest } = server._webSocketPaths ?? {}
+    if (Object.keys(rest).length > 0) server._webSocketPaths = rest
+    else delete server._webSocketPaths
   }
 }
