@@ -33,8 +33,32 @@ export interface PairOptions extends SocketOptions {
 }
 
 /**
- * Makes a client and a server joined in memory, after a real handshake; the end of the scope closes both. An invalid option is a
- * defect: a `SocketError` with reason `InvalidOptions`, which names it.
+ * Connects two sockets in memory, a client and a server, with all rules of the protocol. They are closed when the
+ * scope ends.
+ *
+ * **When to use**
+ *
+ * Use it in tests: no port is opened, and `TestClock` drives every timeout.
+ *
+ * **Example** (Testing a handler)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const shout = (socket: Socket.Socket) =>
+ *   Stream.runForEach(socket.messages, (message) => socket.send(String(message).toUpperCase()))
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* Socket.makePair()
+ *   yield* Effect.forkScoped(shout(server))
+ *   yield* client.send("hello")
+ *   assert.strictEqual(yield* client.receive, "HELLO")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category testing
  * @since 0.1.0
