@@ -156,8 +156,8 @@ const entriesOf = (reader: Reader, made: string, path: string, prefix: string): 
   })
 }
 
-/** Members that say themselves what they are: the tag of a union, a brand, what sets a class up. */
-const evident = /^(?:_tag|constructor|"?~.*|\[.*\])$/
+/** Members that say themselves what they are: tags, brands, constructors, what `ws` marks as internal, and an emitter's. */
+const evident = /^(?:_\w+|constructor|"?~.*|\[.*\]|on|once|off|(?:add|remove|prepend|prependOnce)Listener)$/
 
 /** What an entry lacks. */
 const lacksOf = ({ category, doc, kinds, members, same, since }: Entry): ReadonlyArray<string> => {

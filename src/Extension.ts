@@ -1,8 +1,8 @@
 /**
- * Extensions of the protocol: the grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), the point where an extension
- * plugs into the handshake, and the parameters of permessage-deflate (RFC 7692 §7.1).
+ * Extensions of the protocol: the grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1), the interface that the opening
+ * handshake negotiates with, and the parameters of permessage-deflate (RFC 7692 §7.1).
  *
- * An extension is negotiated here and applied by the connection: this module knows parameters, not payloads.
+ * @since 0.1.0
  */
 export { deflateSettings, format, parse, permessageDeflate, SyntaxError } from "./internal/handshake/extension.ts"
 export type {

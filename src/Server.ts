@@ -1,6 +1,8 @@
 /**
- * Accepts WebSocket connections: on a port of its own, or on an HTTP server that exists, over HTTP/1.1 and HTTP/2. `serve`
- * is the shortest way, `make` and `attach` give the connections as a Stream, `upgrade` opens one by hand.
+ * Servers of WebSockets: on a port of their own, or on an HTTP server that exists, over HTTP/1.1 and HTTP/2. `serve` is the
+ * shortest way, `make` and `attach` return the connections as a Stream, `upgrade` opens a single one.
+ *
+ * @since 0.1.0
  */
 import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
@@ -45,8 +47,12 @@ export type {
 } from "./internal/server/model.ts"
 
 /**
- * Listens, and handles each connection in a fiber and a scope of its own until it is interrupted. A connection closes
- * when its handler ends: with 1000, or with 1011 when the handler failed.
+ * Listens, and runs the handler for each connection in a fiber and a scope of its own, until it is interrupted.
+ *
+ * **Details**
+ *
+ * A connection closes when its handler ends: with 1000, or with 1011 when the handler failed. `layerServe` is the
+ * same as a layer, which fails when the server can't listen.
  *
  * @category running
  * @since 0.1.0
@@ -58,8 +64,33 @@ export const serve = <X, E, RH, A = undefined, R = never>(
   Effect.flatMap(make(options), (server) => server.run(handler))
 
 /**
- * Listens. The end of the scope closes every connection with 1001, and stops listening. Fails with `InvalidOptions` when an
- * option has a value that isn't allowed.
+ * Listens, and returns the server. The end of the scope closes every connection with 1001 and stops listening.
+ *
+ * **Details**
+ *
+ * Fails with a `ServerError`: reason `InvalidOptions` when an option has a value that is not allowed,
+ * `ListenFailed` when the port is taken, `TlsInvalid` for a key or certificate that can't be used.
+ *
+ * **Example** (A server that greets each client)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Server, Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Server.make({
+ *     port: 0,
+ *     authorize: ({ url }) => Effect.succeed({ name: url.slice(1) })
+ *   })
+ *   yield* Effect.forkScoped(server.run((socket) => socket.send(`Hello, ${socket.context.name}`)))
+ *
+ *   const socket = yield* Socket.connect(`ws://localhost:${server.address.port}/Ada`)
+ *   assert.strictEqual(yield* socket.receive, "Hello, Ada")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -127,7 +158,7 @@ export const Service: <Self, A = undefined>() => <const Id extends string>(id: I
   Services.Service
 
 /**
- * The service of a server that listens, for `layer`.
+ * The service of a server that listens, which `layer` provides.
  *
  * @category services
  * @since 0.1.0
@@ -137,7 +168,7 @@ export class WebSocketServer extends Context.Service<WebSocketServer, Server<und
 ) {}
 
 /**
- * `make` as a layer.
+ * Provides the server of `make` as a layer.
  *
  * @category layers
  * @since 0.1.0
@@ -173,8 +204,8 @@ export const layerConfig = <R = never>(
   Layer.effect(WebSocketServer, Effect.flatMap(config(options), make))
 
 /**
- * `serve` as a layer: it is built when the server listens, and fails when it can't, because the port is taken for example.
- * The handlers run until the layer's scope ends.
+ * Runs `serve` as a layer. It is built when the server listens, and fails when the server can't, for example
+ * because the port is taken. The handlers run until the end of the layer's scope.
  *
  * @category layers
  * @since 0.2.0
@@ -222,11 +253,17 @@ export const attach: <A = undefined, R = never>(
 ) => Effect.Effect<Acceptor<A>, ServerError, Exclude<R, Scope.Scope> | Scope.Scope> = Start.attach
 
 /**
- * Opens one connection by hand, from the arguments of a server's `upgrade` event. A refusal is written to the socket, then
- * it is the failure. The end of the scope closes the connection.
+ * Opens one connection from the arguments of a server's `upgrade` event. The connection is closed when the scope
+ * ends.
  *
- * Each call is a server of its own: limits on connections and rates take `make` or `attach`. An option with a value that
- * isn't allowed is a defect.
+ * **Details**
+ *
+ * A refused request is answered on the socket, and then the effect fails.
+ *
+ * **Gotchas**
+ *
+ * Each call is a server of its own: limits on connections and rates need `make` or `attach`. An option with a
+ * value that is not allowed is a defect.
  *
  * @category running
  * @since 0.1.0
@@ -240,7 +277,8 @@ export const upgrade = <A = undefined, R = never>(
   Start.open(new Http1Exchange(request, socket, head), options)
 
 /**
- * `upgrade` over HTTP/2: from the arguments of a server's `stream` event for an extended CONNECT (RFC 8441).
+ * Opens one connection over HTTP/2 from the arguments of a server's `stream` event for an extended CONNECT (RFC
+ * 8441). It is `upgrade` for HTTP/2.
  *
  * @category running
  * @since 0.1.0
@@ -253,7 +291,8 @@ export const upgradeStream = <A = undefined, R = never>(
   Start.open(new Http2Exchange(stream, headers), options)
 
 /**
- * Refuses a request, from within `authorize`: with a status such as 401 or 403, and the rest of the response.
+ * Creates the error with which `authorize` refuses a request: with a status such as 401 or 403, and optionally
+ * header fields and a body.
  *
  * @category authorizing
  * @since 0.1.0
@@ -262,8 +301,10 @@ export const reject = (status: number, answer?: Omit<Handshake.Rejection, "statu
   Handshake.rejected({ status, ...answer })
 
 /**
- * Accepts a request, as the result of `authorize`: with the connection's context, header fields such as `Set-Cookie` for the
- * answer, and the subprotocol.
+ * Accepts a request, as the result of `authorize`: with the connection's context, header fields such as
+ * `Set-Cookie` for the response, and the subprotocol.
+ *
+ * **Gotchas**
  *
  * A header field that can't be written, and a subprotocol that the client did not offer, are answered with 500.
  *

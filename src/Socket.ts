@@ -1,7 +1,9 @@
 /**
- * A live WebSocket connection, of either side: frames and messages as Streams, sends that wait for the transport, a
- * closing handshake at the end of the scope. `connect` opens one as a client, `Server` as a server, `makePair` both
- * ends in memory.
+ * WebSocket connections, of either side: frames and messages as Streams, sends that wait for the transport, and a closing
+ * handshake at the end of the scope. `connect` opens a connection as a client, `Server` accepts them, and `makePair` connects
+ * two sockets in memory.
+ *
+ * @since 0.1.0
  */
 export type { CloseFrame } from "./internal/protocol/closeFrame.ts"
 export type { CloseCause, Closed } from "./internal/protocol/closeHandshake.ts"

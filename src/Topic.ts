@@ -64,7 +64,7 @@ export type {
 export { matches, maxNameLength, maxSegments, segment } from "./internal/topic/name.ts"
 
 /**
- * Publish and subscribe, as a service.
+ * The service of topics: publish and subscribe.
  *
  * @category services
  * @since 0.1.0
@@ -72,7 +72,7 @@ export { matches, maxNameLength, maxSegments, segment } from "./internal/topic/n
 export class Topics extends Context.Service<Topics, TopicsService>()("effect-ws/Topic/Topics") {}
 
 /**
- * What carries messages between processes, as a service.
+ * The service of a broker, which carries messages between processes.
  *
  * @category services
  * @since 0.1.0
@@ -80,7 +80,25 @@ export class Topics extends Context.Service<Topics, TopicsService>()("effect-ws/
 export class Broker extends Context.Service<Broker, BrokerService>()("effect-ws/Topic/Broker") {}
 
 /**
- * Topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed.
+ * Creates topics within this process. Fails with `InvalidOptions` when an option has a value that isn't allowed.
+ *
+ * **Example** (Publishing to the subscribers of a topic)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Socket, Topic } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const topics = yield* Topic.make()
+ *   const [client, server] = yield* Socket.makePair()
+ *   yield* topics.subscribe(server, "prices.EUR")
+ *   yield* topics.publish("prices.EUR", "1.17")
+ *   assert.strictEqual(yield* client.receive, "1.17")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category constructors
  * @since 0.1.0
@@ -89,8 +107,9 @@ export const make = (options: Options = {}): Effect.Effect<TopicsService, TopicE
   makeTopics(undefined, options)
 
 /**
- * Topics that a broker carries between processes. The end of the scope ends what was subscribed to at the broker. Fails with
- * `InvalidOptions` when an option has a value that isn't allowed.
+ * Creates topics that a broker carries between processes. The end of the scope ends the subscriptions at the
+ * broker.
+ * Fails with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.1.0
@@ -99,7 +118,7 @@ export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService
   Effect.flatMap(Broker, (broker) => makeTopics(broker, options))
 
 /**
- * `make` as a layer.
+ * Provides the topics of `make` as a layer.
  *
  * @category layers
  * @since 0.1.0
@@ -107,7 +126,7 @@ export const makeOnBroker = (options: Options = {}): Effect.Effect<TopicsService
 export const layer = (options: Options = {}): Layer.Layer<Topics, TopicError> => Layer.effect(Topics, make(options))
 
 /**
- * `makeOnBroker` as a layer.
+ * Provides the topics of `makeOnBroker` as a layer.
  *
  * @category layers
  * @since 0.1.0

@@ -1,6 +1,8 @@
 /**
- * A client's connections over the platform's `WebSocket`: `effect-ws/Socket`, as far as a browser can do it. It needs no
- * Node; the global `WebSocket` of Node, Deno, Bun and workers will do as well as a page's.
+ * A client's connections over the platform's `WebSocketStream` or `WebSocket`: `effect-ws/Socket`, as far as a browser has it.
+ * It needs no Node; the global `WebSocket` of Node, Deno, Bun and workers can be used, too.
+ *
+ * @since 0.1.0
  */
 export type { CommonClosed, CommonSocket } from "../internal/socket/common.ts"
 export { connect } from "../internal/browser/connect.ts"

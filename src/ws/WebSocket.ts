@@ -123,14 +123,23 @@ export class WebSocket extends EventEmitter {
   declare static readonly CLOSING: 2
   /** The connection is gone, or was never there. */
   declare static readonly CLOSED: 3
+  /** The function of the same name. */
   declare static createWebSocketStream: typeof createWebSocketStream
+  /** The module of the same name. */
   declare static extension: typeof Extension
+  /** The class of the same name. */
   declare static PerMessageDeflate: typeof PerMessageDeflate
+  /** The class of the same name. */
   declare static Receiver: typeof Receiver
+  /** The class of the same name. */
   declare static Sender: typeof Sender
+  /** The class `WebSocketServer`. */
   declare static Server: typeof ServerClass
+  /** The module of the same name. */
   declare static subprotocol: typeof Subprotocol
+  /** This class. */
   declare static WebSocket: typeof WebSocket
+  /** The class of the same name. */
   declare static WebSocketServer: typeof ServerClass
   declare readonly CONNECTING: 0
   declare readonly OPEN: 1
@@ -393,6 +402,7 @@ export class WebSocket extends EventEmitter {
     if (payload.length >= referenceSize) connection.outbound.flush()
   }
 
+  /** Adds a listener of a browser's kind, which gets an event. */
   addEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener: EventTarget.Handler<WebSocket.WebSocketEventMap[K]>,
@@ -401,6 +411,7 @@ export class WebSocket extends EventEmitter {
     EventTarget.addEventListener(this, type, listener, events[type], options.once === true)
   }
 
+  /** Removes a listener of a browser's kind. */
   removeEventListener<K extends keyof WebSocket.WebSocketEventMap>(
     type: K,
     listener: EventTarget.Handler<WebSocket.WebSocketEventMap[K]>
@@ -596,16 +607,16 @@ type AnyListener = (this: WebSocket, ...args: Array<any>) => void
 
 /** Listeners are added and removed as on every `EventEmitter`. Merged with the class for the sake of the types of `this`. */
 export interface WebSocket {
-  /**
-   * Gets the event object of `open`; `null` when there is no such listener. As are the other three. What is read takes
-   * any event, so that a socket goes where one of `@types/ws` is expected.
-   */
+  /** The listener for the connection being open. */
   get onopen(): ((event: unknown) => void) | null
   set onopen(listener: ((event: WebSocket.Event) => void) | null)
+  /** The listener for messages. */
   get onmessage(): ((event: unknown) => void) | null
   set onmessage(listener: ((event: WebSocket.MessageEvent) => void) | null)
+  /** The listener for the end of the connection. */
   get onclose(): ((event: unknown) => void) | null
   set onclose(listener: ((event: WebSocket.CloseEvent) => void) | null)
+  /** The listener for failures. */
   get onerror(): ((event: unknown) => void) | null
   set onerror(listener: ((event: WebSocket.ErrorEvent) => void) | null)
   on<K extends keyof Events>(event: K, listener: Listener<K>): this

@@ -118,6 +118,7 @@ export interface ClientOptions
   checkServerIdentity?:
     | ((servername: string, certificate: DetailedPeerCertificate & CertMeta) => Error | boolean | undefined)
     | undefined
+  /** Called with the request instead of ending it; the function ends it itself. */
   finishRequest?: FinishRequestCallback | undefined
   /** Whether redirects are followed. Default `false`. */
   followRedirects?: boolean | undefined
@@ -135,6 +136,7 @@ export interface ClientOptions
   protocols?: string | Array<string> | undefined
   /** 8 or 13, the default. */
   protocolVersion?: number | undefined
+  /** Creates the transport, as `http.request` uses it. Default: by `node:net` or `node:tls`. */
   createConnection?: typeof net.createConnection | https.RequestOptions["createConnection"] | undefined
 }
 
@@ -149,6 +151,7 @@ export interface VerifyInfo<Request extends http.IncomingMessage = http.Incoming
   readonly origin: string
   /** Whether the connection is TLS. */
   readonly secure: boolean
+  /** The request. */
   readonly req: Request
 }
 
@@ -203,7 +206,9 @@ export interface WebSocketLike
       | "terminate"
       | "url"
     > {
+  /** Sends a ping. */
   ping(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
+  /** Sends a pong. */
   pong(data?: unknown, mask?: boolean, callback?: (error: Error) => void): void
 }
 
@@ -243,6 +248,7 @@ export interface ServerOptions<
   port?: number | undefined
   /** A server whose upgrade requests are served. */
   server?: http.Server<V> | https.Server<V> | undefined
+  /** Decides whether a client may connect. Default: every client may. */
   verifyClient?: VerifyClientCallbackAsync<InstanceType<V>> | VerifyClientCallbackSync<InstanceType<V>> | undefined
   /** The class of the server's sockets. Default `WebSocket`. */
   WebSocket?: U | undefined
@@ -255,7 +261,9 @@ export interface ServerOptions<
  * @since 0.1.0
  */
 export interface ResolvedDeflateOptions extends PerMessageDeflateOptions {
+  /** The largest window of the server's compressor, or whether the client may choose it. */
   serverMaxWindowBits?: number | undefined
+  /** The largest window of the client's compressor, or whether the client may choose it. */
   clientMaxWindowBits?: number | undefined
 }
 
@@ -269,8 +277,11 @@ export interface ResolvedServerOptions<
   U extends WebSocketClass = typeof WebSocket,
   V extends typeof http.IncomingMessage = typeof http.IncomingMessage
 > extends ServerOptions<U, V> {
+  /** The function that selects the subprotocol. */
   handleProtocols?: (protocols: Set<string>, request: InstanceType<V>) => string | false
+  /** Whether the server has no HTTP server. */
   noServer: boolean
+  /** The options of permessage-deflate, or whether it is on. */
   perMessageDeflate: boolean | ResolvedDeflateOptions
 }
 
@@ -289,7 +300,9 @@ export type AddressInfo = net.AddressInfo
  * @since 0.1.0
  */
 export interface Event {
+  /** The name of the event. */
   readonly type: string
+  /** The socket. */
   readonly target: WebSocket
 }
 
@@ -300,6 +313,7 @@ export interface Event {
  * @since 0.1.0
  */
 export interface MessageEvent extends Event {
+  /** The message, as `binaryType` has it. */
   readonly data: Data
 }
 
@@ -312,6 +326,7 @@ export interface MessageEvent extends Event {
 export interface CloseEvent extends Event {
   /** The peer's close code; 1005 when its close frame had none, 1006 when none came. */
   readonly code: number
+  /** The reason of the peer's close frame. */
   readonly reason: string
   /** Whether both close frames travelled. */
   readonly wasClean: boolean
@@ -324,8 +339,10 @@ export interface CloseEvent extends Event {
  * @since 0.1.0
  */
 export interface ErrorEvent extends Event {
+  /** The error. */
   // oxlint-disable-next-line typescript/no-explicit-any
   readonly error: any
+  /** The message of the error. */
   readonly message: string
 }
 
@@ -336,9 +353,13 @@ export interface ErrorEvent extends Event {
  * @since 0.1.0
  */
 export interface WebSocketEventMap {
+  /** The connection is open. */
   open: Event
+  /** A message arrived. */
   message: MessageEvent
+  /** The connection is closed. */
   close: CloseEvent
+  /** The connection failed. */
   error: ErrorEvent
 }
 

@@ -16,10 +16,14 @@ import { PlatformSocket, type Settings } from "./socket.ts"
 import { streamPlatform } from "./webSocketStream.ts"
 
 /**
- * Opens a connection with the platform's `WebSocket`; the end of the scope closes it: with 1000, or 4011 when it failed.
- * The URL is what the platform takes: `ws` and `wss`, and in newer ones `http`, `https` and what is relative to the page.
- * Fails with `OpenTimeout`, `HandshakeFailed` for a URL or a subprotocol that can't be asked for, and else `OpenFailed`:
- * a browser doesn't tell whether there was no server, or one that refused.
+ * Connects to a server with the platform's `WebSocketStream` or `WebSocket`. The connection is closed when the
+ * scope ends: with 1000, or with 4011 after a failure.
+ *
+ * **Details**
+ *
+ * The URL is what the platform takes: `ws` and `wss`, and on newer platforms `http`, `https` and relative ones.
+ * Fails with reason `OpenTimeout`, `HandshakeFailed` for a URL or a subprotocol that is not valid, and else
+ * `OpenFailed`: a browser doesn't tell a missing server from one that refuses.
  *
  * @category constructors
  * @since 0.1.0

@@ -6,7 +6,7 @@ import type { ReadBufferFull, SocketError } from "../socket/error.ts"
 import type { PlatformConstructor } from "./platform.ts"
 
 /**
- * Why a connection ended. A platform tells less than this library's own sockets know.
+ * Why a connection ended. A platform tells less than this library's own sockets.
  *
  * @category models
  * @since 0.1.0
@@ -18,28 +18,29 @@ export type CloseCause =
   | Pick<ReadBufferFull, "_tag" | "limit">
 
 /**
- * How a connection ended: `received` is the peer's close frame, `sent` the one that was asked for here; it is `undefined`
- * when the peer closed first, and the platform answered.
+ * The end of a connection. `received` is the peer's close frame. `sent` is the one that this side asked for; it is
+ * `undefined` when the peer closed first.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Closed extends CommonClosed {
+  /** Why the connection ended, as far as the platform tells. */
   readonly cause: CloseCause
 }
 
 /**
- * A live connection over the platform's `WebSocket`: what this library's own sockets are, as far as the platform can do
- * it. There is no way to send a ping, a frame or a message in fragments, and none to see one.
+ * A connection over the platform's `WebSocket`, with the interface of this library's own sockets as far as the
+ * platform has it. It can neither send nor see pings, frames and fragments.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Socket extends CommonSocket {
   /**
-   * The closing handshake (RFC 6455 §7.1.2); waits until the connection is closed. Code 1000, the default, or 3000 to
-   * 4999: the platform sends no other, and they fail with `Unsupported`. The reason has at most 123 bytes. What arrives
-   * after it is not read.
+   * Performs the closing handshake (RFC 6455 §7.1.2), and waits until the connection is closed. The platform sends
+   * code 1000, which is the default, and 3000 to 4999; others fail with `Unsupported`. The reason has at most 123
+   * bytes. Messages that arrive afterwards are dropped.
    */
   readonly close: (code?: number, reason?: string) => Effect.Effect<Closed, SocketError>
   /** Waits until the connection is closed. */
@@ -47,7 +48,7 @@ export interface Socket extends CommonSocket {
 }
 
 /**
- * How a client connects.
+ * Options of `connect`.
  *
  * @category options
  * @since 0.1.0

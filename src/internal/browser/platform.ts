@@ -1,5 +1,5 @@
 /**
- * The part of the platform's `WebSocket` that is needed here, so that any class that has it will do.
+ * The part of the platform's `WebSocket` that is needed. Any class that has it can be given as `WebSocket`.
  *
  * @category models
  * @since 0.1.0
@@ -7,15 +7,23 @@
 export interface PlatformWebSocket {
   /** Set to `"arraybuffer"`. */
   binaryType: string
+  /** How many bytes wait to be sent. */
   readonly bufferedAmount: number
+  /** The subprotocol that the server selected, or an empty string. */
   readonly protocol: string
-  /** 0 while it opens, then 1; 2 while it closes, then 3. */
+  /** The state: 0 while connecting, 1 while open, 2 while closing, 3 when closed. */
   readonly readyState: number
+  /** Called when the connection is open. */
   onopen: ((event: never) => void) | null
+  /** Called with each message, whose `data` is a string, an `ArrayBuffer` or a `Uint8Array`. */
   onmessage: ((event: never) => void) | null
+  /** Called when the connection can't be opened, or fails. */
   onerror: ((event: never) => void) | null
+  /** Called when the connection is closed. */
   onclose: ((event: never) => void) | null
+  /** Sends a message. */
   readonly send: (data: string | Uint8Array<ArrayBuffer>) => void
+  /** Begins the closing handshake. */
   readonly close: (code?: number, reason?: string) => void
   /** Stops delivering messages, where the platform can: then a reader that is slow stops the peer. */
   readonly pause?: (() => void) | undefined
@@ -24,7 +32,7 @@ export interface PlatformWebSocket {
 }
 
 /**
- * The class of the platform's `WebSocket`.
+ * A class of the interface of the platform's `WebSocket`.
  *
  * @category models
  * @since 0.1.0

@@ -9,7 +9,7 @@ import type { Closed, ConnectOptions, Socket } from "./model.ts"
 import { endCode, PlatformSocket, readBufferFull } from "./socket.ts"
 
 /**
- * How a connection is kept up.
+ * Options of `reconnecting`.
  *
  * @category reconnecting
  * @since 0.1.0
@@ -17,7 +17,7 @@ import { endCode, PlatformSocket, readBufferFull } from "./socket.ts"
 export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOptions<Socket, R> {}
 
 /**
- * A connection that is opened again when it is lost. It ends for good when either side closes it normally.
+ * A connection that is opened again when it is lost. It ends when either side closes it normally.
  *
  * @category reconnecting
  * @since 0.1.0
@@ -25,9 +25,16 @@ export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOp
 export interface Reconnecting extends KeptUp<Socket, Message> {}
 
 /**
- * Keeps a connection to a server up until the end of the scope, which closes it. Tries again as `schedule` says. Doesn't
- * wait for the first connection: `current` does. Browsers don't tell why a connection could not be opened, so it is tried
- * again whatever the server answered: let `schedule` end where that is no good.
+ * Connects to a server, and connects again whenever the connection is lost, until the end of the scope.
+ *
+ * **Details**
+ *
+ * It waits between attempts as `schedule` says. It doesn't wait for the first connection; `current` does.
+ *
+ * **Gotchas**
+ *
+ * Browsers don't tell why a connection could not be opened, so it is tried again whatever the server responded.
+ * Give it a `schedule` that ends where that matters.
  *
  * @category reconnecting
  * @since 0.1.0

@@ -15,10 +15,13 @@ interface ClosableSocket extends MessageSocket {
 }
 
 /**
- * Reads and writes the messages of a socket as values of a schema: JSON text, unless the schema encodes to text or bytes
- * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other. For a
- * message that is no value of the schema the connection is closed with 4003, 4007 or 4008: the platform doesn't send
- * 1003, 1007 and 1008.
+ * Reads and writes the messages of a socket as values of a schema: as JSON text, unless the schema encodes to text
+ * or bytes itself or a `format` is given.
+ *
+ * **Gotchas**
+ *
+ * For a message that is not a value of the schema the connection is closed with 4003, 4007 or 4008, since the
+ * platform doesn't send 1003, 1007 and 1008.
  *
  * @category typed messages
  * @since 0.1.0

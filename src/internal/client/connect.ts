@@ -34,32 +34,33 @@ import { socketRules } from "../socket/socketRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /**
- * How a client connects.
+ * Options of `connect`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOptions, "httpVersion">, DialOptions {
   /**
-   * Connects over HTTP/2 (RFC 8441): as a stream of a session that all connections to the same host and port with the
-   * same `tls`, `net` and `proxy` share, so far as the server allows it, and that is closed with the last of them. Or as
-   * a stream of a session of the caller's own. Fails with a `HandshakeError` whose reason is `Unsupported` when the
-   * server doesn't speak it; there is no way back to HTTP/1.1. Default `false`.
+   * Whether to connect over HTTP/2 (RFC 8441), or an HTTP/2 session to connect through. Default: `false`.
+   *
+   * With `true` all connections to the same host and port with the same `tls`, `net` and `proxy` share a session,
+   * as far as the server allows it; it is closed with the last of them. Fails with reason `HandshakeFailed`, whose
+   * error has the reason `Unsupported`, when the server doesn't support it: there is no fallback to HTTP/1.1.
    */
   readonly http2?: boolean | ClientHttp2Session | undefined
   /**
-   * How long opening may take: name, transport, TLS and handshake, redirects included. From 0 to 2 147 483 647 ms, or
-   * `Infinity`. Default 10 seconds.
+   * How long opening may take: name, transport, TLS and handshake, redirects included. From 0 to 2 147 483 647 ms,
+   * or `Infinity`. Default: 10 seconds.
    */
   readonly openTimeout?: Duration.Input | undefined
   /**
-   * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay with their host
-   * and never leave TLS. Default 0: a redirect is a failed handshake.
+   * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay
+   * with their host and never leave TLS. Default: 0, so a redirect is a failed handshake.
    */
   readonly maxRedirects?: number | undefined
   /**
-   * Called with the request and the response of each opening handshake, those that are refused or redirected included;
-   * for diagnosis. Must not throw.
+   * Called with the request and the response of each opening handshake, also of those that are refused or
+   * redirected. For diagnosis; it must not throw.
    */
   readonly onHandshake?: ((request: Handshake.ClientRequest, response: Handshake.ServerResponse) => void) | undefined
 }
@@ -79,7 +80,33 @@ export type Exchange = (
 ) => Effect.Effect<Answer, SocketError>
 
 /**
- * Opens a connection; the end of the scope closes it.
+ * Connects to a server. The connection is closed when the scope ends.
+ *
+ * **Details**
+ *
+ * The scope's end closes with code 1000, with 1001 when it was interrupted, with 1011 after a failure (RFC 6455
+ * §7.4.1), and waits for the closing handshake for at most `closeTimeout`. Fails with a `SocketError`: reason
+ * `InvalidOptions` for an option that is not allowed, `OpenFailed` without a transport, `OpenTimeout` after
+ * `openTimeout`, `HandshakeFailed` when the server refuses.
+ *
+ * **Example** (Sending a message and receiving the response)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Server, Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Server.make({ port: 0 })
+ *   yield* Effect.forkScoped(server.run((socket) => Stream.runForEach(socket.messages, socket.send)))
+ *
+ *   const socket = yield* Socket.connect(`ws://localhost:${server.address.port}`)
+ *   yield* socket.send("Hello")
+ *   assert.strictEqual(yield* socket.receive, "Hello")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category constructors
  * @since 0.1.0

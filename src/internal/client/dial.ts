@@ -20,7 +20,7 @@ export interface TlsOptions extends Omit<tls.ConnectionOptions, "key" | "passphr
 }
 
 /**
- * How a client reaches the server.
+ * Options of the transport.
  *
  * @category options
  * @since 0.1.0
@@ -29,9 +29,9 @@ export interface DialOptions {
   /** TLS options, for `wss:`: `ca`, `cert`, `key`, `passphrase`, `rejectUnauthorized`, `servername`, … as `node:tls` has them. */
   readonly tls?: TlsOptions | undefined
   /**
-   * A proxy to connect through: `http://user:password@host:port` or `https:` for one that knows CONNECT (RFC 9110
-   * §9.3.6), `socks5:` for SOCKS 5 (RFC 1928, RFC 1929), which resolves the name of the server too. Default ports: 80,
-   * 443, 1080.
+   * A proxy to connect through. `http://user:password@host:port` and `https:` for one with CONNECT (RFC 9110
+   * §9.3.6), `socks5:` for SOCKS 5 (RFC 1928, RFC 1929), which resolves the server's name too. Default ports: 80,
+   * 443, 1080. Default: none.
    */
   readonly proxy?: Secret<string> | Secret<URL> | undefined
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */

@@ -13,7 +13,7 @@ import { lost } from "../socket/lost.ts"
 import type { Socket } from "../socket/model.ts"
 
 /**
- * How a connection is kept up.
+ * Options of `reconnecting`.
  *
  * @category reconnecting
  * @since 0.1.0
@@ -21,7 +21,7 @@ import type { Socket } from "../socket/model.ts"
 export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOptions<Socket, R> {}
 
 /**
- * A connection that is opened again when it is lost. It ends for good when either side closes it normally.
+ * A connection that is opened again when it is lost. It ends when either side closes it normally.
  *
  * @category reconnecting
  * @since 0.1.0
@@ -29,8 +29,12 @@ export interface ReconnectingOptions<R = never> extends ConnectOptions, KeepUpOp
 export interface Reconnecting extends KeptUp<Socket, Message | Frame> {}
 
 /**
- * Keeps a connection to a server up until the end of the scope, which closes it. Tries again as `schedule` says, but not
- * before a `Retry-After` of the server's, of up to 5 minutes. Doesn't wait for the first connection: `current` does.
+ * Connects to a server, and connects again whenever the connection is lost, until the end of the scope.
+ *
+ * **Details**
+ *
+ * It waits between attempts as `schedule` says, and not less than a `Retry-After` of the server's, up to 5
+ * minutes. It doesn't wait for the first connection; `current` does.
  *
  * @category reconnecting
  * @since 0.1.0

@@ -5,20 +5,23 @@ import type { OutputBuffer } from "../protocol/outputBuffer.ts"
 import type { Violation } from "../protocol/protocolError.ts"
 
 /**
- * A frame as it stands on the wire: a compressed payload is not inflated, a masked one is shown unmasked.
+ * A frame as it was sent: a compressed payload is not inflated, a masked one is shown unmasked.
  *
  * @category models
  * @since 0.1.0
  */
 export interface WireFrame {
+  /** Whether this side sent the frame or received it. */
   readonly direction: "sent" | "received"
   /** 0 continuation, 1 text, 2 binary, 8 close, 9 ping, 10 pong (RFC 6455 §5.2). Hixie-76 has text and close. */
   readonly opcode: number
+  /** Whether the frame is the last one of its message. */
   readonly fin: boolean
   /** RSV1 is 4, RSV2 is 2, RSV3 is 1. */
   readonly rsv: number
+  /** Whether the payload was masked. */
   readonly masked: boolean
-  /** Good only during the call: the bytes are the connection's. */
+  /** The payload. Its bytes are borrowed: they stay valid until the call returns. */
   readonly payload: Uint8Array
 }
 

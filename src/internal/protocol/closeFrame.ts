@@ -1,11 +1,13 @@
 /**
- * What a close frame said. Without a code nothing was said: RFC 6455 §7.1.5 calls that 1005.
+ * The code and the reason of a close frame.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CloseFrame {
+  /** The close code; `undefined` for a close frame without one, which RFC 6455 §7.1.5 calls 1005. */
   readonly code: number | undefined
+  /** The reason; empty without a code. */
   readonly reason: string
 }
 

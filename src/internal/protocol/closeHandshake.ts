@@ -24,7 +24,7 @@ export type CloseCause =
   | { readonly _tag: "Terminated" }
 
 /**
- * How a connection ended.
+ * The end of a connection.
  *
  * @category models
  * @since 0.1.0
@@ -36,6 +36,7 @@ export interface Closed {
   readonly received: CloseFrame | undefined
   /** Which of the two came first. */
   readonly first: "sent" | "received" | undefined
+  /** Why the connection ended. */
   readonly cause: CloseCause
 }
 

@@ -1,13 +1,16 @@
 import type { HeadersInput } from "../handshake/model.ts"
 
 /**
- * The answer to a request that `authorize` accepts.
+ * Options of `Server.accept`.
  *
  * @category authorizing
  * @since 0.2.0
  */
 export interface AcceptanceOptions {
-  /** Header fields to add to the answer, such as `Set-Cookie`, after those of the server's option `headers`. */
+  /**
+   * Header fields to add to the response, such as `Set-Cookie`, after those of the server's option `headers`.
+   * Default: none.
+   */
   readonly headers?: HeadersInput | undefined
   /**
    * The subprotocol, in place of the one that the option `protocols` would choose. One that the client did not offer is
@@ -17,14 +20,17 @@ export interface AcceptanceOptions {
 }
 
 /**
- * A request that `authorize` accepts, with more than a context: what `Server.accept` returns.
+ * The result of `Server.accept`.
  *
  * @category authorizing
  * @since 0.2.0
  */
 export class Acceptance<out A> {
+  /** The context of the connection. */
   readonly context: A
+  /** Header fields to add to the response. */
   readonly headers: HeadersInput
+  /** The subprotocol to select, if it is not left to the option `protocols`. */
   readonly protocol: string | undefined
 
   constructor(context: A, headers: HeadersInput, protocol: string | undefined) {

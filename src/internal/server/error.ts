@@ -1,42 +1,46 @@
 import * as Data from "effect/Data"
 
 /**
- * The server can't listen there: the port is in use, forbidden, or no such address exists.
+ * The server can't listen at the address: the port is taken or forbidden, or the address doesn't exist.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface ListenFailed {
   readonly _tag: "ListenFailed"
+  /** What failed, in words. */
   readonly message: string
-  /** The system's name of the error, such as `EADDRINUSE`. */
+  /** The system's code, such as `EADDRINUSE`. */
   readonly code: string | undefined
+  /** The error of the system. */
   readonly cause: unknown
 }
 
 /**
- * The options for TLS can't be used: a key that is no key, or not the certificate's.
+ * The options of TLS can't be used: the key can't be read, or doesn't belong to the certificate.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface TlsInvalid {
   readonly _tag: "TlsInvalid"
+  /** What is wrong, in words. */
   readonly message: string
   /** The code that Node or OpenSSL gave, such as `ERR_OSSL_X509_KEY_VALUES_MISMATCH`. */
   readonly code: string | undefined
+  /** The error of Node or OpenSSL. */
   readonly cause: unknown
 }
 
 /**
- * An option has a value that the server can't work with. Found when the server is made.
+ * An option has a value that is not allowed. It is found when the server is made.
  *
  * @category errors
  * @since 0.2.0
  */
 export interface InvalidOptions {
   readonly _tag: "InvalidOptions"
-  /** Names the option, its value and the values that are allowed. */
+  /** The option, its value and the values that are allowed. */
   readonly message: string
   /** The option, such as `maxMessageSize` or `maxRate.connections`. */
   readonly option: string
@@ -45,7 +49,7 @@ export interface InvalidOptions {
 }
 
 /**
- * Why a server can't do its work.
+ * The reasons of a `ServerError`.
  *
  * @category errors
  * @since 0.1.0
@@ -53,12 +57,32 @@ export interface InvalidOptions {
 export type ServerErrorReason = ListenFailed | TlsInvalid | InvalidOptions
 
 /**
- * A server can't do its work.
+ * The error of a server that can't start. `reason` says why.
+ *
+ * **Details**
+ *
+ * `Effect.catchTag("ServerError", …)` catches it, `Effect.catchReason("ServerError", tag, …)` one reason of it.
+ *
+ * **Example** (Catching one reason)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Server } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Server.make({ port: 0, maxMessageSize: -1 }).pipe(
+ *   Effect.as("listening"),
+ *   Effect.catchReason("ServerError", "InvalidOptions", ({ option }) => Effect.succeed(`wrong: ${option}`))
+ * )
+ *
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), "wrong: maxMessageSize")
+ * ```
  *
  * @category errors
  * @since 0.1.0
  */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {
+  /** What is wrong, in words. */
   override get message(): string {
     return this.reason.message
   }

@@ -1,7 +1,7 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Handshakes that servers refused, by the tag of the `HandshakeError`'s reason.
+ * Counts the handshakes that servers refused, by the tag of the `HandshakeError`'s reason.
  *
  * @category metrics
  * @since 0.1.0
@@ -11,7 +11,7 @@ export const refusals = Metric.frequency("effect_ws_refusals", {
 })
 
 /**
- * Connections that servers ended for reasons of their own: `idle`, `lifetime`, `memory`.
+ * Counts the connections that servers ended for reasons of their own: `idle`, `lifetime`, `memory`.
  *
  * @category metrics
  * @since 0.1.0

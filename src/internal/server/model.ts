@@ -14,41 +14,46 @@ import type { Acceptance } from "./authorization.ts"
 import type { Socket, SocketOptions } from "../socket/model.ts"
 
 /**
- * The request that opened a connection, and where it came from.
+ * The request that opened a connection, with the addresses from which it came.
  *
  * @category models
  * @since 0.1.0
  */
 export interface UpgradeRequest extends Request {
+  /** The HTTP method: `GET`, or `CONNECT` over HTTP/2. */
   readonly method: string
+  /** The path and the query. */
   readonly url: string
   /** Whether the client's request came over TLS: to this server, or to the trusted proxy that says so. */
   readonly secure: boolean
   /** The peer's address, as the transport knows it; absent on a Unix socket. */
   readonly remoteAddress: string | undefined
+  /** The peer's port, as the transport knows it; absent on a Unix socket. */
   readonly remotePort: number | undefined
   /** The client's address: `remoteAddress`, or what trusted proxies say it is. */
   readonly clientAddress: string | undefined
 }
 
 /**
- * How often connections may be opened: so many at once, and as many again spread over `per`.
+ * A rate of connections: so many at once, and as many again spread over `per`.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ConnectionRate {
-  /** An integer of at least 1. */
+  /** How many: an integer of at least 1. */
   readonly connections: number
-  /** Above 0, and finite. Default 1 second. */
+  /** The time over which as many again are allowed: above 0 and finite. Default: 1 second. */
   readonly per?: Duration.Input | undefined
 }
 
 /**
- * The proxies in front of the server, and the header in which they note where a request came from.
+ * The proxies in front of the server, and the header in which they write where a request came from.
  *
- * From a trusted proxy the server takes the client's address, and the host and the scheme of the client's request, with
- * which the origin policy `"same"` compares. A field that can't be read is not believed in any part.
+ * **Details**
+ *
+ * From a trusted proxy the server takes the client's address, and the host and the scheme of the client's request,
+ * with which the origin policy `"same"` compares. A field that can't be parsed is ignored as a whole.
  *
  * @category options
  * @since 0.1.0
@@ -103,6 +108,7 @@ export interface AdmissionOptions {
  * @since 0.1.0
  */
 export interface Connection<out Context = unknown> extends Socket<Context> {
+  /** The request that opened the connection. */
   readonly request: UpgradeRequest
   /**
    * Completes when the server begins to drain: `server.drain` was called, or the server's scope ends. From then on the
@@ -112,7 +118,7 @@ export interface Connection<out Context = unknown> extends Socket<Context> {
 }
 
 /**
- * What a server agrees to, and its limits.
+ * Options of a server.
  *
  * @category options
  * @since 0.1.0
@@ -171,13 +177,13 @@ export interface TlsServerOptions extends Omit<https.ServerOptions, "key" | "pas
 }
 
 /**
- * Where a server of its own listens.
+ * Options of the address at which a server listens.
  *
  * @category options
  * @since 0.1.0
  */
 export interface ListenOptions {
-  /** 0 picks a free one. */
+  /** The port; 0 selects a free one. Default: 0. */
   readonly port?: number | undefined
   /** The address to bind. Default: all. */
   readonly host?: string | undefined
@@ -219,15 +225,15 @@ export interface ListenOptions {
 }
 
 /**
- * Where a server listens.
+ * The address at which a server listens.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Address {
-  /** The address bound, or the path of the Unix socket. */
+  /** The address, or the path of the Unix socket. */
   readonly host: string
-  /** 0 on a Unix socket. */
+  /** The port; 0 on a Unix socket. */
   readonly port: number
 }
 
@@ -269,7 +275,7 @@ export interface Acceptor<A> {
 }
 
 /**
- * How a server drains.
+ * Options of `drain`.
  *
  * @category options
  * @since 0.2.0
@@ -286,6 +292,7 @@ export interface DrainOptions {
  * @since 0.1.0
  */
 export interface Server<A> extends Acceptor<A> {
+  /** The address at which the server listens. */
   readonly address: Address
 }
 

@@ -6,7 +6,7 @@ import { WebSocketConnection } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /**
- * What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`.
+ * The policy for a socket whose peer doesn't keep up: more bytes wait for it than its `writeBufferSize`.
  *
  * @category sending
  * @since 0.1.0
@@ -20,20 +20,41 @@ export type SlowPolicy =
   | "close"
 
 /**
- * How `broadcast` treats its sockets.
+ * Options of `broadcast`.
  *
  * @category sending
  * @since 0.1.0
  */
 export interface BroadcastOptions {
-  /** Default `"wait"`. */
+  /** The policy for sockets whose peer doesn't keep up. Default: `"wait"`. */
   readonly slow?: SlowPolicy | undefined
 }
 
 /**
- * Sends the same message, or several in one write, to many sockets. It is encoded and compressed once for all
- * connections on which it is the same bytes. Succeeds with the number of sockets that took it; those that are closed, or
- * whose draft can't say it, don't count.
+ * Sends the same message, or several in one write, to many sockets. Succeeds with the number of sockets that took
+ * it.
+ *
+ * **Details**
+ *
+ * The message is encoded and compressed once for all connections on which its bytes are the same. Sockets that are
+ * closed, or whose draft can't send the message, don't count.
+ *
+ * **Example** (Sending to every client)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [ada, atServer1] = yield* Socket.makePair()
+ *   const [bob, atServer2] = yield* Socket.makePair()
+ *   assert.strictEqual(yield* Socket.broadcast([atServer1, atServer2], "Hello"), 2)
+ *   assert.deepStrictEqual([yield* ada.receive, yield* bob.receive], ["Hello", "Hello"])
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category sending
  * @since 0.1.0

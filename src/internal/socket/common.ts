@@ -5,7 +5,7 @@ import type { Message } from "./receiveBuffer.ts"
 import type { Socket } from "./model.ts"
 
 /**
- * How a connection ended, as far as every platform can tell.
+ * The end of a connection, as far as every platform can tell.
  *
  * @category models
  * @since 0.1.0
@@ -13,18 +13,21 @@ import type { Socket } from "./model.ts"
 export type CommonClosed = Pick<Closed, "sent" | "received">
 
 /**
- * What a socket is on every platform, browsers among them: this library's own on Node, and the platform's `WebSocket` of
- * `effect-ws/browser`. Code that is written against it runs on both.
+ * The part of a socket that exists on every platform: this library's own on Node, and that of `effect-ws/browser`.
+ * Code that is written against it runs on both.
  *
  * @category models
  * @since 0.1.0
  */
 export interface CommonSocket<in Sent = Message> extends Pick<Socket, "messages" | "protocol" | "receive"> {
-  /** Sends a message. Done when the transport took it: a peer that doesn't read suspends it. */
+  /** Sends a message. Completes when the transport has accepted the bytes; suspends while the peer doesn't read. */
   readonly send: (message: Sent) => ReturnType<Socket["send"]>
   /** Sends several messages, in order. */
   readonly sendAll: (messages: Iterable<Sent>) => ReturnType<Socket["sendAll"]>
-  /** The closing handshake (RFC 6455 §7.1.2). Codes that every platform can send: 1000, the default, and 3000 to 4999. */
+  /**
+   * Performs the closing handshake (RFC 6455 §7.1.2). Every platform can send 1000, which is the default, and 3000
+   * to 4999.
+   */
   readonly close: (code?: number, reason?: string) => Effect.Effect<CommonClosed, SocketError>
   /** Waits until the connection is closed. */
   readonly closed: Effect.Effect<CommonClosed>

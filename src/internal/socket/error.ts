@@ -11,6 +11,7 @@ import type { HandshakeError } from "../handshake/error.ts"
  */
 export interface InvalidOptions {
   readonly _tag: "InvalidOptions"
+  /** The option, its value and the values that are allowed. */
   readonly message: string
   /** The option's name, such as `maxMessageSize` or `keepAlive.interval`. */
   readonly option: string
@@ -19,50 +20,57 @@ export interface InvalidOptions {
 }
 
 /**
- * The transport could not be opened: name not found, refused, TLS failed, or the proxy would not.
+ * The transport could not be opened: the name was not found, the connection was refused, TLS failed, or the proxy
+ * refused.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface OpenFailed {
   readonly _tag: "OpenFailed"
+  /** What failed, in words. */
   readonly message: string
+  /** The error of the system, if there is one. */
   readonly cause: unknown
 }
 
 /**
- * The connection was not open in time.
+ * The connection was not open within `openTimeout`.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface OpenTimeout {
   readonly _tag: "OpenTimeout"
+  /** What took too long, and the limit. */
   readonly message: string
   /** The limit in milliseconds. */
   readonly limit: number
 }
 
 /**
- * The opening handshake failed.
+ * The opening handshake failed: the server refused, or its response breaks the protocol.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface HandshakeFailed {
   readonly _tag: "HandshakeFailed"
+  /** What failed, in words. */
   readonly message: string
+  /** The error of the handshake, with its reason. */
   readonly error: HandshakeError
 }
 
 /**
- * The connection is closed, or closing: what was asked can't be done any more.
+ * The connection is closed or closing, so it can't be used.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface ConnectionClosed {
   readonly _tag: "ConnectionClosed"
+  /** That the connection is closed, with the close code and reason. */
   readonly message: string
   /** The peer's close code; 1005 when its close frame had none, 1006 when there was no close frame. */
   readonly closeCode: number
@@ -73,26 +81,30 @@ export interface ConnectionClosed {
 }
 
 /**
- * The peer broke the protocol, or a limit; the connection is closed for it.
+ * The peer broke the protocol or exceeded a limit. The connection is closed with the error's close code.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface ProtocolViolation {
   readonly _tag: "ProtocolViolation"
+  /** The broken rule and its section. */
   readonly message: string
+  /** The close code with which the connection is closed. */
   readonly closeCode: Violation["closeCode"]
+  /** The broken rule, with its section and the values concerned. */
   readonly violation: Violation
 }
 
 /**
- * The draft of this connection, or the platform's own `WebSocket`, has no way to say this. Nothing was sent.
+ * The draft of the connection, or the platform's `WebSocket`, can't send this. Nothing was sent.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface Unsupported {
   readonly _tag: "Unsupported"
+  /** What can't be sent, and why. */
   readonly message: string
   /** What was asked for. */
   readonly feature: "binary" | "ping" | "closeCode" | "fragments"
@@ -101,44 +113,49 @@ export interface Unsupported {
 }
 
 /**
- * What was to be sent breaks the protocol: a close code that may not travel, a continuation of nothing. Nothing was sent.
+ * What was given to `send` or `close` breaks the protocol, such as a close code that may not be sent. Nothing was
+ * sent.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface InvalidSend {
   readonly _tag: "InvalidSend"
+  /** The broken rule and its section. */
   readonly message: string
+  /** The broken rule, with its section and the values concerned. */
   readonly violation: Violation
 }
 
 /**
- * Somebody reads already, or reads the other view: a connection has one reader, of frames or of messages.
+ * The socket already has a reader. A socket has one reader at a time, of frames or of messages.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface AlreadyReading {
   readonly _tag: "AlreadyReading"
+  /** That the socket already has a reader. */
   readonly message: string
 }
 
 /**
- * More waited for the reader than may, where reading can't be stopped: a browser's `WebSocket` has no backpressure. The
- * connection is closed for it.
+ * More bytes waited for the reader than are allowed, on a platform that can't stop reading: a browser's
+ * `WebSocket` has no backpressure. The connection is closed with 4008.
  *
  * @category errors
  * @since 0.1.0
  */
 export interface ReadBufferFull {
   readonly _tag: "ReadBufferFull"
+  /** What was exceeded, with the limit. */
   readonly message: string
   /** The limit in bytes. */
   readonly limit: number
 }
 
 /**
- * Why a connection failed, or what was asked of it.
+ * The reasons of a `SocketError`.
  *
  * @category errors
  * @since 0.1.0
@@ -156,17 +173,42 @@ export type SocketErrorReason =
   | ReadBufferFull
 
 /**
- * A connection failed. Catch it once, then look at `reason._tag`.
+ * The error of a connection, and of what is done with it. `reason` says why.
+ *
+ * **Details**
+ *
+ * `Effect.catchTag("SocketError", …)` catches it, `Effect.catchReason("SocketError", tag, …)` one reason of it.
+ *
+ * **Example** (Catching one reason)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* Socket.makePair()
+ *   yield* Effect.forkScoped(server.close(4000, "enough"))
+ *   yield* client.closed
+ *   return yield* client.send("too late").pipe(
+ *     Effect.as("sent"),
+ *     Effect.catchReason("SocketError", "ConnectionClosed", ({ closeCode }) => Effect.succeed(`closed with ${closeCode}`))
+ *   )
+ * })
+ *
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), "closed with 4000")
+ * ```
  *
  * @category errors
  * @since 0.1.0
  */
 export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {
+  /** What failed, in words. */
   override get message(): string {
     return this.reason.message
   }
 
-  /** The close code that goes with the failure, where there is one. */
+  /** The close code that belongs to the failure, if there is one. */
   get closeCode(): number | undefined {
     return "closeCode" in this.reason ? this.reason.closeCode : undefined
   }

@@ -84,6 +84,7 @@ export interface Socket<out Context = unknown> {
   readonly id: string
   /** The subprotocol that was agreed on. */
   readonly protocol: string | undefined
+  /** The draft of the connection. */
   readonly draft: Draft
   /** The extensions that were agreed on. */
   readonly extensions: ReadonlyArray<Negotiated>
@@ -94,7 +95,7 @@ export interface Socket<out Context = unknown> {
 }
 
 /**
- * Keepalive by ping and pong.
+ * Options of the keepalive by ping and pong.
  *
  * @category options
  * @since 0.1.0
@@ -111,7 +112,8 @@ export interface KeepAliveOptions {
 }
 
 /**
- * Hears of each frame of a socket: when it was read whole, and when it is put in line to be written. Must not throw.
+ * Called with each frame of a socket: when it was read completely, and when it is queued to be written. It must
+ * not throw.
  *
  * @category models
  * @since 0.1.0

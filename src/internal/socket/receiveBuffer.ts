@@ -14,7 +14,7 @@ import * as Violation from "../protocol/protocolError.ts"
 import { SocketError } from "./error.ts"
 
 /**
- * A message: text as a string, bytes as they are.
+ * A message: a string for text, a `Uint8Array` for binary.
  *
  * @category models
  * @since 0.1.0

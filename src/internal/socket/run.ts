@@ -12,9 +12,12 @@ import { WebSocketConnection, Sending } from "./webSocketConnection.ts"
 import type { Socket } from "./model.ts"
 
 /**
- * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
- * ends before the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once
- * while there is room, and then takes no fiber.
+ * Runs an effect for each batch of messages, until the peer closes. A batch has the messages of one read.
+ *
+ * **Details**
+ *
+ * The effect runs in a fiber that is forked where the batch arrives. An effect that doesn't wait ends before the
+ * read does, and everything that it sent leaves in one write.
  *
  * @category running
  * @since 0.1.0
@@ -28,8 +31,29 @@ export const runBatch = <X, E, R>(
     : Stream.runForEachArray(socket.messages, handle)
 
 /**
- * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler
- * didn't get to, since it failed or was interrupted, is left to the next reader.
+ * Runs an effect for each message, one after the other, until the peer closes.
+ *
+ * **Details**
+ *
+ * The effect of a message starts when the one before has completed. The messages that the handler didn't get to,
+ * since it failed or was interrupted, are left to the next reader.
+ *
+ * **Example** (Echoing messages)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* Socket.makePair()
+ *   yield* Effect.forkScoped(Socket.run(server, (message) => server.send(message)))
+ *   yield* client.send("Hello")
+ *   assert.strictEqual(yield* client.receive, "Hello")
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category running
  * @since 0.1.0
@@ -43,8 +67,12 @@ export const run = <X, E, R>(
     : Stream.runForEach(socket.messages, handle)
 
 /**
- * Reads a socket and throws away what comes, until the peer closes: for handlers that only send. So they are notified when the
- * peer closes or is lost, and nothing that it sends waits. Fails as `messages` does.
+ * Reads a socket and throws its messages away, until the peer closes. Fails as `messages` does.
+ *
+ * **When to use**
+ *
+ * Use it in handlers that only send: they are notified when the peer closes or is lost, and what the peer sends
+ * doesn't wait.
  *
  * @category running
  * @since 0.2.0

@@ -18,8 +18,32 @@ const refuse: Refuse<MessageSocket> = (socket, { closeCode, reason }) =>
   )
 
 /**
- * Reads and writes the messages of a socket as values of a schema: JSON text, unless the schema encodes to text or bytes
- * itself or a `format` is given. When the two directions differ, use it twice, and read one and send on the other.
+ * Reads and writes the messages of a socket as values of a schema.
+ *
+ * **Details**
+ *
+ * A message is JSON text, unless the schema encodes to strings or to `Uint8Array`s itself, or `format` is given.
+ * `onInvalid` says what a message does that is not a value of the schema; by default it closes the connection with
+ * 1003, 1007 or 1008.
+ *
+ * **Example** (Sending and receiving values)
+ *
+ * ```ts
+ * import { Effect, Schema, Stream } from "effect"
+ * import { Socket } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const Price = Schema.Struct({ symbol: Schema.String, price: Schema.Finite })
+ *
+ * const program = Effect.gen(function* () {
+ *   const [client, server] = yield* Socket.makePair()
+ *   yield* Socket.withSchema(server, Price).send({ symbol: "EUR", price: 1.17 })
+ *   const [first] = yield* Stream.runCollect(Stream.take(Socket.withSchema(client, Price).messages, 1))
+ *   assert.deepStrictEqual(first, { symbol: "EUR", price: 1.17 })
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
+ * ```
  *
  * @category typed messages
  * @since 0.1.0

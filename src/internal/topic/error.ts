@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
  */
 export interface InvalidTopic {
   readonly _tag: "InvalidTopic"
+  /** What is wrong, in words. */
   readonly message: string
   /** What was given, its first 64 characters. */
   readonly topic: string
@@ -21,7 +22,9 @@ export interface InvalidTopic {
  */
 export interface TooManySubscriptions {
   readonly _tag: "TooManySubscriptions"
+  /** What is wrong, in words. */
   readonly message: string
+  /** The number of subscriptions that is allowed. */
   readonly limit: number
 }
 
@@ -33,7 +36,9 @@ export interface TooManySubscriptions {
  */
 export interface TooManyFilters {
   readonly _tag: "TooManyFilters"
+  /** What is wrong, in words. */
   readonly message: string
+  /** The number of filters that is allowed. */
   readonly limit: number
 }
 
@@ -45,6 +50,7 @@ export interface TooManyFilters {
  */
 export interface MessageTooLarge {
   readonly _tag: "MessageTooLarge"
+  /** What is wrong, in words. */
   readonly message: string
   /** In bytes. */
   readonly size: number
@@ -60,12 +66,14 @@ export interface MessageTooLarge {
  */
 export interface BrokerUnavailable {
   readonly _tag: "BrokerUnavailable"
+  /** What is wrong, in words. */
   readonly message: string
   /**
    * What became of what was to be published: `"not sent"` may be published again; `"unknown"` was under way when the
    * connection was lost, and nobody knows whether the broker has it.
    */
   readonly outcome: "not sent" | "unknown"
+  /** The error of the broker or of its client. */
   readonly cause: unknown
 }
 
@@ -77,7 +85,9 @@ export interface BrokerUnavailable {
  */
 export interface BrokerRefused {
   readonly _tag: "BrokerRefused"
+  /** What is wrong, in words. */
   readonly message: string
+  /** The error of the broker or of its client. */
   readonly cause: unknown
 }
 
@@ -89,6 +99,7 @@ export interface BrokerRefused {
  */
 export interface HistoryUnavailable {
   readonly _tag: "HistoryUnavailable"
+  /** What is wrong, in words. */
   readonly message: string
 }
 
@@ -100,6 +111,7 @@ export interface HistoryUnavailable {
  */
 export interface InvalidPosition {
   readonly _tag: "InvalidPosition"
+  /** What is wrong, in words. */
   readonly message: string
   /** What was given, its first 64 characters. */
   readonly position: string
@@ -113,6 +125,7 @@ export interface InvalidPosition {
  */
 export interface PresenceUnavailable {
   readonly _tag: "PresenceUnavailable"
+  /** What is wrong, in words. */
   readonly message: string
 }
 
@@ -124,7 +137,9 @@ export interface PresenceUnavailable {
  */
 export interface NotAuthorized {
   readonly _tag: "NotAuthorized"
+  /** What is wrong, in words. */
   readonly message: string
+  /** What the socket asked for. */
   readonly action: "subscribe" | "publish"
   /** The name or the filter. */
   readonly topic: string
@@ -138,6 +153,7 @@ export interface NotAuthorized {
  */
 export interface TooManyMessages {
   readonly _tag: "TooManyMessages"
+  /** What is wrong, in words. */
   readonly message: string
   /** Messages within the time of `publishRate`. */
   readonly limit: number
@@ -153,6 +169,7 @@ export interface TooManyMessages {
  */
 export interface InvalidKey {
   readonly _tag: "InvalidKey"
+  /** What is wrong, in words. */
   readonly message: string
 }
 
@@ -173,7 +190,7 @@ export interface InvalidOptions {
 }
 
 /**
- * Why a subscription or a message can't be had or sent, or why there are no topics.
+ * The reasons of a `TopicError`.
  *
  * @category errors
  * @since 0.1.0
@@ -194,12 +211,35 @@ export type TopicErrorReason =
   | InvalidOptions
 
 /**
- * A subscription or a message can't be had or sent.
+ * The error of a subscription or of a message that can't be published. `reason` says why.
+ *
+ * **Details**
+ *
+ * `Effect.catchTag("TopicError", …)` catches it, `Effect.catchReason("TopicError", tag, …)` one reason of it.
+ *
+ * **Example** (Catching one reason)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Topic } from "effect-ws"
+ * import assert from "node:assert"
+ *
+ * const program = Effect.gen(function* () {
+ *   const topics = yield* Topic.make()
+ *   return yield* topics.publish("no names with spaces", "Hello").pipe(
+ *     Effect.as("published"),
+ *     Effect.catchReason("TopicError", "InvalidTopic", () => Effect.succeed("not a topic"))
+ *   )
+ * })
+ *
+ * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), "not a topic")
+ * ```
  *
  * @category errors
  * @since 0.1.0
  */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {
+  /** What is wrong, in words. */
   override get message(): string {
     return this.reason.message
   }

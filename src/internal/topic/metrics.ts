@@ -1,7 +1,7 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Messages that slow subscribers missed.
+ * Counts the messages that slow subscribers missed.
  *
  * @category metrics
  * @since 0.1.0
@@ -12,7 +12,7 @@ export const missed = Metric.counter("effect_ws_topic_missed", {
 })
 
 /**
- * Subscribers that were closed since they were slow.
+ * Counts the subscribers that were closed because they were slow.
  *
  * @category metrics
  * @since 0.1.0
@@ -23,7 +23,7 @@ export const overruns = Metric.counter("effect_ws_topic_overruns", {
 })
 
 /**
- * Gaps in what a broker delivered, by cause; each filter counts.
+ * Counts the gaps in what a broker delivered, by cause. Each filter counts.
  *
  * @category metrics
  * @since 0.1.0
@@ -33,7 +33,7 @@ export const gaps = Metric.frequency("effect_ws_topic_gaps", {
 })
 
 /**
- * Brokers of this process that are `up`.
+ * The gauge of this process's brokers that are `up`.
  *
  * @category metrics
  * @since 0.2.0
@@ -43,7 +43,7 @@ export const brokersUp = Metric.gauge("effect_ws_topic_brokers_up", {
 })
 
 /**
- * Different filters with subscribers in this process.
+ * The gauge of different filters with subscribers in this process.
  *
  * @category metrics
  * @since 0.2.0
@@ -53,7 +53,7 @@ export const activeFilters = Metric.gauge("effect_ws_topic_filters", {
 })
 
 /**
- * Subscriptions of sockets of this process.
+ * The gauge of subscriptions of this process's sockets.
  *
  * @category metrics
  * @since 0.2.0
@@ -63,7 +63,7 @@ export const activeSubscriptions = Metric.gauge("effect_ws_topic_subscriptions",
 })
 
 /**
- * Bytes that wait for slow subscribers, beyond what their connections buffer.
+ * The gauge of bytes that wait for slow subscribers, beyond what their connections buffer.
  *
  * @category metrics
  * @since 0.2.0

@@ -14,7 +14,9 @@ import type { TopicError } from "./error.ts"
  * @since 0.1.0
  */
 export interface Published {
+  /** The name to publish on. */
   readonly topic: string
+  /** The message. */
   readonly message: Message
   /**
    * Makes publishing idempotent: a message with a key that was published within the last two minutes is not published again, by whichever
@@ -32,16 +34,21 @@ export interface Published {
 export type Position = string
 
 /**
- * A message that arrived.
+ * A message that was delivered.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Delivered {
   readonly _tag: "Message"
+  /** The name on which the message was published. */
   readonly topic: string
+  /** The message. */
   readonly message: Message
-  /** Where it is in the history of its topic; only of brokers that keep one, or in memory when `history` is set. */
+  /**
+   * The position in the history of the topic. Only brokers with a history have it, and topics in memory when
+   * `history` is set.
+   */
   readonly position?: Position | undefined
 }
 
@@ -52,8 +59,11 @@ export interface Delivered {
  * @since 0.2.0
  */
 export interface Kept {
+  /** The name on which the message was published. */
   readonly topic: string
+  /** The message. */
   readonly message: Message
+  /** The position in the history of the topic. */
   readonly position: Position
 }
 
@@ -88,7 +98,7 @@ export interface History {
 }
 
 /**
- * What a broker needs to keep for `history` and for subscriptions that start in the past.
+ * The history of a broker, for `history` and for subscriptions that start in the past.
  *
  * @category models
  * @since 0.2.0
@@ -121,11 +131,12 @@ export interface Member {
  */
 export interface PresenceChange {
   readonly _tag: "Joined" | "Left"
+  /** The member that joined or left. */
   readonly member: Member
 }
 
 /**
- * What a broker needs to keep for `presence`.
+ * The presence of a broker, for `presence`.
  *
  * @category models
  * @since 0.2.0
@@ -175,6 +186,7 @@ export interface Gap {
   readonly _tag: "Gap"
   /** The filter of the subscription. */
   readonly filter: string
+  /** Why messages are missing. */
   readonly cause: "disconnected" | "forgotten" | "slow" | "refused"
   /** How many are missing; `undefined` when the number is not known, and it may be none. */
   readonly missed: number | undefined
@@ -183,7 +195,7 @@ export interface Gap {
 }
 
 /**
- * What a subscription brings: a message, or word that some are missing.
+ * A delivery to a subscription: a message, or a gap where messages are missing.
  *
  * @category models
  * @since 0.1.0
@@ -191,10 +203,16 @@ export interface Gap {
 export type Delivery = Delivered | Gap
 
 /**
- * What carries messages between processes. Implement it to use a broker for which there is no layer.
+ * A broker, which carries messages between processes.
  *
- * It has to keep the order in which one process published on one name, deliver nothing twice, and say where something is
- * missing.
+ * **When to use**
+ *
+ * Implement it to use a broker for which there is no layer.
+ *
+ * **Details**
+ *
+ * A broker has to keep the order in which one process published on one name, to deliver nothing twice, and to say
+ * where messages are missing.
  *
  * @category models
  * @since 0.1.0
@@ -232,6 +250,7 @@ export interface BrokerService {
  * @since 0.2.0
  */
 export interface BrokerConnection extends BrokerService {
+  /** The current state, then each change. */
   readonly state: Stream.Stream<BrokerState>
 }
 
@@ -304,13 +323,15 @@ export interface PublishOptions extends PublishAllOptions {
 }
 
 /**
- * What a socket wants to do.
+ * The request of a socket to subscribe or to publish.
  *
  * @category models
  * @since 0.2.0
  */
 export interface AuthorizeRequest {
+  /** What the socket asks for. */
   readonly action: "subscribe" | "publish"
+  /** The socket. */
   readonly socket: Socket
   /** The name to publish on, or the filter to subscribe to. Both are valid. */
   readonly topic: string
@@ -327,7 +348,7 @@ export interface AuthorizeRequest {
 export interface PublishRate {
   /** Most messages within the time, and at once; at least 1. */
   readonly messages: number
-  /** Above 0 and up to 24.8 days (2³¹ − 1 ms). */
+  /** The time over which as many again are allowed: above 0 and up to 24.8 days (2³¹ − 1 ms). */
   readonly per: Duration.Input
 }
 

@@ -19,11 +19,15 @@ const nothing = Buffer.alloc(0)
  * @since 0.1.0
  */
 export class Receiver {
+  /** Called with each text message. */
   ontext: (text: string, flags: Flags) => void = () => {}
+  /** Called with each binary message. */
   onbinary: (data: Buffer, flags: Flags) => void = () => {}
   /** The code is 1000 when the frame has none. Nothing is read after it. */
   onclose: (code: number, message: string, flags: { readonly masked: boolean }) => void = () => {}
+  /** Called with each ping. */
   onping: (data: Buffer | null, flags: ControlFlags) => void = () => {}
+  /** Called with each pong. */
   onpong: (data: Buffer | null, flags: ControlFlags) => void = () => {}
   /** Nothing is read after it. */
   onerror: (reason: string, closeCode: number) => void = () => {}

@@ -43,10 +43,12 @@ export class Sender extends EventEmitter {
     this.frameAndSend(Opcode.close, encodeClose({ code: code ?? 1000, reason }), true, mask)
   }
 
+  /** Sends a ping. */
   ping(data?: Data, options?: SendOptions | null): void {
     this.frameAndSend(Opcode.ping, data, true, options?.mask)
   }
 
+  /** Sends a pong. */
   pong(data?: Data, options?: SendOptions | null): void {
     this.frameAndSend(Opcode.pong, data, true, options?.mask)
   }

@@ -9,8 +9,11 @@ import type { Flags } from "./types.ts"
  * @since 0.1.0
  */
 export class MessageEvent<Target = unknown> {
+  /** The message. */
   readonly data: string | Buffer
+  /** The kind of the message. */
   readonly type: "Text" | "Binary"
+  /** The socket. */
   readonly target: Target
 
   constructor(data: string | Buffer, type: "Text" | "Binary", target: Target) {
@@ -29,8 +32,11 @@ export class MessageEvent<Target = unknown> {
 export class CloseEvent<Target = unknown> {
   /** Whether the code is 1000, or there is none because the connection never opened. */
   readonly wasClean: boolean
+  /** The peer's close code. */
   readonly code: number | undefined
+  /** The reason of the peer's close frame. */
   readonly reason: string | Uint8Array | undefined
+  /** The socket. */
   readonly target: Target
 
   constructor(code: number | undefined, reason: string | Uint8Array | undefined, target: Target) {
@@ -48,6 +54,7 @@ export class CloseEvent<Target = unknown> {
  * @since 0.1.0
  */
 export class OpenEvent<Target = unknown> {
+  /** The socket. */
   readonly target: Target
 
   constructor(target: Target) {

@@ -42,7 +42,9 @@ export interface Flags {
  * @since 0.1.0
  */
 export interface ControlFlags {
+  /** As `Flags.masked`. */
   readonly masked: boolean
+  /** As `Flags.binary`. */
   readonly binary: boolean
 }
 
@@ -113,11 +115,17 @@ export interface ClientOptions {
   readonly headers?: OutgoingHttpHeaders | null | undefined
   /** The agent to take the connection from. Default: a connection of its own. */
   readonly agent?: Agent | null | undefined
+  /** TLS: certificate and key in one, as `node:tls` takes it. */
   readonly pfx?: TlsOptions["pfx"] | null | undefined
+  /** TLS: the client's key. */
   readonly key?: TlsOptions["key"] | null | undefined
+  /** TLS: the passphrase of the key. */
   readonly passphrase?: string | null | undefined
+  /** TLS: the client's certificate. */
   readonly cert?: TlsOptions["cert"] | null | undefined
+  /** TLS: the certificates of the authorities that are trusted. */
   readonly ca?: TlsOptions["ca"] | null | undefined
+  /** TLS: the ciphers that are allowed. */
   readonly ciphers?: string | null | undefined
   /** Whether a certificate that can't be verified is refused. Default `true`. */
   readonly rejectUnauthorized?: boolean | null | undefined
@@ -138,6 +146,7 @@ export interface AcceptedOptions {
   readonly protocolVersion?: ClientOptions["protocolVersion"]
   /** The subprotocol that was agreed on. */
   readonly protocol?: string | null | undefined
+  /** The longest message in bytes. */
   readonly maxPayload?: number | null | undefined
 }
 
@@ -161,6 +170,7 @@ export interface ClientInfo {
   readonly origin: string | undefined
   /** Whether the request came over TLS. */
   readonly secure: boolean
+  /** The request. */
   readonly req: IncomingMessage
 }
 
@@ -222,15 +232,26 @@ export interface ServerOptions {
  * @since 0.1.0
  */
 export interface ResolvedServerOptions {
+  /** The address to bind. */
   readonly host: string
+  /** The port to listen on. */
   readonly port: number | string | null
+  /** The HTTP server to attach to. */
   readonly server: HttpServer | HttpsServer | null
+  /** Whether there is no HTTP server. */
   readonly noServer: boolean
+  /** The path that is served. */
   readonly path: string | null
+  /** The function that decides whether a client may connect. */
   readonly verifyClient: VerifyClient | null
+  /** The function that selects the subprotocol. */
   readonly handleProtocols: HandleProtocols | null
+  /** Whether Hixie-76 is refused. */
   readonly disableHixie: boolean
+  /** Whether `clients` is kept. */
   readonly clientTracking: boolean
+  /** The longest message in bytes. */
   readonly maxPayload: number
+  /** Milliseconds that a handshake may take. */
   readonly handshakeTimeout: number
 }
