@@ -14,7 +14,7 @@ export * from "./internal/socket/error.ts"
 export type { Message } from "./internal/socket/receiveBuffer.ts"
 export type { FrameObserver, KeepAliveOptions, Socket, SocketOptions } from "./internal/socket/model.ts"
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"
-export { isTransient, type KeepUpOptions, type KeptUp } from "./internal/client/reconnect.ts"
+export { isTransient, type ReconnectingSocket, type ReconnectOptions } from "./internal/client/reconnect.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./internal/client/reconnecting.ts"
 export { discard, run, runBatch } from "./internal/socket/run.ts"
 export {

@@ -53,6 +53,8 @@ export class PlatformSocket extends Identity implements Socket {
   /** The close frame that was asked for. */
   private sent: CloseFrame | undefined = undefined
   private closedAs: Closed | undefined = undefined
+  /** Called when a message arrives. */
+  private onArrival: (() => void) | undefined = undefined
   /** Waits for the closing handshake to take too long. */
   private deadline: Fiber.Fiber<void> | undefined = undefined
   private readonly whenClosed = Deferred.makeUnsafe<Closed>()
@@ -121,7 +123,13 @@ export class PlatformSocket extends Identity implements Socket {
     return normal && this.closedAs?.cause._tag === "Handshake" ? done : Exit.fail(this.closedError())
   }
 
+  /** Calls `arrived` when a message arrives. */
+  watch(arrived: () => void): void {
+    this.onArrival = arrived
+  }
+
   private arrived(message: Message): void {
+    this.onArrival?.()
     if (this.waiter !== undefined) {
       this.unread.push(message)
       return this.wake()
@@ -191,6 +199,12 @@ export class PlatformSocket extends Identity implements Socket {
   end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<Closed> {
     this.beginClose(endCode(exit), "")
     return this.closed
+  }
+
+  /** Ends it without waiting for the peer's close frame. */
+  drop(): void {
+    this.beginClose(1000, "")
+    if (this.closedAs === undefined) this.settle(undefined)
   }
 
   private beginClose(code: number, reason: string): void {

@@ -28,6 +28,14 @@ export interface OpenTimeout {
   readonly limit: number
 }
 
+/** Nothing arrived on a reconnecting connection for its `idleTimeout`. It is given up as lost. */
+export interface IdleTimeout {
+  readonly _tag: "IdleTimeout"
+  readonly message: string
+  /** The limit in milliseconds. */
+  readonly limit: number
+}
+
 /** The opening handshake failed. */
 export interface HandshakeFailed {
   readonly _tag: "HandshakeFailed"
@@ -94,6 +102,7 @@ export type SocketErrorReason =
   | InvalidOptions
   | OpenFailed
   | OpenTimeout
+  | IdleTimeout
   | HandshakeFailed
   | ConnectionClosed
   | ProtocolViolation

@@ -100,8 +100,8 @@ export class ReceiveBuffer implements ConnectionHandler {
   private size = 0
   /** Whether a message or a fragment came since the last look. */
   private active = false
-  /** The fragments that came before the first reader, of a message whose end has not come. */
-  private partial: MessageAssembler | undefined = undefined
+  /** Called at the end of each batch that brought a message or a fragment. */
+  private onArrival: (() => void) | undefined = undefined
 
   /** `limit` is how many bytes may wait before reading is paused; the counters counts the messages that are taken. */
   constructor(limit: number, counters?: Counters) {
@@ -118,9 +118,9 @@ export class ReceiveBuffer implements ConnectionHandler {
     return this.state === ended
   }
 
-  /** Bytes that wait, overhead included, those of fragments among them. */
+  /** Bytes that wait, overhead included. */
   get held(): number {
-    return this.size + (this.partial?.size ?? 0)
+    return this.size
   }
 
   get isEmpty(): boolean {
@@ -134,6 +134,11 @@ export class ReceiveBuffer implements ConnectionHandler {
     return active
   }
 
+  /** Calls `arrived` at the end of each batch that brings a message or a fragment, in place of `takeHeard`. */
+  watch(arrived: () => void): void {
+    this.onArrival = arrived
+  }
+
   // The reader.
 
   /** Asks for messages. Returns whether they can be had: not when frames were asked for before. */
@@ -143,10 +148,9 @@ export class ReceiveBuffer implements ConnectionHandler {
       const recorded = this.items as Array<Frame>
       this.items = []
       this.size = 0
-      for (const frame of recorded) this.convert(frame)
+      const partial = this.convert(recorded)
       const inbound = this.connection?.inbound
-      if (this.partial !== undefined) inbound?.adopt(this.partial)
-      this.partial = undefined
+      if (partial !== undefined) inbound?.adopt(partial)
       // Fragments alone may have paused reading, and there is nothing to take that would resume it.
       if (this.items.length === 0 && inbound?.isPaused === true) inbound.resume()
     }
@@ -306,6 +310,8 @@ export class ReceiveBuffer implements ConnectionHandler {
   }
 
   batchEnd(): void {
+    const { onArrival } = this
+    if (onArrival !== undefined && this.takeHeard()) onArrival()
     if (this.items.length > 0) this.wake()
     if (this.size > this.limit && this.isBounded) {
       this.connection?.inbound.pause()
@@ -387,24 +393,23 @@ export class ReceiveBuffer implements ConnectionHandler {
     waiter?.wake()
   }
 
-  private convert(frame: Frame): void {
-    if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") return
-    const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
-    const first = frame._tag !== "Continuation"
-    if (first && frame.fin) {
-      this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
-      return
+  /** Makes messages of what was recorded. Returns the fragments of a message whose end has not come. */
+  private convert(recorded: ReadonlyArray<Frame>): MessageAssembler | undefined {
+    let partial: MessageAssembler | undefined
+    for (const frame of recorded) {
+      if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") continue
+      const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
+      if (frame._tag !== "Continuation" && frame.fin) {
+        this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
+        continue
+      }
+      partial ??= new MessageAssembler(frame._tag === "Text" ? Opcode.text : Opcode.binary, 0, payload.length)
+      partial.append(payload, 0, payload.length)
+      if (!frame.fin) continue
+      const whole = partial.take()
+      this.keep(partial.opcode === Opcode.text ? whole.toString("utf8") : whole, whole.length)
+      partial = undefined
     }
-    const assembler = (this.partial ??= new MessageAssembler(
-      frame._tag === "Text" ? Opcode.text : Opcode.binary,
-      0,
-      payload.length
-    ))
-    assembler.append(payload, 0, payload.length)
-    if (frame.fin) {
-      const whole = assembler.take()
-      this.partial = undefined
-      this.keep(assembler.opcode === Opcode.text ? whole.toString("utf8") : whole, whole.length)
-    }
+    return partial
   }
 }
