@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import { dual } from "effect/Function"
 import * as Client from "./internal/handshake/client.ts"
-import type { HandshakeError } from "./internal/handshake/error.ts"
+import type { HandshakeError } from "./internal/handshake/errorSchema.ts"
 import type {
   Accepted,
   AcceptOptions,
@@ -23,15 +23,16 @@ import type {
 import * as Server from "./internal/handshake/server.ts"
 
 export { all, defaults, defaults as default, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
+export { HandshakeError } from "./internal/handshake/errorSchema.ts"
 export {
-  HandshakeError,
   headersTooLarge,
   shuttingDown,
   timeout,
   tooManyConnections,
   tooManyRequests
 } from "./internal/handshake/error.ts"
-export type * from "./internal/handshake/error.ts"
+export type * from "./internal/protocol/opening/reason.ts"
+export type { InvalidField } from "./internal/protocol/opening/rules.ts"
 export { encodeRequest, encodeResponse } from "./internal/protocol/opening/http.ts"
 export type * from "./internal/handshake/model.ts"
 export { refusal, rejected, type Rejection, selectDraft } from "./internal/handshake/server.ts"

@@ -12,7 +12,7 @@ import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { Acceptance, type AcceptanceOptions } from "./internal/server/authorization.ts"
-import type { ServerError } from "./internal/server/error.ts"
+import type { ServerError } from "./internal/server/errorSchema.ts"
 import { Http1Exchange } from "./internal/server/exchange.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
 import type { Acceptor, Connection, Options, ServeOptions, Server } from "./internal/server/model.ts"
@@ -20,6 +20,7 @@ import * as Start from "./internal/server/start.ts"
 
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
 export * from "./internal/server/error.ts"
+export { ServerError } from "./internal/server/errorSchema.ts"
 export { evictions, refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,

@@ -20,7 +20,8 @@ const plain = (socket: Socket.Socket): Socket.Socket => ({
   draft: socket.draft,
   extensions: socket.extensions,
   request: socket.request,
-  context: socket.context
+  context: socket.context,
+  [Socket.TypeId]: Socket.TypeId
 })
 
 const reasonOf = <A, R>(effect: Effect.Effect<A, Effects.SocketError, R>) =>

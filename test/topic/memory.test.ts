@@ -33,7 +33,8 @@ const foreign = (socket: Socket.Socket): Socket.Socket => ({
   draft: socket.draft,
   extensions: socket.extensions,
   request: socket.request,
-  context: socket.context
+  context: socket.context,
+  [Socket.TypeId]: Socket.TypeId
 })
 
 /** When what was published has gone out. */

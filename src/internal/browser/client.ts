@@ -8,17 +8,12 @@ export type { CloseFrame } from "../protocol/closeFrame.ts"
 export * from "../socket/error.ts"
 export type { Message } from "../socket/receiveBuffer.ts"
 export { isTransient, type ReconnectingSocket, type ReconnectOptions } from "../client/reconnect.ts"
-export type { CloseCause, Closed, ConnectOptions, Socket } from "./model.ts"
+export { type CloseCause, type Closed, type ConnectOptions, isSocket, type Socket } from "./model.ts"
+export { TypeId } from "../socket/typeId.ts"
 export type { PlatformConstructor, PlatformWebSocket } from "./platform.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "./reconnecting.ts"
-export {
-  type Malformed,
-  MessageError,
-  type MessageErrorReason,
-  type MessageFormat,
-  type SchemaOptions,
-  type TypedSocket,
-  type WrongShape,
-  type WrongType
-} from "../socket/typed.ts"
-export { withSchema } from "./withSchema.ts"
+export type { Malformed, MessageErrorReason, WrongShape, WrongType } from "../socket/messageError.ts"
+export { MessageError } from "../socket/messageErrorSchema.ts"
+export type { Directions, SchemaOptions, TypedSocketOf } from "../socket/typed.ts"
+export type { MessageFormat } from "../socket/wire.ts"
+export { type TypedSocket, withSchema } from "./withSchema.ts"

@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import type * as Node from "../protocol/closeHandshake.ts"
 import type { CommonClosed, CommonSocket } from "../socket/common.ts"
 import type { ConnectOptions as NodeConnectOptions } from "../client/connect.ts"
+import { isMarked, type SocketMark } from "../socket/typeId.ts"
 import type { ReadBufferFull, SocketError } from "../socket/error.ts"
 import type { PlatformConstructor } from "./platform.ts"
 
@@ -24,7 +25,7 @@ export interface Closed extends CommonClosed {
  * A live connection over the platform's `WebSocket`: what this library's own sockets are, as far as the platform can do
  * it. There is no way to send a ping, a frame or a message in fragments, and none to see one.
  */
-export interface Socket extends CommonSocket {
+export interface Socket extends CommonSocket, SocketMark {
   /**
    * The closing handshake (RFC 6455 §7.1.2); waits until the connection is closed. Code 1000, the default, or 3000 to
    * 4999: the platform sends no other, and they fail with `Unsupported`. The reason has at most 123 bytes. What arrives
@@ -34,6 +35,15 @@ export interface Socket extends CommonSocket {
   /** Waits until the connection is closed. */
   readonly closed: Effect.Effect<Closed>
 }
+
+/**
+ * Returns whether a value is a `Socket` of this library. A typed socket and one that reconnects are none, nor is a copy such as
+ * `{ ...socket }`.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocket = (value: unknown): value is Socket => isMarked(value)
 
 /** How a client connects. */
 export interface ConnectOptions extends Pick<

@@ -14,6 +14,7 @@ import { Identity } from "../identity.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import { SocketError, type SocketErrorReason } from "../socket/error.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
+import { TypeId } from "../socket/typeId.ts"
 import { lost } from "../socket/lost.ts"
 import * as Violation from "../protocol/protocolError.ts"
 import type { Closed, Socket } from "./model.ts"
@@ -85,6 +86,10 @@ export class PlatformSocket extends Identity implements Socket {
       message: ({ data }) => this.arrived(typeof data === "string" ? data : new Uint8Array(data)),
       close: (event) => this.settle(event)
     })
+  }
+
+  get [TypeId](): typeof TypeId {
+    return TypeId
   }
 
   /** Whether it takes messages still. */

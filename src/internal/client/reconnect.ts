@@ -6,7 +6,7 @@ import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { HeadersInput } from "../handshake/model.ts"
-import { SocketError } from "../socket/error.ts"
+import { isSocketError, type SocketError } from "../socket/error.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 
 /** How a client connects again, on every platform; `S` is its sockets, `Options` those of its `connect`. */
@@ -121,7 +121,7 @@ const transientCodes: ReadonlySet<number> = new Set([1001, 1005, 1006, 1011, 101
  * anything that is no `SocketError`.
  */
 export const isTransient = (error: unknown): boolean => {
-  if (!(error instanceof SocketError)) return false
+  if (!isSocketError(error)) return false
   const { reason } = error
   switch (reason._tag) {
     case "OpenFailed":

@@ -95,7 +95,7 @@ export class Reconnecting<Sent, S extends CommonSocket<Sent>, E>
   readonly receive: Effect.Effect<Message, SocketError | E | Cause.Done> = Effect.suspend(() =>
     Effect.flatMap(this.next(), ([socket]) =>
       Effect.catch(socket.receive, (error) => {
-        if (error._tag === "SocketError" && !isLost(error)) return Effect.fail(error)
+        if (error._tag === "WebSocketError" && !isLost(error)) return Effect.fail(error)
         this.forget(socket)
         return this.receive
       })

@@ -72,7 +72,7 @@ const ofLive = (socket: WebSocketConnection<unknown>): Effect.Effect<Puller, Eff
 const endOf = (socket: WebSocketConnection<unknown>): EffectSocket.SocketError => {
   const end = socket.messagesEnd()
   const reason = Exit.isFailure(end) ? end.cause.reasons[0] : undefined
-  if (reason?._tag === "Fail" && reason.error._tag === "SocketError") return effectError(reason.error, "read")
+  if (reason?._tag === "Fail" && reason.error._tag === "WebSocketError") return effectError(reason.error, "read")
   const { closeReceived } = socket.connection
   return closeError(closeReceived?.code ?? 1005, closeReceived?.reason)
 }
@@ -84,7 +84,7 @@ const ofStream = (socket: Socket): Effect.Effect<Puller, never, Scope.Scope> =>
       Effect.fail(closeError(received === undefined ? 1006 : (received.code ?? 1005), received?.reason))
     )
     const pull = Pull.catchDone(
-      Effect.mapError(next, (error) => (error._tag === "SocketError" ? effectError(error, "read") : error)),
+      Effect.mapError(next, (error) => (error._tag === "WebSocketError" ? effectError(error, "read") : error)),
       () => ended
     )
     return {

@@ -32,7 +32,7 @@ export interface InvalidOptions {
 /** Why a server can't do its work. */
 export type ServerErrorReason = ListenFailed | TlsInvalid | InvalidOptions
 
-/** A server can't do its work. */
+/** A server can't do its work. `reason` says why. */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {
   override get message(): string {
     return this.reason.message

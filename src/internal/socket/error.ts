@@ -1,4 +1,5 @@
 import * as Data from "effect/Data"
+import * as Predicate from "effect/Predicate"
 import type { Violation } from "../protocol/protocolError.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { HandshakeError } from "../handshake/error.ts"
@@ -111,8 +112,22 @@ export type SocketErrorReason =
   | AlreadyReading
   | ReadBufferFull
 
-/** A connection failed. Catch it once, then look at `reason._tag`. */
-export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {
+const TypeId = "~effect-ws/Socket/SocketError"
+
+/**
+ * Returns whether a value is a `SocketError` of this library, of whichever copy of it. The `SocketError` of `effect/socket` is none.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocketError = (value: unknown): value is SocketError => Predicate.hasProperty(value, TypeId)
+
+/** A connection failed, or what was asked of it can't be done. `reason` says why. */
+export class SocketError extends Data.TaggedError("WebSocketError")<{ readonly reason: SocketErrorReason }> {
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+
   override get message(): string {
     return this.reason.message
   }

@@ -11,6 +11,7 @@ import type { ObservabilityOptions } from "../observability/options.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./receiveBuffer.ts"
+import { isMarked, type SocketMark } from "./typeId.ts"
 
 /**
  * A live connection, of either side.
@@ -19,7 +20,7 @@ import type { Message } from "./receiveBuffer.ts"
  * and close frames returned whether anything is read or not; what arrives before the reader comes waits for it, up to
  * `readBufferSize`.
  */
-export interface Socket<out Context = unknown> {
+export interface Socket<out Context = unknown> extends SocketMark {
   /**
    * The frames as they arrive, control frames included, after decompression. A close frame is the last. Fails when the
    * connection ends without one, or the peer breaks the protocol.
@@ -81,6 +82,15 @@ export interface Socket<out Context = unknown> {
   /** What the server's `authorize` answered for this connection. */
   readonly context: Context
 }
+
+/**
+ * Returns whether a value is a `Socket` of this library: of either side, or an object that inherits from one. A typed socket and one
+ * that reconnects are none, nor is a copy such as `{ ...socket }`.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocket = (value: unknown): value is Socket => isMarked(value)
 
 /** Keepalive by ping and pong. */
 export interface KeepAliveOptions {

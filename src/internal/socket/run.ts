@@ -3,44 +3,126 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
 import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
-import { WebSocketConnection, Sending } from "./webSocketConnection.ts"
-import type { Socket } from "./model.ts"
+import { liveOf, Sending, type WebSocketConnection } from "./webSocketConnection.ts"
+
+/** What `run` and `runBatch` read: a socket, one that reconnects, or a typed one of either. */
+export interface Readable<out A, out E, out R> {
+  readonly messages: Stream.Stream<A, E, R>
+  readonly receive: Effect.Effect<A, E | Cause.Done, R>
+}
+
+const isReadable = (value: unknown): boolean => typeof value === "object" && value !== null && "messages" in value
 
 /**
- * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait
- * ends before the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once
- * while there is room, and then takes no fiber.
+ * Runs an effect for each batch of messages, in a fiber that is forked where the batch arrives: one that doesn't wait ends before
+ * the read that brought the batch does, and everything it sent leaves in one write. Sending is done at once while there is room, and
+ * then takes no fiber.
+ *
+ * **Example** (Data-last)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Server, Socket } from "effect-ws"
+ *
+ * const count = Socket.runBatch((batch) => Effect.log(`${batch.length} messages`))
+ *
+ * Effect.runFork(Effect.scoped(Server.serve({ port: 8080 }, count)))
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
-export const runBatch = <X, E, R>(
-  socket: Socket,
-  handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof WebSocketConnection
-    ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
-    : Stream.runForEachArray(socket.messages, handle)
+export const runBatch: {
+  <X, E2, R2, A = Message>(
+    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
+  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
+  <A, E, R, X, E2, R2>(
+    socket: Readable<A, E, R>,
+    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
+  ): Effect.Effect<void, E | E2, R | R2>
+} = dual(
+  (args) => isReadable(args[0]),
+  <X, E, R>(
+    socket: Readable<Message, SocketError, R>,
+    handle: BatchHandler<X, E, R>
+  ): Effect.Effect<void, SocketError | E, R> => {
+    const live = liveOf(socket)
+    return live === undefined
+      ? Stream.runForEachArray(socket.messages, handle)
+      : drive((context: Context.Context<R>, resume) => new BatchRunner(live, handle, context, resume))
+  }
+)
 
 /**
- * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler
- * didn't get to, since it failed or was interrupted, is left to the next reader.
+ * As `runBatch`, message by message: the next one is handled when the effect of the one before is done. What the handler didn't get
+ * to, since it failed or was interrupted, is left to the next reader.
+ *
+ * **Example** (An echo)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Server, Socket } from "effect-ws"
+ *
+ * Effect.runFork(Effect.scoped(Server.serve({ port: 8080 }, (connection) => Socket.run(connection, connection.send))))
+ * ```
+ *
+ * @category running
+ * @since 0.1.0
  */
-export const run = <X, E, R>(
-  socket: Socket,
-  handle: (message: Message) => Effect.Effect<X, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof WebSocketConnection
-    ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
-    : Stream.runForEach(socket.messages, handle)
+export const run: {
+  <X, E2, R2, A = Message>(
+    handle: (message: A) => Effect.Effect<X, E2, R2>
+  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
+  <A, E, R, X, E2, R2>(
+    socket: Readable<A, E, R>,
+    handle: (message: A) => Effect.Effect<X, E2, R2>
+  ): Effect.Effect<void, E | E2, R | R2>
+} = dual(
+  (args) => isReadable(args[0]),
+  <X, E, R>(
+    socket: Readable<Message, SocketError, R>,
+    handle: Handler<X, E, R>
+  ): Effect.Effect<void, SocketError | E, R> => {
+    const live = liveOf(socket)
+    return live === undefined
+      ? runEach(socket, handle)
+      : drive((context: Context.Context<R>, resume) => new MessageRunner(live, handle, context, resume))
+  }
+)
+
+type Handler<X, E, R> = (message: Message) => Effect.Effect<X, E, R>
+
+type BatchHandler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
+
+/** One message after the other, so that those that the handler doesn't get to are left. */
+const runEach = <A, E, R, X, E2, R2>(
+  socket: Readable<A, E, R>,
+  handle: (message: A) => Effect.Effect<X, E2, R2>
+): Effect.Effect<void, E | E2, R | R2> => {
+  const next = Effect.map(socket.receive, (message): Option.Option<A> => Option.some(message))
+  const orEnd = Pull.catchDone(next, () => Effect.succeed(Option.none<A>()))
+  const loop: Effect.Effect<void, E | E2, R | R2> = Effect.flatMap(orEnd, (message) =>
+    Option.isNone(message) ? Effect.void : Effect.andThen(handle(message.value), loop)
+  )
+  return loop
+}
 
 /**
  * Reads a socket and throws away what comes, until the peer closes: for handlers that only send. So they are notified when the
  * peer closes or is lost, and nothing that it sends waits. Fails as `messages` does.
+ *
+ * @category running
+ * @since 0.1.0
  */
-export const discard = (socket: Socket): Effect.Effect<void, SocketError> => runBatch(socket, () => Effect.void)
+export const discard = <A, E, R>(socket: Readable<A, E, R>): Effect.Effect<void, E, R> =>
+  runBatch(socket, () => Effect.void)
 
 type Resume<E> = (exit: Exit.Exit<void, SocketError | E>) => void
 

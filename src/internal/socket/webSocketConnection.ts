@@ -29,6 +29,7 @@ import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } 
 import { type PendingPing, Pings } from "./pings.ts"
 import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
 import { ReceiveBuffer, type Message } from "./receiveBuffer.ts"
+import { isMarked, TypeId } from "./typeId.ts"
 import { FrameSequence, HandOver, inTurn, sendStream, type TurnTaker } from "./turns.ts"
 
 /** What a live socket is made of. */
@@ -96,6 +97,15 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     this.receiveBuffer.attach(this)
   }
 
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+
+  /** The socket itself. An object that inherits from it, as a typed socket does, shares its state. */
+  private get self(): this {
+    return originOf(this)
+  }
+
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
@@ -126,16 +136,23 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   // Sending
 
   get send(): Socket["send"] {
-    return (this.cachedSend ??= (message) => new SendingOne(this, message))
+    return this.cachedSend ?? this.makeSend()
+  }
+
+  private makeSend(): Socket["send"] {
+    const { self } = this
+    return (self.cachedSend = (message) => new SendingOne(self, message))
   }
 
   get sendAll(): Socket["sendAll"] {
-    return (messages) => new SendingAll(this, messages)
+    const { self } = this
+    return (messages) => new SendingAll(self, messages)
   }
 
   get sendStream(): Socket["sendStream"] {
+    const { self } = this
     return (pieces) =>
-      this.draft.capabilities.fragments ? sendStream(this, pieces) : Effect.fail(unsupported(this.draft, "fragments"))
+      self.draft.capabilities.fragments ? sendStream(self, pieces) : Effect.fail(unsupported(self.draft, "fragments"))
   }
 
   /** Sends messages of which other sockets get the same bytes, without waiting. Returns whether the connection took them. */
@@ -150,14 +167,15 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   /** Runs `task` once, right before the connection is closed from this side, or when it is gone. */
   whenLeaving(task: () => void): void {
-    if (this.connection.isOpen) (this.leaving ??= []).push(task)
+    if (this.connection.isOpen) (this.self.leaving ??= []).push(task)
     else task()
   }
 
   get ping(): Socket["ping"] {
+    const { self } = this
     return (payload) =>
       Effect.callback<Duration.Duration, SocketError>((resume) => {
-        const pings = (this.pings ??= new Pings())
+        const pings = (self.pings ??= new Pings())
         const bytes = expectBytes(payload ?? pings.nextPayload())
         const invalid = invalidControl(this.draft, Opcode.ping, bytes)
         if (invalid !== undefined) return resume(Effect.fail(invalid))
@@ -172,21 +190,23 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   // Closing
 
   get close(): Socket["close"] {
+    const { self } = this
     return (code, reason = "") =>
       Effect.suspend(() => {
-        const sent = this.draft.capabilities.closeCode ? (code ?? 1000) : code
-        const invalid = invalidClose(this.draft, sent, reason)
+        const sent = self.draft.capabilities.closeCode ? (code ?? 1000) : code
+        const invalid = invalidClose(self.draft, sent, reason)
         if (invalid !== undefined) return Effect.fail(invalid)
-        this.beginClose(sent, reason)
-        return this.closed
+        self.beginClose(sent, reason)
+        return self.closed
       })
   }
 
   get closed(): Effect.Effect<Closed> {
+    const { self } = this
     return Effect.suspend(() => {
-      const { closedAs } = this.connection
+      const { closedAs } = self.connection
       return closedAs === undefined
-        ? Deferred.await((this.whenClosed ??= Deferred.makeUnsafe<Closed>()))
+        ? Deferred.await((self.whenClosed ??= Deferred.makeUnsafe<Closed>()))
         : Effect.succeed(closedAs)
     })
   }
@@ -249,8 +269,9 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   }
 
   private leave(): void {
-    const { leaving } = this
-    this.leaving = undefined
+    const { self } = this
+    const { leaving } = self
+    self.leaving = undefined
     if (leaving !== undefined) for (const task of leaving) task()
   }
 
@@ -401,6 +422,14 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     return lost(closeReceived, closedAs)
   }
 }
+
+/** The socket that an object is, or inherits from. */
+const originOf = <S extends object>(socket: S): S =>
+  Object.hasOwn(socket, "connection") ? socket : originOf(Object.getPrototypeOf(socket))
+
+/** The connection of a socket whose messages are read as they are: not that of a typed socket, nor of another implementation. */
+export const liveOf = (socket: object): WebSocketConnection<unknown> | undefined =>
+  socket instanceof WebSocketConnection && isMarked(socket) ? socket : undefined
 
 /**
  * Sending, as an effect whose work is done when it is run, there and then; what it answers is to be waited for, and mostly

@@ -111,7 +111,7 @@ export type TopicErrorReason =
   | TooManyMessages
   | InvalidKey
 
-/** A subscription or a message can't be had or sent. */
+/** A subscription or a message can't be had or sent. `reason` says why. */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {
   override get message(): string {
     return this.reason.message
