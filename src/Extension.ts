@@ -4,7 +4,13 @@
  *
  * An extension is negotiated here and applied by the connection: this module knows parameters, not payloads.
  */
-export { deflateSettings, format, parse, permessageDeflate, SyntaxError } from "./internal/handshake/extension.ts"
+export {
+  deflateSettings,
+  format,
+  parse,
+  permessageDeflate,
+  ExtensionSyntaxError
+} from "./internal/handshake/extension.ts"
 export type {
   Agreement,
   DeflateDirection,

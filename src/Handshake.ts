@@ -2,7 +2,7 @@
  * The opening handshake, without I/O: requests and responses are data, a verdict is a value.
  *
  * A server calls `accept`, writes `encodeResponse(accepted.response)` and hands the transport to the draft's codec; for
- * a failure it writes `encodeResponse(refusal(error))`. A client calls `request`, writes `encodeRequest(request)`, reads
+ * a failure it writes `encodeResponse(rejection(error))`. A client calls `request`, writes `encodeRequest(request)`, reads
  * the server's response and calls `verify`. Negotiation is synchronous: the functions whose names end in `Result` do
  * the work, and those without the ending lift them into `Effect`.
  */
@@ -22,7 +22,7 @@ import type {
 } from "./internal/handshake/model.ts"
 import * as Server from "./internal/handshake/server.ts"
 
-export { all, defaults, defaults as default, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
+export { all, defaults, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
 export { HandshakeError } from "./internal/handshake/errorSchema.ts"
 export {
   headersTooLarge,
@@ -35,7 +35,25 @@ export type * from "./internal/protocol/opening/reason.ts"
 export type { InvalidField } from "./internal/protocol/opening/rules.ts"
 export { encodeRequest, encodeResponse } from "./internal/protocol/opening/http.ts"
 export type * from "./internal/handshake/model.ts"
-export { refusal, rejected, type Rejection, selectDraft } from "./internal/handshake/server.ts"
+export { reject, rejection, type Rejection, selectDraft } from "./internal/handshake/server.ts"
+
+/**
+ * The former name of `rejection`.
+ *
+ * @deprecated Use `rejection`.
+ * @category accessors
+ * @since 0.1.0
+ */
+export const refusal = Server.rejection
+
+/**
+ * The former name of `reject`.
+ *
+ * @deprecated Use `reject`.
+ * @category errors
+ * @since 0.1.0
+ */
+export const rejected = Server.reject
 
 /**
  * Server: picks the draft that a request is for, validates the request by the draft's rules, applies the policies, and

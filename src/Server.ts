@@ -21,7 +21,7 @@ import * as Start from "./internal/server/start.ts"
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
 export * from "./internal/server/error.ts"
 export { ServerError } from "./internal/server/errorSchema.ts"
-export { evictions, refusals } from "./internal/server/metrics.ts"
+export { evictions, rejections, rejections as refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,
   Address,
@@ -121,7 +121,7 @@ export const upgradeStream = <A = undefined, R = never>(
 
 /** Refuses a request, from within `authorize`: with a status such as 401 or 403, and the rest of the response. */
 export const reject = (status: number, answer?: Omit<Handshake.Rejection, "status">): Handshake.HandshakeError =>
-  Handshake.rejected({ status, ...answer })
+  Handshake.reject({ status, ...answer })
 
 /**
  * Accepts a request, as the result of `authorize`: with the connection's context, header fields such as `Set-Cookie` for the

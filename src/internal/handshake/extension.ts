@@ -56,7 +56,7 @@ export interface Extension<out Settings = unknown> {
 }
 
 /** The header does not follow the grammar of RFC 6455 §9.1. */
-export class SyntaxError extends Data.TaggedError("SyntaxError")<{
+export class ExtensionSyntaxError extends Data.TaggedError("ExtensionSyntaxError")<{
   /** Where reading stopped, in characters from the start. */
   readonly position: number
   readonly message: string
@@ -106,11 +106,11 @@ export interface DeflateSettings {
  * Reads a `Sec-WebSocket-Extensions` header: RFC 6455 §9.1. A quoted value must hold a token, and is given without its
  * quotes. Takes time in proportion to the header's length, whatever it holds.
  */
-export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
+export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, ExtensionSyntaxError> => {
   const read = parseExtensions(header, strict.extensions)
   if (!("_tag" in read)) return Result.succeed(read)
   const { expected, position } = read
-  return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
+  return Result.fail(new ExtensionSyntaxError({ position, message: `expected ${expected} at character ${position}` }))
 }
 
 /** Writes a `Sec-WebSocket-Extensions` header. Names and values must be tokens; the handshake checks them before it writes. */

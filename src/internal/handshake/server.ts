@@ -87,7 +87,12 @@ export const acceptAs = (
   return Result.succeed({ draft, protocol, extensions, origin: valid.origin, response: { ...response, headers } })
 }
 
-/** The answer with which a caller's own authorization refuses a request. */
+/**
+ * The response with which a caller's own authorization rejects a request.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Rejection {
   /** The HTTP status, 200 to 599. Default 403. */
   readonly status?: number | undefined
@@ -97,10 +102,13 @@ export interface Rejection {
 }
 
 /**
- * Refuses a request with an answer of the caller's. Throws a `RangeError` for a status that ends no request. A header
- * that cannot be written safely makes it a failure of the server's own, with the reason `UnsafeHeader`.
+ * Creates the error of a request that the caller rejects with a response of its own. Throws a `RangeError` for a status that ends
+ * no request. A header that cannot be written safely makes it a failure of the server's own, with the reason `UnsafeHeader`.
+ *
+ * @category errors
+ * @since 0.2.0
  */
-export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): HandshakeError => {
+export const reject = ({ body, headers = [], status = 403 }: Rejection = {}): HandshakeError => {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`the status of a rejection must be from 200 to 599, not ${status}`)
   }
@@ -108,8 +116,13 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
   return handshakeError(isReason(safe) ? safe : Reasons.rejected(status, safe, body))
 }
 
-/** The HTTP response to a client whose handshake failed, without internal detail. */
-export const refusal = ({ reason }: HandshakeError): Response => {
+/**
+ * Returns the HTTP response to a client whose handshake failed, without internal detail.
+ *
+ * @category accessors
+ * @since 0.2.0
+ */
+export const rejection = ({ reason }: HandshakeError): Response => {
   const { headers: added, status, text } = strict.refusal(reason)
   const phrase = reasonPhrase(status)
   const body = Buffer.from(text ?? `${phrase}\n`)

@@ -1,8 +1,13 @@
 import * as Metric from "effect/Metric"
 
-/** Handshakes that servers refused, by the tag of the `HandshakeError`'s reason. */
-export const refusals = Metric.frequency("effect_ws_refusals", {
-  description: "Handshakes that servers refused, by reason"
+/**
+ * Handshakes that servers rejected, by the tag of the `HandshakeError`'s reason.
+ *
+ * @category metrics
+ * @since 0.2.0
+ */
+export const rejections = Metric.frequency("effect_ws_rejections", {
+  description: "Handshakes that servers rejected, by reason"
 })
 
 /** Connections that servers ended for reasons of their own: `idle`, `lifetime`, `memory`. */

@@ -9,7 +9,7 @@ import type * as Tracer from "effect/Tracer"
 import type { Timers } from "../connection/timers.ts"
 import type { Accepted, AcceptOptions, Draft, Header, HeadersInput } from "../handshake/model.ts"
 import { HandshakeError, handshakeError, shuttingDown, timeout } from "../handshake/error.ts"
-import { acceptAs, rejected, selectDraft } from "../handshake/server.ts"
+import { acceptAs, reject, selectDraft } from "../handshake/server.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
 import { isPairs } from "../protocol/opening/http.ts"
 import { invalidSubprotocol } from "../protocol/opening/reason.ts"
@@ -190,7 +190,7 @@ export class UpgradeAttempt<A, R> {
     } catch (cause) {
       // The caller's own code runs here: `protocols`, and extensions.
       this.owner.log(Effect.logError("protocols or an extension threw", cause))
-      this.refuse(rejected({ status: 500 }))
+      this.refuse(reject({ status: 500 }))
     }
     return undefined
   }
@@ -231,7 +231,7 @@ export class UpgradeAttempt<A, R> {
     const failure = Cause.findErrorOption(cause)
     if (failure._tag === "Some") return this.refuse(failure.value)
     this.owner.log(Effect.logError("authorize failed", cause))
-    this.refuse(rejected({ status: 500 }))
+    this.refuse(reject({ status: 500 }))
   }
 
   /** Composes the answer anew, with the header fields and the subprotocol that `authorize` chose. */

@@ -11,7 +11,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
 import type { HeadersInput } from "../handshake/model.ts"
-import { refusal } from "../handshake/server.ts"
+import { rejection } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
@@ -26,7 +26,7 @@ import { ConnectionQueue } from "./connectionQueue.ts"
 import { type Exchange, Http1Exchange } from "./exchange.ts"
 import { Http2Exchange } from "./http2Exchange.ts"
 import { Http2Sessions } from "./http2Sessions.ts"
-import { evictions, refusals } from "./metrics.ts"
+import { evictions, rejections } from "./metrics.ts"
 import type { Options } from "./model.ts"
 import { type AcceptedRequest, type Settled, UpgradeAttempt, type UpgradeOwner } from "./upgradeAttempt.ts"
 import type { ServerSettings } from "./options.ts"
@@ -39,7 +39,7 @@ interface RunningHandlers {
 }
 
 /**
- * Turns upgrade requests into connections, or into refusals, for one server: it has the server's limits and its open
+ * Turns upgrade requests into connections, or into rejections, for one server: it has the server's limits and its open
  * connections, whichever way requests come in. `UpgradeAttempt` decides about one request.
  */
 export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
@@ -186,13 +186,13 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
 
   refuse(exchange: Exchange, error: HandshakeError): void {
     const { reason } = error
-    refusals.updateUnsafe(reason._tag, this.context)
+    rejections.updateUnsafe(reason._tag, this.context)
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-    exchange.refuse(refusal(error))
+    exchange.refuse(rejection(error))
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {
