@@ -16,6 +16,7 @@ import { SocketError, type SocketErrorReason } from "../socket/error.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
 import { TypeId } from "../socket/typeId.ts"
 import { lost } from "../socket/lost.ts"
+import { pushAll } from "../socket/pushAll.ts"
 import * as Violation from "../protocol/protocolError.ts"
 import type { Closed, Socket } from "./model.ts"
 import { type CloseEvent, listen, openState, type PlatformWebSocket } from "./platform.ts"
@@ -159,20 +160,10 @@ export class PlatformSocket extends Identity implements Socket {
 
   readonly send: Socket["send"] = (message) => Effect.suspend(() => this.push(message))
 
-  readonly sendAll: Socket["sendAll"] = (messages) =>
-    Effect.suspend(() => {
-      const rest = messages[Symbol.iterator]()
-      const next = (): Effect.Effect<void, SocketError> => {
-        for (let step = rest.next(); step.done !== true; step = rest.next()) {
-          const sent = this.push(step.value)
-          if (sent !== Effect.void) return Effect.flatMap(sent, next)
-        }
-        return Effect.void
-      }
-      return next()
-    })
+  readonly sendAll: Socket["sendAll"] = (messages) => Effect.suspend(() => pushAll(this, messages))
 
-  private push(message: Message): Effect.Effect<void, SocketError> {
+  /** Sends a message. Returns what to wait for. */
+  push(message: Message): Effect.Effect<void, SocketError> {
     const data = expectMessage(message)
     if (!this.isOpen) return Effect.fail(this.closedError())
     this.ws.send(data)

@@ -27,6 +27,7 @@ import type { Socket } from "./model.ts"
 import type { Resolved } from "./options.ts"
 import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } from "./outgoing.ts"
 import { type PendingPing, Pings } from "./pings.ts"
+import { pushAll } from "./pushAll.ts"
 import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
 import { ReceiveBuffer, type Message } from "./receiveBuffer.ts"
 import { isMarked, TypeId } from "./typeId.ts"
@@ -317,19 +318,6 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     return this.handOver((written) => this.connection.outbound.message(message, true, written, Opcode.binary, turn))
   }
 
-  /** The same of several, in order. */
-  pushAll(messages: Iterable<Message | Frame>): Effect.Effect<void, SocketError> {
-    const rest = messages[Symbol.iterator]()
-    const next = (): Effect.Effect<void, SocketError> => {
-      for (let step = rest.next(); step.done !== true; step = rest.next()) {
-        const sent = this.push(step.value)
-        if (sent !== Effect.void) return Effect.flatMap(sent, next)
-      }
-      return Effect.void
-    }
-    return next()
-  }
-
   /** Sends one frame of a message. */
   pushFragment(
     kind: number,
@@ -463,7 +451,7 @@ class SendingAll extends Sending {
   }
 
   override asEffect(): Effect.Effect<void, SocketError> {
-    return this.socket.pushAll(this.messages)
+    return pushAll(this.socket, this.messages)
   }
 }
 
