@@ -18,7 +18,8 @@ export {
   isSocket,
   type KeepAliveOptions,
   type Socket,
-  type SocketOptions
+  type SocketOptions,
+  type StreamedMessage
 } from "./internal/socket/model.ts"
 export { TypeId } from "./internal/socket/typeId.ts"
 export { makePair, type PairOptions } from "./internal/socket/pair.ts"

@@ -9,6 +9,7 @@ import * as net from "node:net"
 const plain = (socket: Socket.Socket): Socket.Socket => ({
   frames: socket.frames,
   receive: socket.receive,
+  receiveStream: socket.receiveStream,
   messages: socket.messages,
   send: socket.send,
   sendAll: socket.sendAll,

@@ -23,6 +23,7 @@ const foreign = (socket: Socket.Socket): Socket.Socket => ({
   messages: socket.messages,
   frames: socket.frames,
   receive: socket.receive,
+  receiveStream: socket.receiveStream,
   send: socket.send,
   sendAll: socket.sendAll,
   sendStream: socket.sendStream,

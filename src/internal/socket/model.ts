@@ -45,6 +45,23 @@ export interface Socket<out Context = unknown> extends SocketMark {
    */
   readonly receive: Effect.Effect<Message, SocketError | Cause.Done>
   /**
+   * Waits for the next message, and gives it as a Stream of its fragments, without joining them. Fails as `receive` does.
+   *
+   * **Details**
+   *
+   * The pieces come under backpressure: beyond `readBufferSize` the transport is paused until they are taken. A frame that
+   * is longer than one read is given as its bytes come, so the peer need not send fragments. A piece of text may be empty,
+   * and never ends inside a character.
+   *
+   * Where the reader stops early, running `pieces` again goes on from there. The next message that is asked for, in this way
+   * or as a whole, skips the rest. Then `pieces` fails with `AlreadyReading`. It fails with the connection's error when
+   * that ends before the message does.
+   *
+   * `maxMessageSize` holds for the whole message: `Infinity` allows any length, and what waits in memory stays bounded as
+   * long as messages are read only in this way. A compressed message is one piece, and so is a message over Hixie-76.
+   */
+  readonly receiveStream: Effect.Effect<StreamedMessage, SocketError | Cause.Done>
+  /**
    * Sends a message, or a single frame. Completes when the transport has accepted the bytes; suspends while the peer doesn't
    * read. When it completes, the caller may change the buffer. Messages of concurrent senders never mix: while one is sent in
    * fragments, the others wait for its last frame, and interruption gives up the wait.
@@ -82,6 +99,16 @@ export interface Socket<out Context = unknown> extends SocketMark {
   /** What the server's `authorize` answered for this connection. */
   readonly context: Context
 }
+
+/**
+ * A message as its pieces come: text or bytes, as the peer sent it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type StreamedMessage =
+  | { readonly _tag: "Text"; readonly pieces: Stream.Stream<string, SocketError> }
+  | { readonly _tag: "Binary"; readonly pieces: Stream.Stream<Uint8Array, SocketError> }
 
 /**
  * Returns whether a value is a `Socket` of this library: of either side, or an object that inherits from one. A typed socket and one

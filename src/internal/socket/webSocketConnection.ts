@@ -27,6 +27,7 @@ import type { Socket } from "./model.ts"
 import type { Resolved } from "./options.ts"
 import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } from "./outgoing.ts"
 import { type PendingPing, Pings } from "./pings.ts"
+import { receiveStream } from "./receiveStream.ts"
 import { pushAll } from "./pushAll.ts"
 import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
 import { ReceiveBuffer, type Message } from "./receiveBuffer.ts"
@@ -119,6 +120,10 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   get receive(): Effect.Effect<Message, SocketError | Cause.Done> {
     return Effect.map(new NextMessage(this), ([message]) => message)
+  }
+
+  get receiveStream(): Socket["receiveStream"] {
+    return receiveStream(this)
   }
 
   /** How the messages end, once nothing more will come. */
