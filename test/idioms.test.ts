@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Schema, Stream } from "effect"
 import { pipe } from "effect/Function"
-import { Socket, Topic } from "effect-ws"
+import { Frame, Socket, Topic } from "effect-ws"
 
 /** Runs an effect in a fiber, up to where it waits. */
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
@@ -202,6 +202,43 @@ describe("a typed socket", () => {
       assert.strictEqual(yield* servers[1]?.receive ?? Effect.succeed(""), '{"_tag":"Reset"}')
       yield* typed.close()
       yield* typed.ended
+    })
+  )
+})
+
+describe("Socket.sink and Socket.channel", () => {
+  it.effect("send what they take, typed or not, and leave the connection open", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair()
+      const totals = Socket.withSchema(client, Answer)
+      yield* Stream.run(Stream.make({ total: 1 }, { total: 2 }), Socket.sink(totals))
+      yield* Stream.run(Stream.make("3", Frame.text("4")), Socket.sink(client))
+      const received = yield* Effect.replicateEffect(server.receive, 4)
+      assert.deepStrictEqual(received, ['{"total":1}', '{"total":2}', "3", "4"])
+      yield* client.send("open")
+    })
+  )
+
+  it.effect("a channel sends its input while its output is read", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair()
+      yield* start(Socket.run(server, (message) => server.send(`re: ${String(message)}`)))
+      const echoes = Stream.make("a", "b", "c").pipe(Stream.pipeThroughChannel(Socket.channel(client)))
+      assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(echoes, 3)), ["re: a", "re: b", "re: c"])
+    })
+  )
+
+  it.effect("a channel fails with its input, and with the connection", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair()
+      const failing = Stream.concat(Stream.make("a"), Stream.fail("broken" as const))
+      const through = Stream.pipeThroughChannelOrFail(failing, Socket.channel(client))
+      assert.strictEqual(yield* Effect.flip(Stream.runDrain(through)), "broken")
+      assert.strictEqual(yield* server.receive, "a")
+      const idle = yield* start(Stream.runDrain(Stream.pipeThroughChannel(Stream.empty, Socket.channel(client))))
+      yield* start(server.close(4000))
+      const error = yield* Effect.flip(Fiber.join(idle))
+      assert.strictEqual(error.closeCode, 4000)
     })
   )
 })
