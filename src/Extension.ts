@@ -4,7 +4,13 @@
  *
  * @since 0.1.0
  */
-export { deflateSettings, format, parse, permessageDeflate, SyntaxError } from "./internal/handshake/extension.ts"
+export {
+  deflateSettings,
+  format,
+  parse,
+  permessageDeflate,
+  ExtensionSyntaxError
+} from "./internal/handshake/extension.ts"
 export type {
   Agreement,
   DeflateDirection,

@@ -15,7 +15,8 @@ export {
   type Parser,
   type ParserOptions
 } from "./internal/frame/codec.ts"
-export { closeViolation, FrameError, type FrameErrorReason } from "./internal/frame/error.ts"
+export { closeViolation, type FrameErrorReason } from "./internal/frame/error.ts"
+export { FrameError } from "./internal/frame/errorSchema.ts"
 export { binary, close, continuation, type DataOptions, ping, pong, text } from "./internal/frame/make.ts"
 export {
   Binary,

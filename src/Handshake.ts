@@ -2,7 +2,7 @@
  * The opening handshake without I/O: requests and responses are data.
  *
  * A server calls `accept`, writes `encodeResponse(accepted.response)` and passes the transport to the draft's codec. For a
- * failure it writes `encodeResponse(refusal(error))`. A client calls `request`, writes `encodeRequest(request)`, reads the
+ * failure it writes `encodeResponse(rejection(error))`. A client calls `request`, writes `encodeRequest(request)`, reads the
  * server's response and calls `verify`. Negotiation is synchronous: the functions whose names end in `Result` return a
  * `Result`, and those without the ending are effects.
  *
@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import type * as Result from "effect/Result"
 import { dual } from "effect/Function"
 import * as Client from "./internal/handshake/client.ts"
-import type { HandshakeError } from "./internal/handshake/error.ts"
+import type { HandshakeError } from "./internal/handshake/errorSchema.ts"
 import type {
   Accepted,
   AcceptOptions,
@@ -24,19 +24,38 @@ import type {
 } from "./internal/handshake/model.ts"
 import * as Server from "./internal/handshake/server.ts"
 
-export { all, defaults, defaults as default, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
+export { all, defaults, hixie76, hybi07, hybi08, rfc6455 } from "./internal/handshake/drafts.ts"
+export { HandshakeError } from "./internal/handshake/errorSchema.ts"
 export {
-  HandshakeError,
   headersTooLarge,
   shuttingDown,
   timeout,
   tooManyConnections,
   tooManyRequests
 } from "./internal/handshake/error.ts"
-export type * from "./internal/handshake/error.ts"
+export type * from "./internal/protocol/opening/reason.ts"
+export type { InvalidField } from "./internal/protocol/opening/rules.ts"
 export { encodeRequest, encodeResponse } from "./internal/protocol/opening/http.ts"
 export type * from "./internal/handshake/model.ts"
-export { refusal, rejected, type Rejection, selectDraft } from "./internal/handshake/server.ts"
+export { reject, rejection, type Rejection, selectDraft } from "./internal/handshake/server.ts"
+
+/**
+ * The former name of `rejection`.
+ *
+ * @deprecated Use `rejection`.
+ * @category accessors
+ * @since 0.1.0
+ */
+export const refusal = Server.rejection
+
+/**
+ * The former name of `reject`.
+ *
+ * @deprecated Use `reject`.
+ * @category errors
+ * @since 0.1.0
+ */
+export const rejected = Server.reject
 
 /**
  * Server: decides about a request. It selects the draft, validates the request by the draft's rules, applies the

@@ -15,7 +15,7 @@ import type * as https from "node:https"
 import type { Duplex } from "node:stream"
 import * as Handshake from "./Handshake.ts"
 import { Acceptance, type AcceptanceOptions } from "./internal/server/authorization.ts"
-import type { ServerError } from "./internal/server/error.ts"
+import type { ServerError } from "./internal/server/errorSchema.ts"
 import { Http1Exchange } from "./internal/server/exchange.ts"
 import { Http2Exchange } from "./internal/server/http2Exchange.ts"
 import type { Acceptor, Connection, Options, ServeOptions, Server } from "./internal/server/model.ts"
@@ -26,10 +26,11 @@ import * as Start from "./internal/server/start.ts"
 
 export type { Acceptance, AcceptanceOptions } from "./internal/server/authorization.ts"
 export * from "./internal/server/error.ts"
+export { ServerError } from "./internal/server/errorSchema.ts"
 export type { MemoryServer } from "./internal/server/memory.ts"
 export type { Configured, ConfiguredParts, ConfiguredValue } from "./internal/config.ts"
 export type { ConfigOptions, ServiceClass } from "./internal/server/service.ts"
-export { evictions, refusals } from "./internal/server/metrics.ts"
+export { evictions, rejections, rejections as refusals } from "./internal/server/metrics.ts"
 export type {
   Acceptor,
   Address,
@@ -298,7 +299,7 @@ export const upgradeStream = <A = undefined, R = never>(
  * @since 0.1.0
  */
 export const reject = (status: number, answer?: Omit<Handshake.Rejection, "status">): Handshake.HandshakeError =>
-  Handshake.rejected({ status, ...answer })
+  Handshake.reject({ status, ...answer })
 
 /**
  * Accepts a request, as the result of `authorize`: with the connection's context, header fields such as

@@ -10,13 +10,14 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { TopicError } from "./internal/topic/error.ts"
+import type { TopicError } from "./internal/topic/errorSchema.ts"
 import { livenessOf, readinessOf, statesOf } from "./internal/topic/health.ts"
 import type { BrokerService, BrokerState, Options, TopicsService } from "./internal/topic/model.ts"
 import { makeTopics } from "./internal/topic/topics.ts"
 import { makeTyped, type TypedOptions, type TypedTopics } from "./internal/topic/typed.ts"
 
 export * from "./internal/topic/error.ts"
+export { TopicError } from "./internal/topic/errorSchema.ts"
 export {
   activeFilters,
   activeSubscriptions,

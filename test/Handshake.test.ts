@@ -148,7 +148,7 @@ describe("refusals", () => {
   it("are answered without detail, and end the connection", () => {
     const error = failureOf(Handshake.acceptResult(requestWith({ host: "secret!!/" })))
     assert.strictEqual(
-      written(Handshake.refusal(error)),
+      written(Handshake.rejection(error)),
       "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 12\r\n" +
         "Content-Type: text/plain; charset=utf-8\r\n\r\nBad Request\n"
     )
@@ -157,7 +157,7 @@ describe("refusals", () => {
   it("name the versions that are spoken, and only those", () => {
     const versions = (drafts: ReadonlyArray<Handshake.Draft> | undefined) => {
       const error = failureOf(Handshake.acceptResult(requestWith({ "sec-websocket-version": "99" }), { drafts }))
-      const { headers, status } = Handshake.refusal(error)
+      const { headers, status } = Handshake.rejection(error)
       assert.strictEqual(status, 426)
       assert.strictEqual(headerOf(headers, "Upgrade"), "websocket")
       assert.strictEqual(headerOf(headers, "Connection"), "close, Upgrade")
@@ -169,12 +169,12 @@ describe("refusals", () => {
     assert.strictEqual(versions([Handshake.hixie76]), undefined)
     assert.strictEqual(versions([]), undefined)
     const plain = failureOf(Handshake.acceptResult({ method: "GET", url: "/", headers: { host: "a" } }))
-    assert.strictEqual(headerOf(Handshake.refusal(plain).headers, "Sec-WebSocket-Version"), "13, 8, 7")
+    assert.strictEqual(headerOf(Handshake.rejection(plain).headers, "Sec-WebSocket-Version"), "13, 8, 7")
   })
 
   it("say which method is allowed, and when to try again", () => {
     const post = failureOf(Handshake.acceptResult(requestWith({}, { method: "POST" })))
-    assert.strictEqual(headerOf(Handshake.refusal(post).headers, "Allow"), "GET")
+    assert.strictEqual(headerOf(Handshake.rejection(post).headers, "Allow"), "GET")
     const busy: ReadonlyArray<[Handshake.HandshakeError, number, string | undefined]> = [
       [Handshake.tooManyRequests(), 429, undefined],
       [Handshake.tooManyRequests(30), 429, "30"],
@@ -185,7 +185,7 @@ describe("refusals", () => {
       [Handshake.headersTooLarge(16_384), 431, undefined]
     ]
     for (const [error, status, retryAfter] of busy) {
-      const response = Handshake.refusal(error)
+      const response = Handshake.rejection(error)
       assert.strictEqual(response.status, status)
       assert.isNotEmpty(response.reason)
       assert.strictEqual(headerOf(response.headers, "Retry-After"), retryAfter)
@@ -193,33 +193,33 @@ describe("refusals", () => {
   })
 
   it("carry the answer that the caller's authorization chose", () => {
-    const error = Handshake.rejected({
+    const error = Handshake.reject({
       status: 401,
       headers: { "WWW-Authenticate": 'Basic realm="chat"', "Content-Type": "application/json" },
       body: "{}"
     })
     assert.strictEqual(
-      written(Handshake.refusal(error)),
+      written(Handshake.rejection(error)),
       "HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 2\r\n" +
         'WWW-Authenticate: Basic realm="chat"\r\nContent-Type: application/json\r\n\r\n{}'
     )
-    assert.strictEqual(Handshake.refusal(Handshake.rejected()).status, 403)
-    assert.strictEqual(Handshake.refusal(Handshake.rejected({ status: 302 })).reason, "")
-    assert.strictEqual(Handshake.rejected({ status: 200 }).reason.status, 200)
-    assert.strictEqual(Handshake.rejected({ status: 599 }).reason.status, 599)
+    assert.strictEqual(Handshake.rejection(Handshake.reject()).status, 403)
+    assert.strictEqual(Handshake.rejection(Handshake.reject({ status: 302 })).reason, "")
+    assert.strictEqual(Handshake.reject({ status: 200 }).reason.status, 200)
+    assert.strictEqual(Handshake.reject({ status: 599 }).reason.status, 599)
     for (const status of [101, 199, 600, 403.5]) {
-      assert.throws(() => Handshake.rejected({ status }), RangeError)
+      assert.throws(() => Handshake.reject({ status }), RangeError)
     }
-    const split = Handshake.rejected({ headers: { Location: "/\r\nSet-Cookie: a=b" } })
+    const split = Handshake.reject({ headers: { Location: "/\r\nSet-Cookie: a=b" } })
     assert.strictEqual(split.reason._tag, "UnsafeHeader")
-    assert.strictEqual(Handshake.refusal(split).status, 500)
-    assert.notInclude(written(Handshake.refusal(split)), "Set-Cookie")
+    assert.strictEqual(Handshake.rejection(split).status, 500)
+    assert.notInclude(written(Handshake.rejection(split)), "Set-Cookie")
   })
 })
 
 describe("the draft", () => {
   it("is chosen by the version, if it is spoken", () => {
-    for (const draft of Handshake.default) {
+    for (const draft of Handshake.defaults) {
       assert.strictEqual(accepted(requestWith({ "sec-websocket-version": String(draft.version) })).draft, draft)
     }
     assert.deepStrictEqual(
@@ -320,7 +320,7 @@ describe("the path", () => {
     for (const url of ["/", "/chat/", "/Chat", "/chats", "http://example.com", "http://example.com?/chat"]) {
       const error = failureOf(at(url))
       assert.strictEqual(error.reason._tag, "PathNotFound", url)
-      assert.match(written(Handshake.refusal(error)), /^HTTP\/1\.1 404 Not Found\r\nConnection: close\r\n/)
+      assert.match(written(Handshake.rejection(error)), /^HTTP\/1\.1 404 Not Found\r\nConnection: close\r\n/)
     }
   })
 })

@@ -43,7 +43,7 @@ const refused = (request: Handshake.Request, more?: Handshake.AcceptOptions): Ha
   const result = Handshake.acceptResult(request, { ...options, ...more })
   assert(Result.isFailure(result), "it succeeded")
   const { reason } = result.failure
-  const answer = text(Handshake.encodeResponse(Handshake.refusal(result.failure)))
+  const answer = text(Handshake.encodeResponse(Handshake.rejection(result.failure)))
   assert.match(answer, new RegExp(`^HTTP/1\\.1 ${reason.status} [A-Z]`))
   assert.include(answer, "\r\nConnection: close")
   assert.notInclude(answer, "Sec-WebSocket-Location")
@@ -76,7 +76,7 @@ describe("a Hixie-76 server", () => {
   })
 
   it("is spoken only when it is listed", () => {
-    for (const drafts of [undefined, Handshake.default, []]) {
+    for (const drafts of [undefined, Handshake.defaults, []]) {
       const reason = refused(requestWith(), { drafts })
       assert(reason._tag === "UnsupportedVersion")
       assert.strictEqual(reason.version, "hixie-76")

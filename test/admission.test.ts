@@ -385,7 +385,7 @@ describe("admission", () => {
   it.effect("counts what it refuses, by reason", () =>
     Effect.gen(function* () {
       const handler = yield* handlerOf({ maxConnectionsPerAddress: 1, maxConnections: 1, keepAlive: false })
-      const occurrences = Effect.map(Metric.value(Server.refusals), ({ occurrences }) => new Map(occurrences))
+      const occurrences = Effect.map(Metric.value(Server.rejections), ({ occurrences }) => new Map(occurrences))
       const before = yield* occurrences
       visit(handler, "192.0.2.1", { origin: "http://evil.example" })
       visit(handler, "192.0.2.1")

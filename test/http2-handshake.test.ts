@@ -41,7 +41,7 @@ const refused = (request: Handshake.Request, options?: Handshake.AcceptOptions):
   failure(Handshake.acceptResult(request, options)).reason
 
 /** The header fields of a refusal, as they go on the wire. */
-const fields = (error: Handshake.HandshakeError) => encodeFields(Handshake.refusal(error).headers)
+const fields = (error: Handshake.HandshakeError) => encodeFields(Handshake.rejection(error).headers)
 
 const ask = (url: string, options?: Handshake.RequestOptions): Handshake.ClientRequest =>
   Result.getOrThrow(Handshake.requestResult(url, { httpVersion: "2.0", ...options }))

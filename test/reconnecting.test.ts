@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Schedule, Schema, Scope, Stream } from "effect"
+import { Cause, Clock, Data, Effect, Exit, Fiber, Schedule, Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Frame, Handshake, Server, Socket } from "effect-ws"
 import * as http from "node:http"
@@ -510,6 +510,265 @@ describe("Socket.reconnecting", () => {
         yield* start(last(servers).close(1012))
         yield* settle
         assert.deepStrictEqual(reasons, ["OpenFailed", "ConnectionClosed"])
+      })
+    )
+  })
+
+  describe("reconnect", () => {
+    it.effect("drops the connection and connects again at once, whatever the close code", () =>
+      Effect.gen(function* () {
+        const { attempts, connect, servers } = connector()
+        const link = yield* open({ connect, schedule: Schedule.recurs(0) })
+        const { fiber, messages } = yield* collect(link)
+        for (const round of [1, 2, 3]) {
+          const server = last(servers)
+          yield* server.send(`connection ${round}`)
+          yield* start(Stream.runDrain(server.messages))
+          yield* link.reconnect
+          yield* settle
+          assert.deepStrictEqual((yield* server.closed).received, { code: 1000, reason: "" })
+        }
+        yield* last(servers).send("connection 4")
+        yield* settle
+        assert.deepStrictEqual(messages, ["connection 1", "connection 2", "connection 3", "connection 4"])
+        assert.deepStrictEqual(attempts, [0, 0, 0, 0])
+        assert.isUndefined(fiber.pollUnsafe())
+      })
+    )
+
+    it.effect("leaves `current` and `send` to the next connection", () =>
+      Effect.gen(function* () {
+        const { connect, servers } = connector()
+        const link = yield* open({ connect })
+        const before = yield* link.current
+        yield* link.reconnect
+        const sending = yield* start(link.send("new"))
+        assert.notStrictEqual(yield* link.current, before)
+        yield* Fiber.join(sending)
+        assert.deepStrictEqual(yield* last(servers).receive, "new")
+        assert.strictEqual(servers.length, 2)
+      })
+    )
+
+    it.effect("gives a peer that doesn't answer one second, and reads what it sent before", () =>
+      Effect.gen(function* () {
+        const { connect, servers } = connector()
+        const link = yield* open({ connect })
+        const { messages } = yield* collect(link)
+        const first = last(servers)
+        yield* first.send("1")
+        // Fragments hold the queue of the server, so that its close frame can't be sent.
+        yield* first.send(Frame.text("unfinished", { fin: false }))
+        yield* link.reconnect
+        yield* settle
+        yield* last(servers).send("2")
+        yield* TestClock.adjust("999 millis")
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(messages, ["1", "2"])
+      })
+    )
+
+    it.effect("ends a delay, leaves an attempt alone, and does nothing after the end", () =>
+      Effect.gen(function* () {
+        const { attempts, connect } = connector(refused)
+        const link = yield* open({ connect, schedule: Schedule.spaced("1 hour") })
+        yield* TestClock.adjust("1 minute")
+        yield* link.reconnect
+        yield* link.current
+        assert.deepStrictEqual(attempts, [0, 60_000])
+        yield* link.close()
+        yield* link.reconnect
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(attempts.length, 2)
+
+        let tries = 0
+        const trying = yield* open({
+          connect: () => {
+            tries++
+            return Effect.never
+          }
+        })
+        yield* trying.reconnect
+        yield* settle
+        assert.strictEqual(tries, 1)
+      })
+    )
+
+    it.effect("works from `onConnect` and from the reader", () =>
+      Effect.gen(function* () {
+        const { connect, servers } = connector()
+        let rounds = 0
+        const link = yield* open({
+          connect,
+          onConnect: (socket) => (++rounds === 1 ? Effect.never : socket.send(`login ${rounds}`))
+        })
+        yield* link.reconnect
+        yield* link.current
+        assert.strictEqual(yield* last(servers).receive, "login 2")
+        yield* start(
+          Stream.runForEach(link.messages, (message) => (message === "stale" ? link.reconnect : Effect.void))
+        )
+        yield* last(servers).send("stale")
+        yield* settle
+        assert.strictEqual(yield* last(servers).receive, "login 3")
+      })
+    )
+  })
+
+  describe("idleTimeout", () => {
+    it.effect("connects again when no message came for that long", () =>
+      Effect.gen(function* () {
+        const { attempts, connect, servers } = connector()
+        const reasons: Array<Socket.SocketErrorReason["_tag"]> = []
+        const link = yield* open({
+          connect,
+          idleTimeout: "5 seconds",
+          onDisconnect: (error) => Effect.sync(() => reasons.push(error.reason._tag))
+        })
+        const { messages } = yield* collect(link)
+        yield* TestClock.adjust("3 seconds")
+        yield* last(servers).send("one")
+        yield* TestClock.adjust("4999 millis")
+        assert.deepStrictEqual(attempts, [0])
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(reasons, ["IdleTimeout"])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(attempts, [0, 9000])
+        yield* last(servers).send("two")
+        yield* settle
+        assert.deepStrictEqual(messages, ["one", "two"])
+      })
+    )
+
+    it.effect("doesn't count pings, nor the time in which the reader is behind", () =>
+      Effect.gen(function* () {
+        const { attempts, connect, servers } = connector()
+        const link = yield* open({ connect, idleTimeout: "5 seconds" })
+        yield* last(servers).send("x".repeat(100_000))
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(attempts, [0], "the buffer is full")
+        yield* link.receive
+        for (let second = 0; second < 4; second++) {
+          yield* TestClock.adjust("1 second")
+          yield* last(servers).ping()
+        }
+        assert.strictEqual(attempts.length, 1)
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(attempts.length, 2)
+      })
+    )
+
+    it.effect("covers onConnect, and must be a duration above 0", () =>
+      Effect.gen(function* () {
+        const { attempts, connect } = connector()
+        yield* open({ connect, idleTimeout: "5 seconds", onConnect: () => Effect.never })
+        yield* TestClock.adjust("6 seconds")
+        assert.deepStrictEqual(attempts, [0, 6000])
+        for (const idleTimeout of [0, Number.NaN, -1, "25 days"] as const) {
+          const link = yield* open({ connect, idleTimeout })
+          const { reason } = yield* Effect.flip(link.ended)
+          assert.strictEqual(reason._tag === "InvalidOptions" ? reason.option : reason._tag, "idleTimeout")
+        }
+      })
+    )
+  })
+
+  describe("effects in place of values", () => {
+    class LoginError extends Data.TaggedError("LoginError") {}
+    class TokenError extends Data.TaggedError("TokenError")<{ readonly round: number }> {}
+
+    it.effect("gives each attempt a URL and header fields of its own", () =>
+      Effect.gen(function* () {
+        const { connect, servers } = connector()
+        const seen: Array<unknown> = []
+        let round = 0
+        const link = yield* Socket.reconnecting(
+          Effect.sync(() => new URL(`ws://server-${++round}/`)),
+          {
+            headers: Effect.sync(() => ({ authorization: `Bearer ${round}` })),
+            connect: (url, { headers }) => {
+              seen.push([url, headers])
+              return connect()
+            }
+          }
+        )
+        yield* link.reconnect
+        yield* link.current
+        assert.deepStrictEqual(seen, [
+          ["ws://server-1/", { authorization: "Bearer 1" }],
+          ["ws://server-2/", { authorization: "Bearer 2" }]
+        ])
+        assert.strictEqual(servers.length, 2)
+      })
+    )
+
+    it.live("sends them to a real server", () =>
+      Effect.gen(function* () {
+        const tokens: Array<unknown> = []
+        const server = yield* Server.make({
+          host: "127.0.0.1",
+          port: 0,
+          authorize: ({ headers }) => Effect.sync(() => void tokens.push(headers["authorization"]))
+        })
+        yield* Effect.forkScoped(server.run((socket) => Socket.discard(socket)))
+        let round = 0
+        const link = yield* Socket.reconnecting(Effect.succeed(`ws://127.0.0.1:${server.address.port}/`), {
+          headers: Effect.sync(() => ({ authorization: `Bearer ${++round}` }))
+        })
+        yield* link.current
+        yield* link.reconnect
+        yield* link.current
+        assert.deepStrictEqual(tokens, ["Bearer 1", "Bearer 2"])
+      })
+    )
+
+    it.effect("ends with their errors, each of its type, unless `retry` allows another attempt", () =>
+      Effect.gen(function* () {
+        const { connect } = connector()
+        let round = 0
+        const token = Effect.suspend(() => Effect.fail(new TokenError({ round: ++round })))
+        const link = yield* Socket.reconnecting("ws://localhost/", { connect, headers: token })
+        const error: Socket.SocketError | TokenError = yield* Effect.flip(link.ended)
+        assert.deepStrictEqual(error, new TokenError({ round: 1 }))
+        assert.strictEqual(yield* Effect.flip(link.send("never")), error)
+        assert.strictEqual(yield* Effect.flip(Stream.runDrain(link.messages)), error)
+        assert.strictEqual(yield* Effect.flip(link.receive), error)
+
+        const patient = yield* Socket.reconnecting(
+          Effect.suspend(() =>
+            ++round < 4 ? Effect.fail(new TokenError({ round })) : Effect.succeed("ws://localhost/")
+          ),
+          {
+            connect,
+            schedule: Schedule.spaced("1 second"),
+            retry: (error) => error._tag === "TokenError" || Socket.isTransient(error),
+            onConnect: () => Effect.fail(new LoginError())
+          }
+        ).pipe(Effect.forkChild, Effect.flatMap(Fiber.join))
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* Effect.flip(patient.ended))._tag, "LoginError")
+      })
+    )
+  })
+
+  describe("receive", () => {
+    it.effect("takes exactly one message, over many connections", () =>
+      Effect.gen(function* () {
+        const { connect, servers } = connector()
+        const link = yield* open({ connect })
+        yield* last(servers).sendAll(["1", "2"])
+        assert.strictEqual(yield* link.receive, "1")
+        yield* start(last(servers).close(1001))
+        assert.strictEqual(yield* link.receive, "2")
+        const third = yield* start(link.receive)
+        yield* TestClock.adjust("1 second")
+        yield* last(servers).sendAll(["3", "4"])
+        assert.strictEqual(yield* Fiber.join(third), "3")
+        yield* Fiber.interrupt(yield* start(Effect.andThen(link.receive, link.receive)))
+        yield* last(servers).send("5")
+        assert.strictEqual(yield* link.receive, "5")
+        yield* start(last(servers).close(1000))
+        assert.isTrue(Cause.isDone(yield* Effect.flip(link.receive)))
       })
     )
   })

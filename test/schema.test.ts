@@ -230,11 +230,11 @@ describe("Socket.withSchema", () => {
       const [client, server] = yield* Socket.makePair()
       yield* Effect.forkChild(client.close())
       assert.deepStrictEqual(yield* Stream.runCollect(Socket.withSchema(server, Event).messages), [])
-      assert.strictEqual((yield* Effect.flip(Socket.withSchema(server, Event).send(event(1))))._tag, "SocketError")
+      assert.strictEqual((yield* Effect.flip(Socket.withSchema(server, Event).send(event(1))))._tag, "WebSocketError")
       const [left, right] = yield* Socket.makePair()
       yield* Effect.forkChild(left.close(4000))
       const error = yield* Effect.flip(Stream.runDrain(Socket.withSchema(right, Event).messages))
-      assert.strictEqual(error._tag, "SocketError")
+      assert.strictEqual(error._tag, "WebSocketError")
     })
   )
 

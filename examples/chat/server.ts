@@ -74,7 +74,7 @@ const chat = (topics: Topic.TopicsService) => (socket: Server.Connection) =>
 
     yield* Socket.run(socket, act).pipe(
       Effect.catchTag("SchemaError", () => socket.close(1008, "that is nothing one can do here")),
-      Effect.catchTag("SocketError", ({ message }) => Effect.log(`${name} was cut off: ${message}`))
+      Effect.catchTag("WebSocketError", ({ message }) => Effect.log(`${name} was cut off: ${message}`))
     )
   })
 

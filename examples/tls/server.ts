@@ -49,7 +49,7 @@ const program = Effect.gen(function* () {
     )
     return Effect.raceFirst(hear, speak).pipe(
       Effect.catchTag("SchemaError", () => socket.close(1008, "a name and a text, neither of them long")),
-      Effect.catchTag("SocketError", ({ message }) => Effect.log("somebody was cut off:", message))
+      Effect.catchTag("WebSocketError", ({ message }) => Effect.log("somebody was cut off:", message))
     )
   }
 

@@ -72,7 +72,7 @@ const upload = (socket: Server.Connection, folder: string) =>
     Effect.catchTag("Refusal", ({ code, reason }) =>
       Effect.andThen(Effect.log("an upload was not taken:", reason), socket.close(code, reason))
     ),
-    Effect.catchTag("SocketError", ({ message }) => Effect.log("an upload broke off:", message))
+    Effect.catchTag("WebSocketError", ({ message }) => Effect.log("an upload broke off:", message))
   )
 
 const program = Effect.gen(function* () {

@@ -9,18 +9,14 @@ export { connect } from "../internal/browser/connect.ts"
 export type { CloseFrame } from "../internal/protocol/closeFrame.ts"
 export * from "../internal/socket/error.ts"
 export type { Message } from "../internal/socket/receiveBuffer.ts"
-export { isTransient, type KeepUpOptions, type KeptUp } from "../internal/client/reconnect.ts"
-export type { CloseCause, Closed, ConnectOptions, Socket } from "../internal/browser/model.ts"
+export { isTransient, type ReconnectingSocket, type ReconnectOptions } from "../internal/client/reconnect.ts"
+export { type CloseCause, type Closed, type ConnectOptions, isSocket, type Socket } from "../internal/browser/model.ts"
+export { TypeId } from "../internal/socket/typeId.ts"
 export type { PlatformConstructor, PlatformWebSocket } from "../internal/browser/platform.ts"
 export { type Reconnecting, reconnecting, type ReconnectingOptions } from "../internal/browser/reconnecting.ts"
-export {
-  type Malformed,
-  MessageError,
-  type MessageErrorReason,
-  type MessageFormat,
-  type SchemaOptions,
-  type TypedSocket,
-  type WrongShape,
-  type WrongType
-} from "../internal/socket/typed.ts"
-export { withSchema } from "../internal/browser/withSchema.ts"
+export type { Malformed, MessageErrorReason, WrongShape, WrongType } from "../internal/socket/messageError.ts"
+export { MessageError } from "../internal/socket/messageErrorSchema.ts"
+export type { Directions, SchemaOptions, TypedSocketOf } from "../internal/socket/typed.ts"
+export type { MessageFormat } from "../internal/socket/wire.ts"
+export { type TypedSocket, withSchema } from "../internal/browser/withSchema.ts"
+export { channel, sink, type Writable } from "../internal/socket/views.ts"

@@ -80,9 +80,9 @@ describe("CVE-2026-1527", () => {
       assert.isTrue(Result.isFailure(Handshake.acceptResult(request, { headers: { "X-Name": evil } })))
       assert.isTrue(Result.isFailure(Handshake.acceptResult(request, { headers: { [`X${evil}`]: "x" } })))
       assert.isTrue(Result.isFailure(Handshake.acceptResult(request, { protocols: () => `chat${evil}` })))
-      const rejected = Handshake.rejected({ status: 401, headers: { "WWW-Authenticate": evil } })
+      const rejected = Handshake.reject({ status: 401, headers: { "WWW-Authenticate": evil } })
       assert.strictEqual(rejected.reason._tag, "UnsafeHeader")
-      const wire = Buffer.from(Handshake.encodeResponse(Handshake.refusal(rejected))).toString("latin1")
+      const wire = Buffer.from(Handshake.encodeResponse(Handshake.rejection(rejected))).toString("latin1")
       assert.match(wire, /^HTTP\/1\.1 500 /)
       assert.notMatch(wire, /X-Evil/)
     }

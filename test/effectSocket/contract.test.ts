@@ -9,6 +9,7 @@ import * as net from "node:net"
 const plain = (socket: Socket.Socket): Socket.Socket => ({
   frames: socket.frames,
   receive: socket.receive,
+  receiveStream: socket.receiveStream,
   messages: socket.messages,
   send: socket.send,
   sendAll: socket.sendAll,
@@ -21,7 +22,8 @@ const plain = (socket: Socket.Socket): Socket.Socket => ({
   draft: socket.draft,
   extensions: socket.extensions,
   request: socket.request,
-  context: socket.context
+  context: socket.context,
+  [Socket.TypeId]: Socket.TypeId
 })
 
 const reasonOf = <A, R>(effect: Effect.Effect<A, Effects.SocketError, R>) =>

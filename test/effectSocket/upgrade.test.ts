@@ -67,7 +67,7 @@ const Typed = HttpRouter.add("GET", "/typed", (request) =>
     const typed = Socket.withSchema(socket, Said)
     yield* Stream.runForEach(typed.messages, ({ text }) => typed.send({ by: socket.context.user, text }))
     return HttpServerResponse.empty()
-  }).pipe(Effect.catchTag("SocketError", () => Effect.succeed(HttpServerResponse.empty())))
+  }).pipe(Effect.catchTag("WebSocketError", () => Effect.succeed(HttpServerResponse.empty())))
 )
 
 /** The refusal that a client gets. */

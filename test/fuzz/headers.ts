@@ -69,12 +69,12 @@ const acceptProperty = fc.property(
   fc.record({
     origins: fc.constantFrom("same" as const, "any" as const, ["http://example.com"]),
     protocols: maybe(fc.constant(["superchat", "chat"])),
-    drafts: fc.constantFrom(Handshake.all, Handshake.default, [])
+    drafts: fc.constantFrom(Handshake.all, Handshake.defaults, [])
   }),
   (headers, url, method, key3, options) => {
     const request = { method, url, headers, key3 }
     const verdict = Handshake.acceptResult(request, { ...options, extensions: extensions.slice(0, 1) })
-    const response = Result.isSuccess(verdict) ? verdict.success.response : Handshake.refusal(verdict.failure)
+    const response = Result.isSuccess(verdict) ? verdict.success.response : Handshake.rejection(verdict.failure)
     expect(Number.isInteger(response.status) && response.status >= 101 && response.status < 600, () => "no status")
     expect(
       isOneHead(Handshake.encodeResponse(response), response),

@@ -46,7 +46,7 @@ describe("effect-ws/browser", () => {
     for (const name of builtinModules) assert.notInclude(all.code, `"node:${name}"`)
     const { modules } = await bundle({ code: connecting }, "source")
     assert.include(modules, "src/internal/browser/socket.ts")
-    for (const unused of ["keepUp", "schema", "model", "frame", "connection"]) {
+    for (const unused of ["connectagain", "schema", "model", "frame", "connection"]) {
       assert.isFalse(
         modules.some((id) => id.toLowerCase().endsWith(`/${unused}.ts`)),
         unused

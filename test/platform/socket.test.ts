@@ -521,6 +521,40 @@ describe("reconnecting over a platform's WebSocket", () => {
     })
   )
 
+  it.effect("connects again on demand, after a time without messages, and with a URL of its own each time", () =>
+    Effect.gen(function* () {
+      const { WebSocket, last, sockets } = fakePlatform()
+      let round = 0
+      const link = yield* Socket.reconnecting(
+        Effect.sync(() => `ws://server/?token=${++round}`),
+        { WebSocket, idleTimeout: "5 seconds" }
+      )
+      const messages: Array<Socket.Message> = []
+      yield* start(Stream.runForEach(link.messages, (message) => Effect.sync(() => messages.push(message))))
+      last().open()
+      last().message("one")
+      yield* TestClock.adjust(0)
+      yield* link.reconnect
+      yield* TestClock.adjust(0)
+      assert.lengthOf(sockets, 2)
+      assert.deepStrictEqual(sockets[0]?.closes, [[1000, ""]])
+      last().open()
+      last().message("two")
+      // The platform never says how the first connection ended.
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(messages, ["one", "two"])
+      yield* TestClock.adjust("4 seconds")
+      assert.lengthOf(sockets, 2)
+      yield* TestClock.adjust("2 seconds")
+      assert.lengthOf(sockets, 3)
+      last().open()
+      last().message("three")
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual(messages, ["one", "two", "three"])
+      assert.strictEqual(yield* Effect.map(link.current, () => round), 3)
+    })
+  )
+
   it.effect("ends for good by its close, with the codes of the platform", () =>
     Effect.gen(function* () {
       const { WebSocket, last, sockets } = fakePlatform()

@@ -25,7 +25,7 @@ const readers: Readonly<Record<string, Read>> = {
     Stream.runForEach(socket.frames, (frame) =>
       frame._tag === "Close" ? Effect.void : take(Buffer.from(frame.payload).toString())
     ),
-  run: Socket.run,
+  run: (socket, take) => Socket.run(socket, take),
   runBatch: (socket, take) => Socket.runBatch(socket, (batch) => Effect.forEach(batch, take, { discard: true })),
   receive: (socket, take) => Effect.forever(Effect.flatMap(socket.receive, take))
 }

@@ -23,6 +23,7 @@ const foreign = (socket: Socket.Socket): Socket.Socket => ({
   messages: socket.messages,
   frames: socket.frames,
   receive: socket.receive,
+  receiveStream: socket.receiveStream,
   send: socket.send,
   sendAll: socket.sendAll,
   sendStream: socket.sendStream,
@@ -34,7 +35,8 @@ const foreign = (socket: Socket.Socket): Socket.Socket => ({
   draft: socket.draft,
   extensions: socket.extensions,
   request: socket.request,
-  context: socket.context
+  context: socket.context,
+  [Socket.TypeId]: Socket.TypeId
 })
 
 /** When what was published has gone out. */

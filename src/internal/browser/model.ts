@@ -2,6 +2,7 @@ import type * as Effect from "effect/Effect"
 import type * as Node from "../protocol/closeHandshake.ts"
 import type { CommonClosed, CommonSocket } from "../socket/common.ts"
 import type { ConnectOptions as NodeConnectOptions } from "../client/connect.ts"
+import { isMarked, type SocketMark } from "../socket/typeId.ts"
 import type { ReadBufferFull, SocketError } from "../socket/error.ts"
 import type { PlatformConstructor } from "./platform.ts"
 
@@ -36,7 +37,7 @@ export interface Closed extends CommonClosed {
  * @category models
  * @since 0.1.0
  */
-export interface Socket extends CommonSocket {
+export interface Socket extends CommonSocket, SocketMark {
   /**
    * Performs the closing handshake (RFC 6455 §7.1.2), and waits until the connection is closed. The platform sends
    * code 1000, which is the default, and 3000 to 4999; others fail with `Unsupported`. The reason has at most 123
@@ -46,6 +47,15 @@ export interface Socket extends CommonSocket {
   /** Waits until the connection is closed. */
   readonly closed: Effect.Effect<Closed>
 }
+
+/**
+ * Returns whether a value is a `Socket` of this library. A typed socket and one that reconnects are none, nor is a copy such as
+ * `{ ...socket }`.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocket = (value: unknown): value is Socket => isMarked(value)
 
 /**
  * Options of `connect`.

@@ -14,7 +14,9 @@ import { Identity } from "../identity.ts"
 import { Opcode } from "../protocol/opcode.ts"
 import { SocketError, type SocketErrorReason } from "../socket/error.ts"
 import type { Message } from "../socket/receiveBuffer.ts"
+import { TypeId } from "../socket/typeId.ts"
 import { lost } from "../socket/lost.ts"
+import { pushAll } from "../socket/pushAll.ts"
 import * as Violation from "../protocol/protocolError.ts"
 import type { Closed, Socket } from "./model.ts"
 import { type CloseEvent, listen, openState, type PlatformWebSocket } from "./platform.ts"
@@ -54,6 +56,8 @@ export class PlatformSocket extends Identity implements Socket {
   /** The close frame that was asked for. */
   private sent: CloseFrame | undefined = undefined
   private closedAs: Closed | undefined = undefined
+  /** Called when a message arrives. */
+  private onArrival: (() => void) | undefined = undefined
   /** Waits for the closing handshake to take too long. */
   private deadline: Fiber.Fiber<void> | undefined = undefined
   private readonly whenClosed = Deferred.makeUnsafe<Closed>()
@@ -84,6 +88,10 @@ export class PlatformSocket extends Identity implements Socket {
       message: ({ data }) => this.arrived(data instanceof ArrayBuffer ? new Uint8Array(data) : data),
       close: (event) => this.settle(event)
     })
+  }
+
+  get [TypeId](): typeof TypeId {
+    return TypeId
   }
 
   /** Whether it takes messages still. */
@@ -123,7 +131,13 @@ export class PlatformSocket extends Identity implements Socket {
     return normal && this.closedAs?.cause._tag === "Handshake" ? done : Exit.fail(this.closedError())
   }
 
+  /** Calls `arrived` when a message arrives. */
+  watch(arrived: () => void): void {
+    this.onArrival = arrived
+  }
+
   private arrived(message: Message): void {
+    this.onArrival?.()
     if (this.waiter !== undefined) {
       this.unread.push(message)
       return this.wake()
@@ -149,20 +163,10 @@ export class PlatformSocket extends Identity implements Socket {
 
   readonly send: Socket["send"] = (message) => Effect.suspend(() => this.push(message))
 
-  readonly sendAll: Socket["sendAll"] = (messages) =>
-    Effect.suspend(() => {
-      const rest = messages[Symbol.iterator]()
-      const next = (): Effect.Effect<void, SocketError> => {
-        for (let step = rest.next(); step.done !== true; step = rest.next()) {
-          const sent = this.push(step.value)
-          if (sent !== Effect.void) return Effect.flatMap(sent, next)
-        }
-        return Effect.void
-      }
-      return next()
-    })
+  readonly sendAll: Socket["sendAll"] = (messages) => Effect.suspend(() => pushAll(this, messages))
 
-  private push(message: Message): Effect.Effect<void, SocketError> {
+  /** Sends a message. Returns what to wait for. */
+  push(message: Message): Effect.Effect<void, SocketError> {
     const data = expectMessage(message)
     if (!this.isOpen) return Effect.fail(this.closedError())
     this.ws.send(data)
@@ -194,6 +198,12 @@ export class PlatformSocket extends Identity implements Socket {
   end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<Closed> {
     this.beginClose(endCode(exit), "")
     return this.closed
+  }
+
+  /** Ends it without waiting for the peer's close frame. */
+  drop(): void {
+    this.beginClose(1000, "")
+    if (this.closedAs === undefined) this.settle(undefined)
   }
 
   private beginClose(code: number, reason: string): void {

@@ -17,6 +17,8 @@ export interface InputHandler {
   readonly wantsFragments: boolean
   /** Whether `message` keeps no bytes of text, so that it may get borrowed ones. Default `false`. */
   readonly borrowsText?: boolean
+  /** Whether a frame of which `length` bytes are still to come is delivered in fragments, as its bytes come. Default: never. */
+  wantsPieces?(length: number): boolean
   /** A whole message. Text is not validated yet: the handler that decodes it does that. */
   message(opcode: number, bytes: Buffer, start: number, end: number): Violation | undefined
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): Violation | undefined

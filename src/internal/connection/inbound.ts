@@ -251,6 +251,10 @@ export class Inbound implements FrameSink {
     return this.assembler
   }
 
+  splits(rsv: number, length: number): boolean {
+    return rsv === 0 && this.assembler === undefined && this.handler.wantsPieces?.(length) === true
+  }
+
   fragment(
     opcode: number,
     fin: boolean,

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as EffectSocket from "effect/socket/Socket"
 import { alreadyReading, type Message } from "../socket/receiveBuffer.ts"
+import { NextBatch } from "../socket/pull.ts"
 import { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Socket } from "../socket/model.ts"
 import { closeError, effectError } from "./error.ts"
@@ -19,60 +20,57 @@ export interface Puller {
   readonly release: () => void
 }
 
-/** What a pull fails with once its reader's scope is closed: nobody waits for a close frame there. */
-const released = Effect.fail(closeError(1006))
+/** The failure of a pull whose reader's scope is closed: no close frame is waited for there. */
+const released = Exit.fail(closeError(1006))
 
-/** Takes a socket's messages. Fails when somebody reads frames. */
+/** Takes a socket's messages. Fails when the socket has another reader, of frames. */
 export const pullerOf = (socket: Socket): Effect.Effect<Puller, EffectSocket.SocketError, Scope.Scope> =>
   socket instanceof WebSocketConnection ? Effect.suspend(() => ofLive(socket)) : ofStream(socket)
 
-/** Straight out of the receiveBuffer: a pull resumes in the read that brought its batch, and costs no fiber. */
 const ofLive = (socket: WebSocketConnection<unknown>): Effect.Effect<Puller, EffectSocket.SocketError> => {
-  const { receiveBuffer } = socket
-  let over = false
-  let waiting: ((batch: Batch) => void) | undefined
-  const taken = (): Batch => {
-    if (over) return released
-    if (receiveBuffer.isEmpty) return Effect.fail(endOf(socket))
-    return Effect.succeed(receiveBuffer.take<Message>())
+  const batches = new Batches(socket)
+  if (!batches.claim()) return batches.taken()
+  return Effect.succeed({ pull: batches, release: () => batches.release() })
+}
+
+/** Straight out of the receive buffer: a pull resumes in the read that brought its batch, and costs no fiber. */
+class Batches extends NextBatch<Message, EffectSocket.SocketError, WebSocketConnection<unknown>> {
+  private over = false
+
+  override claim(): boolean {
+    return this.socket.receiveBuffer.claimMessages(this)
   }
-  const waiter = {
-    wake: (): void => {
-      const resume = waiting
-      waiting = undefined
-      resume?.(taken())
-    }
+
+  override taken(): Exit.Exit<never, EffectSocket.SocketError> {
+    return Exit.fail(effectError(alreadyReading, "read"))
   }
-  if (!receiveBuffer.claimMessages(waiter)) return Effect.fail(effectError(alreadyReading, "read"))
-  const stop = Effect.sync(() => {
-    waiting = undefined
-    receiveBuffer.forget(waiter)
-  })
-  const wait: Batch = Effect.callback((resume) => {
-    if (!receiveBuffer.await(waiter)) {
-      resume(Effect.fail(effectError(alreadyReading, "read")))
-      return undefined
-    }
-    waiting = resume
-    return stop
-  })
-  return Effect.succeed({
-    pull: Effect.suspend(() => (receiveBuffer.isEmpty && !receiveBuffer.over && !over ? wait : taken())),
-    release: () => {
-      over = true
-      receiveBuffer.leave(waiter)
-      if (waiting === undefined) return
-      receiveBuffer.forget(waiter)
-      waiter.wake()
-    }
-  })
+
+  override asEffect(): Batch {
+    return this.over ? released : super.asEffect()
+  }
+
+  /** Ends the reading: fails a pull that waits. */
+  release(): void {
+    this.over = true
+    this.socket.receiveBuffer.leave(this)
+    this.socket.receiveBuffer.forget(this)
+    this.wake()
+  }
+
+  protected override end(): Exit.Exit<never, EffectSocket.SocketError> {
+    return Exit.fail(endOf(this.socket))
+  }
+
+  protected override take(): Exit.Exit<NonEmptyReadonlyArray<Message>, EffectSocket.SocketError> {
+    return this.over ? released : super.take()
+  }
 }
 
 /** How a live socket ended, once nothing more will come: a normal close is an error too, as Effect has it. */
 const endOf = (socket: WebSocketConnection<unknown>): EffectSocket.SocketError => {
   const end = socket.messagesEnd()
   const reason = Exit.isFailure(end) ? end.cause.reasons[0] : undefined
-  if (reason?._tag === "Fail" && reason.error._tag === "SocketError") return effectError(reason.error, "read")
+  if (reason?._tag === "Fail" && reason.error._tag === "WebSocketError") return effectError(reason.error, "read")
   const { closeReceived } = socket.connection
   return closeError(closeReceived?.code ?? 1005, closeReceived?.reason)
 }
@@ -84,7 +82,7 @@ const ofStream = (socket: Socket): Effect.Effect<Puller, never, Scope.Scope> =>
       Effect.fail(closeError(received === undefined ? 1006 : (received.code ?? 1005), received?.reason))
     )
     const pull = Pull.catchDone(
-      Effect.mapError(next, (error) => (error._tag === "SocketError" ? effectError(error, "read") : error)),
+      Effect.mapError(next, (error) => (error._tag === "WebSocketError" ? effectError(error, "read") : error)),
       () => ended
     )
     return {

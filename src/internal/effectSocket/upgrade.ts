@@ -10,7 +10,7 @@ import type * as http from "node:http"
 import { Http2ServerRequest, type Http2ServerResponse } from "node:http2"
 import { HandshakeError } from "../handshake/error.ts"
 import type { AcceptOptions } from "../handshake/model.ts"
-import { refusal } from "../handshake/server.ts"
+import { rejection } from "../handshake/server.ts"
 import { upgradeRequired } from "../protocol/opening/reason.ts"
 import type { InvalidField } from "../protocol/opening/rules.ts"
 import { type Exchange, Http1Exchange } from "../server/exchange.ts"
@@ -28,7 +28,7 @@ export interface ContextOptions<A> extends UpgradeOptions {
   readonly context: A
 }
 
-/** Opens the connection of a request, with the options of a route. A refusal is not written. */
+/** Opens the connection of a request, with the options of a route. A rejection is not written. */
 export type Upgrader = <A>(options: ContextOptions<A>) => Effect.Effect<Connection<A>, HandshakeError, Scope.Scope>
 
 const upgraders = new WeakMap<object, Upgrader>()
@@ -51,12 +51,12 @@ const openPlain = <A>(
 ): Effect.Effect<Connection<A>, HandshakeError, Scope.Scope> =>
   open<A, never>(exchangeOf(request), { ...options, authorize: () => Effect.succeed(context) })
 
-/** A refusal that becomes the response of a route that doesn't handle it. */
+/** A rejection that becomes the response of a route that doesn't handle it. */
 class RefusedUpgrade extends HandshakeError implements HttpServerRespondable.Respondable {
   override readonly [ErrorReporter.ignore] = true;
 
   [HttpServerRespondable.symbol](): Effect.Effect<HttpServerResponse.HttpServerResponse> {
-    const { body, headers, status } = refusal(this)
+    const { body, headers, status } = rejection(this)
     // The server sets the others.
     const fields = headers.filter(([name]) => !/^(?:content-length|connection)$/i.test(name))
     const connection = status === 426 ? { connection: "upgrade" } : {}
@@ -94,13 +94,13 @@ const noUpgrade: InvalidField = {
 interface RouteExchange {
   /** Called before the response that opens the connection is written. */
   readonly opening?: () => void
-  /** Called in place of writing a refusal. */
+  /** Called in place of writing a rejection. */
   readonly refused?: () => void
   readonly isInTurn?: Exchange["isInTurn"] | undefined
   readonly invalid?: Exchange["invalid"]
 }
 
-/** An exchange whose refusals are left to the caller. */
+/** An exchange whose rejections are left to the caller. */
 export const leavingRefusals = (exchange: Exchange, route: RouteExchange): Exchange => {
   const { invalid = exchange.invalid, isInTurn } = route
   let refused = false

@@ -77,7 +77,7 @@ export interface Extension<out Settings = unknown> {
  * @category errors
  * @since 0.1.0
  */
-export class SyntaxError extends Data.TaggedError("SyntaxError")<{
+export class ExtensionSyntaxError extends Data.TaggedError("ExtensionSyntaxError")<{
   /** Where reading stopped, in characters from the start. */
   readonly position: number
   readonly message: string
@@ -144,7 +144,7 @@ export interface DeflateSettings {
 }
 
 /**
- * Parses a `Sec-WebSocket-Extensions` header (RFC 6455 §9.1). Fails with a `SyntaxError`.
+ * Parses a `Sec-WebSocket-Extensions` header (RFC 6455 §9.1). Fails with an `ExtensionSyntaxError`.
  *
  * **Details**
  *
@@ -169,11 +169,11 @@ export interface DeflateSettings {
  * @category parsing and formatting
  * @since 0.1.0
  */
-export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, SyntaxError> => {
+export const parse = (header: string): Result.Result<ReadonlyArray<Offer>, ExtensionSyntaxError> => {
   const read = parseExtensions(header, strict.extensions)
   if (!("_tag" in read)) return Result.succeed(read)
   const { expected, position } = read
-  return Result.fail(new SyntaxError({ position, message: `expected ${expected} at character ${position}` }))
+  return Result.fail(new ExtensionSyntaxError({ position, message: `expected ${expected} at character ${position}` }))
 }
 
 /**

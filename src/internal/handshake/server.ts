@@ -110,7 +110,7 @@ export interface Rejection {
 }
 
 /**
- * Creates the error that refuses a request with the caller's own response.
+ * Creates the error that rejects a request with the caller's own response.
  *
  * **Gotchas**
  *
@@ -118,9 +118,9 @@ export interface Rejection {
  * reason `UnsafeHeader`, a failure of the server's own.
  *
  * @category server
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): HandshakeError => {
+export const reject = ({ body, headers = [], status = 403 }: Rejection = {}): HandshakeError => {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`the status of a rejection must be from 200 to 599, not ${status}`)
   }
@@ -132,9 +132,9 @@ export const rejected = ({ body, headers = [], status = 403 }: Rejection = {}): 
  * Composes the HTTP response to a client whose handshake failed, without internal detail.
  *
  * @category server
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const refusal = ({ reason }: HandshakeError): Response => {
+export const rejection = ({ reason }: HandshakeError): Response => {
   const { headers: added, status, text } = strict.refusal(reason)
   const phrase = reasonPhrase(status)
   const body = Buffer.from(text ?? `${phrase}\n`)

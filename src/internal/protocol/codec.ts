@@ -19,6 +19,8 @@ export type Role = "client" | "server"
 export interface FrameSink {
   /** Where a fragment of `length` bytes that is about to come is copied to anyway, so that it may be put there at once. */
   gather?(opcode: number, rsv: number, length: number): MessageAssembler | undefined
+  /** Whether a frame of which `length` bytes are still to come is delivered in fragments, as its bytes come. Default: never. */
+  splits?(rsv: number, length: number): boolean
   /** A whole message in one frame: opcode text or binary, FIN set. Text is not yet validated: the sink does that. */
   message(opcode: number, rsv: number, bytes: Buffer, start: number, end: number): Violation | undefined
   /** One frame of a message in several frames: text or binary opens it, continuations follow. Uncompressed text was validated. */

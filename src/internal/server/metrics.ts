@@ -1,13 +1,13 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Counts the handshakes that servers refused, by the tag of the `HandshakeError`'s reason.
+ * Handshakes that servers rejected, by the tag of the `HandshakeError`'s reason.
  *
  * @category metrics
- * @since 0.1.0
+ * @since 0.2.0
  */
-export const refusals = Metric.frequency("effect_ws_refusals", {
-  description: "Handshakes that servers refused, by reason"
+export const rejections = Metric.frequency("effect_ws_rejections", {
+  description: "Handshakes that servers rejected, by reason"
 })
 
 /**

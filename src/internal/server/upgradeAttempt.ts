@@ -9,7 +9,7 @@ import type * as Tracer from "effect/Tracer"
 import type { Timers } from "../connection/timers.ts"
 import type { Accepted, AcceptOptions, Draft } from "../handshake/model.ts"
 import { HandshakeError, handshakeError, shuttingDown, timeout } from "../handshake/error.ts"
-import { acceptAs, rejected, selectDraft } from "../handshake/server.ts"
+import { acceptAs, reject, selectDraft } from "../handshake/server.ts"
 import { pairsOf } from "../handshake/secret.ts"
 import { failureOf, type HandshakeReport } from "../observability/reporter.ts"
 import { invalidSubprotocol } from "../protocol/opening/reason.ts"
@@ -200,7 +200,7 @@ export class UpgradeAttempt<A, R> {
     } catch (cause) {
       // The caller's own code runs here: `protocols`, and extensions.
       this.owner.log(Effect.logError("protocols or an extension threw", cause))
-      this.refuse(rejected({ status: 500 }))
+      this.refuse(reject({ status: 500 }))
     }
     return undefined
   }
@@ -242,7 +242,7 @@ export class UpgradeAttempt<A, R> {
     // A caller without types may fail with anything.
     if (failure._tag === "Some" && failure.value instanceof HandshakeError) return this.refuse(failure.value)
     this.owner.log(Effect.logError("authorize failed", cause))
-    this.refuse(rejected({ status: 500 }))
+    this.refuse(reject({ status: 500 }))
   }
 
   /** Composes the answer anew, with the header fields and the subprotocol that `authorize` chose. */

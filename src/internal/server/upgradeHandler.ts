@@ -10,7 +10,7 @@ import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
-import { refusal, rejected } from "../handshake/server.ts"
+import { reject, rejection } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
 import { type HandshakeReport, type Reporter, reporterOf } from "../observability/reporter.ts"
@@ -26,7 +26,7 @@ import { ConnectionQueue } from "./connectionQueue.ts"
 import { type Exchange, Http1Exchange } from "./exchange.ts"
 import { Http2Exchange } from "./http2Exchange.ts"
 import { Http2Sessions } from "./http2Sessions.ts"
-import { evictions, refusals } from "./metrics.ts"
+import { evictions, rejections } from "./metrics.ts"
 import type { Options } from "./model.ts"
 import { type AcceptedRequest, type Route, type Settled, UpgradeAttempt, type UpgradeOwner } from "./upgradeAttempt.ts"
 import type { ServerSettings } from "./options.ts"
@@ -39,7 +39,7 @@ interface RunningHandlers {
 }
 
 /**
- * Turns upgrade requests into connections, or into refusals, for one server: it has the server's limits and its open
+ * Turns upgrade requests into connections, or into rejections, for one server: it has the server's limits and its open
  * connections, whichever way requests come in. `UpgradeAttempt` decides about one request.
  */
 export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
@@ -186,17 +186,17 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
 
   refuse(exchange: Exchange, error: HandshakeError): void {
     const { reason } = error
-    refusals.updateUnsafe(reason._tag, this.context)
+    rejections.updateUnsafe(reason._tag, this.context)
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-    const response = refusal(error)
+    const response = rejection(error)
     if (response.status >= 300 || exchange.session === undefined) return exchange.refuse(response)
     // RFC 8441 §5: over HTTP/2 every 2xx status opens the WebSocket.
     this.log(Effect.logError(`a request over HTTP/2 can't be rejected with status ${response.status}`))
-    exchange.refuse(refusal(rejected({ status: 500 })))
+    exchange.refuse(rejection(reject({ status: 500 })))
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {

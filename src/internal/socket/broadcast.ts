@@ -1,4 +1,5 @@
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import { Encodings } from "./encodings.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { inTurn } from "./turns.ts"
@@ -30,6 +31,11 @@ export interface BroadcastOptions {
   readonly slow?: SlowPolicy | undefined
 }
 
+type Messages = Message | ReadonlyArray<Message>
+
+const isMessages = (value: unknown): boolean =>
+  typeof value === "string" || value instanceof Uint8Array || Array.isArray(value)
+
 /**
  * Sends the same message, or several in one write, to many sockets. Succeeds with the number of sockets that took
  * it.
@@ -59,44 +65,52 @@ export interface BroadcastOptions {
  * @category sending
  * @since 0.1.0
  */
-export const broadcast = (
+export const broadcast: {
+  (messages: Messages, options?: BroadcastOptions): (sockets: Iterable<Socket>) => Effect.Effect<number>
+  (sockets: Iterable<Socket>, messages: Messages, options?: BroadcastOptions): Effect.Effect<number>
+} = dual(
+  (args) => isMessages(args[1]),
+  (sockets: Iterable<Socket>, messages: Messages, options?: BroadcastOptions) =>
+    Effect.suspend(() =>
+      send(sockets, typeof messages === "string" || messages instanceof Uint8Array ? [messages] : messages, options)
+    )
+)
+
+const send = (
   sockets: Iterable<Socket>,
-  messages: Message | ReadonlyArray<Message>,
-  options?: BroadcastOptions
-): Effect.Effect<number> =>
-  Effect.suspend(() => {
-    const all: ReadonlyArray<Message> =
-      typeof messages === "string" || messages instanceof Uint8Array ? [messages] : messages
-    const slow = options?.slow ?? "wait"
-    const encodings = new Encodings(all)
-    const pending: Array<Effect.Effect<unknown>> = []
-    let taken = 0
-    for (const socket of sockets) {
-      if (!(socket instanceof WebSocketConnection)) {
-        pending.push(Effect.map(settled(socket.sendAll(all)), (sent) => (sent ? taken++ : 0)))
-        continue
-      }
-      const { connection } = socket
-      if (!connection.isOpen) continue
-      if (connection.outbound.full && slow !== "wait") {
-        if (slow === "close") socket.beginClose(1013, "")
-        continue
-      }
-      if (connection.outbound.isHeld && slow === "wait") {
-        const sent = inTurn(socket, (turn) =>
-          socket.sendShared(encodings, turn) ? socket.room(turn) : Effect.fail(socket.closedError())
-        )
-        pending.push(Effect.map(settled(sent), (sent) => (sent ? taken++ : 0)))
-        continue
-      }
-      if (!socket.sendShared(encodings)) continue
-      taken++
-      const room = socket.room()
-      if (room !== Effect.void && slow === "wait") pending.push(settled(room))
+  all: ReadonlyArray<Message>,
+  options: BroadcastOptions | undefined
+): Effect.Effect<number> => {
+  const slow = options?.slow ?? "wait"
+  const encodings = new Encodings(all)
+  const pending: Array<Effect.Effect<unknown>> = []
+  let taken = 0
+  for (const socket of sockets) {
+    if (!(socket instanceof WebSocketConnection)) {
+      pending.push(Effect.map(settled(socket.sendAll(all)), (sent) => (sent ? taken++ : 0)))
+      continue
     }
-    if (pending.length === 0) return Effect.succeed(taken)
-    return Effect.map(Effect.all(pending, { concurrency: "unbounded", discard: true }), () => taken)
-  })
+    const { connection } = socket
+    if (!connection.isOpen) continue
+    if (connection.outbound.full && slow !== "wait") {
+      if (slow === "close") socket.beginClose(1013, "")
+      continue
+    }
+    if (connection.outbound.isHeld && slow === "wait") {
+      const sent = inTurn(socket, (turn) =>
+        socket.sendShared(encodings, turn) ? socket.room(turn) : Effect.fail(socket.closedError())
+      )
+      pending.push(Effect.map(settled(sent), (sent) => (sent ? taken++ : 0)))
+      continue
+    }
+    if (!socket.sendShared(encodings)) continue
+    taken++
+    const room = socket.room()
+    if (room !== Effect.void && slow === "wait") pending.push(settled(room))
+  }
+  if (pending.length === 0) return Effect.succeed(taken)
+  return Effect.map(Effect.all(pending, { concurrency: "unbounded", discard: true }), () => taken)
+}
 
 /** Whether it was sent: a socket that is lost meanwhile is no failure of the broadcast. */
 const settled = <E>(sent: Effect.Effect<void, E>): Effect.Effect<boolean> =>

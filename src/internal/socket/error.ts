@@ -1,4 +1,5 @@
 import * as Data from "effect/Data"
+import * as Predicate from "effect/Predicate"
 import type { Violation } from "../protocol/protocolError.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
 import type { HandshakeError } from "../handshake/error.ts"
@@ -43,6 +44,19 @@ export interface OpenFailed {
 export interface OpenTimeout {
   readonly _tag: "OpenTimeout"
   /** What took too long, and the limit. */
+  readonly message: string
+  /** The limit in milliseconds. */
+  readonly limit: number
+}
+
+/**
+ * Nothing arrived on a reconnecting connection for its `idleTimeout`. It is given up as lost.
+ *
+ * @category errors
+ * @since 0.2.0
+ */
+export interface IdleTimeout {
+  readonly _tag: "IdleTimeout"
   readonly message: string
   /** The limit in milliseconds. */
   readonly limit: number
@@ -164,6 +178,7 @@ export type SocketErrorReason =
   | InvalidOptions
   | OpenFailed
   | OpenTimeout
+  | IdleTimeout
   | HandshakeFailed
   | ConnectionClosed
   | ProtocolViolation
@@ -172,12 +187,22 @@ export type SocketErrorReason =
   | AlreadyReading
   | ReadBufferFull
 
+const TypeId = "~effect-ws/Socket/SocketError"
+
+/**
+ * Returns whether a value is a `SocketError` of this library, of whichever copy of it. The `SocketError` of `effect/socket` is none.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocketError = (value: unknown): value is SocketError => Predicate.hasProperty(value, TypeId)
+
 /**
  * The error of a connection, and of what is done with it. `reason` says why.
  *
  * **Details**
  *
- * `Effect.catchTag("SocketError", …)` catches it, `Effect.catchReason("SocketError", tag, …)` one reason of it.
+ * `Effect.catchTag("WebSocketError", …)` catches it, `Effect.catchReason("WebSocketError", tag, …)` one reason of it.
  *
  * **Example** (Catching one reason)
  *
@@ -192,7 +217,7 @@ export type SocketErrorReason =
  *   yield* client.closed
  *   return yield* client.send("too late").pipe(
  *     Effect.as("sent"),
- *     Effect.catchReason("SocketError", "ConnectionClosed", ({ closeCode }) => Effect.succeed(`closed with ${closeCode}`))
+ *     Effect.catchReason("WebSocketError", "ConnectionClosed", ({ closeCode }) => Effect.succeed(`closed with ${closeCode}`))
  *   )
  * })
  *
@@ -202,7 +227,11 @@ export type SocketErrorReason =
  * @category errors
  * @since 0.1.0
  */
-export class SocketError extends Data.TaggedError("SocketError")<{ readonly reason: SocketErrorReason }> {
+export class SocketError extends Data.TaggedError("WebSocketError")<{ readonly reason: SocketErrorReason }> {
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+
   /** What failed, in words. */
   override get message(): string {
     return this.reason.message

@@ -12,6 +12,7 @@ import type { ObservabilityOptions } from "../observability/options.ts"
 import type { ClientRequest, Draft, Request } from "../handshake/model.ts"
 import type { SocketError } from "./error.ts"
 import type { Message } from "./receiveBuffer.ts"
+import { isMarked, type SocketMark } from "./typeId.ts"
 
 /**
  * A live connection, of either side.
@@ -23,7 +24,7 @@ import type { Message } from "./receiveBuffer.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Socket<out Context = unknown> {
+export interface Socket<out Context = unknown> extends SocketMark {
   /**
    * The frames as they arrive, control frames included, after decompression. A close frame is the last. Fails when the
    * connection ends without one, or the peer breaks the protocol.
@@ -47,6 +48,23 @@ export interface Socket<out Context = unknown> {
    * and with a `SocketError` where it fails. Interruption takes nothing.
    */
   readonly receive: Effect.Effect<Message, SocketError | Cause.Done>
+  /**
+   * Waits for the next message, and gives it as a Stream of its fragments, without joining them. Fails as `receive` does.
+   *
+   * **Details**
+   *
+   * The pieces come under backpressure: beyond `readBufferSize` the transport is paused until they are taken. A frame that
+   * is longer than one read is given as its bytes come, so the peer need not send fragments. A piece of text may be empty,
+   * and never ends inside a character.
+   *
+   * Where the reader stops early, running `pieces` again goes on from there. The next message that is asked for, in this way
+   * or as a whole, skips the rest. Then `pieces` fails with `AlreadyReading`. It fails with the connection's error when
+   * that ends before the message does.
+   *
+   * `maxMessageSize` holds for the whole message: `Infinity` allows any length, and what waits in memory stays bounded as
+   * long as messages are read only in this way. A compressed message is one piece, and so is a message over Hixie-76.
+   */
+  readonly receiveStream: Effect.Effect<StreamedMessage, SocketError | Cause.Done>
   /**
    * Sends a message, or a single frame. Completes when the transport has accepted the bytes; suspends while the peer doesn't
    * read. When it completes, the caller may change the buffer. Messages of concurrent senders never mix: while one is sent in
@@ -93,6 +111,25 @@ export interface Socket<out Context = unknown> {
   /** What the server's `authorize` answered for this connection. */
   readonly context: Context
 }
+
+/**
+ * A message as its pieces come: text or bytes, as the peer sent it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type StreamedMessage =
+  | { readonly _tag: "Text"; readonly pieces: Stream.Stream<string, SocketError> }
+  | { readonly _tag: "Binary"; readonly pieces: Stream.Stream<Uint8Array, SocketError> }
+
+/**
+ * Returns whether a value is a `Socket` of this library: of either side, or an object that inherits from one. A typed socket and one
+ * that reconnects are none, nor is a copy such as `{ ...socket }`.
+ *
+ * @category guards
+ * @since 0.2.0
+ */
+export const isSocket = (value: unknown): value is Socket => isMarked(value)
 
 /**
  * Options of the keepalive by ping and pong.

@@ -17,36 +17,42 @@ export interface Readable {
   framesEnd(): Exit.Exit<never, SocketError | Cause.Done>
 }
 
-type Batch<A> = NonEmptyReadonlyArray<A>
+export type Batch<A> = NonEmptyReadonlyArray<A>
 
-type Resume<A> = (batch: Effect.Effect<Batch<A>, SocketError | Cause.Done>) => void
+type Resume<A, E> = (batch: Effect.Effect<Batch<A>, E>) => void
 
 /**
- * What the next read brings, as an effect that waits for it and that a Stream pulls again and again. Objects with methods in
- * place of closures, since each connection that waits for its next message keeps all of them.
+ * The messages or frames of the next read, as an effect that waits for it and that a reader runs again and again. Objects with methods
+ * in place of closures, since each connection that waits for its next message keeps all of them.
  */
-abstract class NextBatch<A extends Frame | Message>
-  extends Effectable.Class<Batch<A>, SocketError | Cause.Done>
+export abstract class NextBatch<
+  A extends Frame | Message,
+  E = SocketError | Cause.Done,
+  S extends Pick<Readable, "receiveBuffer"> = Readable
+>
+  extends Effectable.Class<Batch<A>, E>
   implements Waiter
 {
-  protected readonly socket: Readable
-  private resume: Resume<A> | undefined = undefined
+  protected readonly socket: S
+  private resume: Resume<A, E> | undefined = undefined
   private readonly stop: StopWaiting
-  private readonly wait: Effect.Effect<Batch<A>, SocketError | Cause.Done>
+  private readonly wait: Effect.Effect<Batch<A>, E>
 
-  constructor(socket: Readable) {
+  constructor(socket: S) {
     super()
     this.socket = socket
     this.stop = new StopWaiting(this)
     this.wait = Effect.callback((resume) => this.listen(resume))
   }
 
-  /** Asks for what is wanted. Returns whether it can be had. */
+  /** Claims the buffer for its view. Returns whether it can be had. */
   protected abstract claim(): boolean
-  protected abstract end(): Exit.Exit<never, SocketError | Cause.Done>
+  protected abstract end(): Exit.Exit<never, E>
+  /** Fails where the buffer has another reader. */
+  protected abstract taken(): Exit.Exit<never, E>
 
-  override asEffect(): Effect.Effect<Batch<A>, SocketError | Cause.Done> {
-    if (!this.claim()) return Effect.fail(alreadyReading)
+  override asEffect(): Effect.Effect<Batch<A>, E> {
+    if (!this.claim()) return this.taken()
     const { receiveBuffer } = this.socket
     return receiveBuffer.isEmpty && !receiveBuffer.over ? this.wait : this.take()
   }
@@ -67,14 +73,14 @@ abstract class NextBatch<A extends Frame | Message>
     return receiveBuffer.take<A>()
   }
 
-  private take(): Exit.Exit<Batch<A>, SocketError | Cause.Done> {
+  protected take(): Exit.Exit<Batch<A>, E> {
     const { receiveBuffer } = this.socket
     return receiveBuffer.isEmpty ? this.end() : Exit.succeed(this.takeFrom(receiveBuffer))
   }
 
-  private listen(resume: Resume<A>): Effect.Effect<void> | undefined {
+  private listen(resume: Resume<A, E>): Effect.Effect<void> | undefined {
     if (!this.socket.receiveBuffer.await(this)) {
-      resume(Effect.fail(alreadyReading))
+      resume(this.taken())
       return undefined
     }
     this.resume = resume
@@ -82,11 +88,18 @@ abstract class NextBatch<A extends Frame | Message>
   }
 }
 
+/** The batches of a socket, with its own errors. */
+abstract class SocketBatches<A extends Frame | Message> extends NextBatch<A> {
+  protected override taken(): Exit.Exit<never, SocketError> {
+    return Exit.fail(alreadyReading)
+  }
+}
+
 /**
  * The batches of a Stream. The first has one element, so that a reader who wants no more than that, as `Stream.runHead` does,
  * leaves the others to the next one.
  */
-abstract class StreamBatches<A extends Frame | Message> extends NextBatch<A> {
+abstract class StreamBatches<A extends Frame | Message> extends SocketBatches<A> {
   private begun = false
 
   /** The reader reads no more. */
@@ -123,7 +136,7 @@ export class NextFrames extends StreamBatches<Frame> {
 }
 
 /** One message. */
-export class NextMessage extends NextBatch<Message> {
+export class NextMessage extends SocketBatches<Message> {
   protected override claim(): boolean {
     return this.socket.receiveBuffer.claimMessages()
   }

@@ -27,8 +27,14 @@ const overhead = 64
 /** How many times the limit may wait before reading stops in the middle of what was read. */
 const holdFactor = 16
 
-/** How what arrives is kept. It is recorded as frames until the first reader says what it wants. */
-type View = "unclaimed" | "frames" | "messages"
+/**
+ * How what arrives is kept.
+ *
+ * - `unclaimed`: as frames, until the first reader says what it wants.
+ * - `frames`, `messages`: as the readers of these want it.
+ * - `pieces`: as the fragments of messages, which no reader takes for frames.
+ */
+type View = "unclaimed" | "frames" | "messages" | "pieces"
 
 /** How many pings and pongs in a row are recorded before the first reader. */
 const maxControls = 16
@@ -39,7 +45,7 @@ const isControlFrame = (item: Frame | Message): boolean => typeof item === "obje
 const messagesIn = (items: ReadonlyArray<Frame | Message>): number => {
   let count = 0
   for (const item of items) {
-    if (typeof item === "object" && "_tag" in item && item.fin && !isControl(item)) count++
+    if (typeof item === "string" || !("_tag" in item) || (item.fin && !isControl(item))) count++
   }
   return count
 }
@@ -105,8 +111,8 @@ export class ReceiveBuffer implements ConnectionHandler {
   private size = 0
   /** Whether a message or a fragment came since the last look. */
   private active = false
-  /** The fragments that came before the first reader, of a message whose end has not come. */
-  private partial: MessageAssembler | undefined = undefined
+  /** Called at the end of each batch that brought a message or a fragment. */
+  private onArrival: (() => void) | undefined = undefined
 
   /** `limit` is how many bytes may wait before reading is paused; the counters counts the messages that are taken. */
   constructor(limit: number, counters?: Counters) {
@@ -123,9 +129,9 @@ export class ReceiveBuffer implements ConnectionHandler {
     return this.state === ended
   }
 
-  /** Bytes that wait, overhead included, those of fragments among them. */
+  /** Bytes that wait, overhead included. */
   get held(): number {
-    return this.size + (this.partial?.size ?? 0)
+    return this.size
   }
 
   get isEmpty(): boolean {
@@ -139,26 +145,44 @@ export class ReceiveBuffer implements ConnectionHandler {
     return active
   }
 
+  /** Calls `arrived` at the end of each batch that brings a message or a fragment, in place of `takeHeard`. */
+  watch(arrived: () => void): void {
+    this.onArrival = arrived
+  }
+
   // The reader.
 
   /** Asks for messages. Returns whether they can be had: not when frames were asked for before, nor while another reader waits. */
   claimMessages(reader: object = this): boolean {
     if (this.waiter !== undefined) return false
-    if (this.view === "unclaimed") {
+    if (this.view === "unclaimed" || this.view === "pieces") {
       this.view = "messages"
-      const recorded = this.items as Array<Frame>
+      const recorded = this.items
       this.items = []
       this.size = 0
-      for (const frame of recorded) this.convert(frame)
+      const partial = this.convert(recorded)
       const inbound = this.connection?.inbound
-      if (this.partial !== undefined) inbound?.adopt(this.partial)
-      this.partial = undefined
+      if (partial !== undefined) inbound?.adopt(partial)
       // Fragments alone may have paused reading, and there is nothing to take that would resume it.
       if (this.items.length === 0 && inbound?.isPaused === true) inbound.resume()
     }
     if (this.view !== "messages") return false
     this.noteReader(reader)
     return true
+  }
+
+  /** Asks for the fragments of messages. Returns whether they can be had: not when frames were asked for before, nor while another reader waits. */
+  claimPieces(): boolean {
+    if (this.view === "frames" || this.waiter !== undefined) return false
+    if (this.view === "unclaimed") this.dropControls()
+    this.view = "pieces"
+    this.noteReader(this)
+    return true
+  }
+
+  /** Asks for the rest of a message that is read in fragments. Returns whether it can be had: not when whole messages were asked for. */
+  claimRest(): boolean {
+    return this.view === "pieces" && this.claimPieces()
   }
 
   /** Asks for frames. Returns whether they can be had: not when messages were asked for before, nor while another reader waits. */
@@ -265,6 +289,10 @@ export class ReceiveBuffer implements ConnectionHandler {
     return this.view !== "messages"
   }
 
+  wantsPieces(length: number): boolean {
+    return this.view === "pieces" || (this.view === "unclaimed" && length > holdFactor * this.limit)
+  }
+
   get borrowsText(): boolean {
     return this.view === "messages"
   }
@@ -289,13 +317,15 @@ export class ReceiveBuffer implements ConnectionHandler {
 
   fragment(opcode: number, fin: boolean, bytes: Buffer, start: number, end: number): undefined {
     this.active = true
+    // The rest of a message that was read in pieces, and not to its end.
+    if (this.view === "messages") return
     const _tag = opcode === Opcode.continuation ? "Continuation" : opcode === Opcode.text ? "Text" : "Binary"
     this.add({ _tag, fin, rsv: 0, payload: bytes.subarray(start, end) }, end - start)
   }
 
   control(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === Opcode.pong) this.owner?.onPong(bytes.subarray(start, end))
-    if (this.view === "messages") return
+    if (this.view === "messages" || this.view === "pieces") return
     if (this.view === "unclaimed" && opcode !== Opcode.close && !this.recordsControl(end - start)) return
     const payload = bytes.subarray(start, end)
     if (opcode === Opcode.close) {
@@ -318,6 +348,8 @@ export class ReceiveBuffer implements ConnectionHandler {
   }
 
   batchEnd(): void {
+    const { onArrival } = this
+    if (onArrival !== undefined && this.takeHeard()) onArrival()
     if (this.items.length > 0) this.wake()
     if (this.size > this.limit && this.isBounded) {
       this.connection?.inbound.pause()
@@ -399,24 +431,39 @@ export class ReceiveBuffer implements ConnectionHandler {
     waiter?.wake()
   }
 
-  private convert(frame: Frame): void {
-    if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") return
-    const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
-    const first = frame._tag !== "Continuation"
-    if (first && frame.fin) {
-      this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
-      return
+  /** Forgets the control frames that were recorded. */
+  private dropControls(): void {
+    const recorded = this.items
+    this.items = []
+    this.size = 0
+    for (const item of recorded) if (!isControlFrame(item)) this.keep(item, sizeOf(item) - overhead)
+    const inbound = this.connection?.inbound
+    if (this.items.length === 0 && inbound?.isPaused === true) inbound.resume()
+  }
+
+  /** Makes messages of what was recorded. Returns the fragments of a message whose end has not come. */
+  private convert(recorded: ReadonlyArray<Frame | Message>): MessageAssembler | undefined {
+    let partial: MessageAssembler | undefined
+    for (const frame of recorded) {
+      if (typeof frame === "string" || !("_tag" in frame)) {
+        this.keep(frame, sizeOf(frame) - overhead)
+        continue
+      }
+      if (frame._tag === "Close" || frame._tag === "Ping" || frame._tag === "Pong") continue
+      const payload = Buffer.from(frame.payload.buffer, frame.payload.byteOffset, frame.payload.length)
+      if (frame._tag !== "Continuation" && frame.fin) {
+        this.keep(frame._tag === "Text" ? payload.toString("utf8") : payload, payload.length)
+        continue
+      }
+      // The rest of a message that was read in pieces, and not to its end.
+      if (frame._tag === "Continuation" && partial === undefined) continue
+      partial ??= new MessageAssembler(frame._tag === "Text" ? Opcode.text : Opcode.binary, 0, payload.length)
+      partial.append(payload, 0, payload.length)
+      if (!frame.fin) continue
+      const whole = partial.take()
+      this.keep(partial.opcode === Opcode.text ? whole.toString("utf8") : whole, whole.length)
+      partial = undefined
     }
-    const assembler = (this.partial ??= new MessageAssembler(
-      frame._tag === "Text" ? Opcode.text : Opcode.binary,
-      0,
-      payload.length
-    ))
-    assembler.append(payload, 0, payload.length)
-    if (frame.fin) {
-      const whole = assembler.take()
-      this.partial = undefined
-      this.keep(assembler.opcode === Opcode.text ? whole.toString("utf8") : whole, whole.length)
-    }
+    return partial
   }
 }

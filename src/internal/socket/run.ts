@@ -3,13 +3,22 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
 import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
-import { WebSocketConnection, Sending } from "./webSocketConnection.ts"
-import type { Socket } from "./model.ts"
+import { liveOf, Sending, type WebSocketConnection } from "./webSocketConnection.ts"
+
+/** What `run` and `runBatch` read: a socket, one that reconnects, or a typed one of either. */
+export interface Readable<out A, out E, out R> {
+  readonly messages: Stream.Stream<A, E, R>
+  readonly receive: Effect.Effect<A, E | Cause.Done, R>
+}
+
+const isReadable = (value: unknown): boolean => typeof value === "object" && value !== null && "messages" in value
 
 /**
  * Runs an effect for each batch of messages, until the peer closes. A batch has the messages of one read.
@@ -19,16 +28,40 @@ import type { Socket } from "./model.ts"
  * The effect runs in a fiber that is forked where the batch arrives. An effect that doesn't wait ends before the
  * read does, and everything that it sent leaves in one write.
  *
+ * **Example** (Data-last)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Server, Socket } from "effect-ws"
+ *
+ * const count = Socket.runBatch((batch) => Effect.log(`${batch.length} messages`))
+ *
+ * Effect.runFork(Effect.scoped(Server.serve({ port: 8080 }, count)))
+ * ```
+ *
  * @category running
  * @since 0.1.0
  */
-export const runBatch = <X, E, R>(
-  socket: Socket,
-  handle: (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof WebSocketConnection
-    ? drive((context: Context.Context<R>, resume) => new BatchRunner(socket, handle, context, resume))
-    : Stream.runForEachArray(socket.messages, handle)
+export const runBatch: {
+  <X, E2, R2, A = Message>(
+    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
+  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
+  <A, E, R, X, E2, R2>(
+    socket: Readable<A, E, R>,
+    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
+  ): Effect.Effect<void, E | E2, R | R2>
+} = dual(
+  (args) => isReadable(args[0]),
+  <X, E, R>(
+    socket: Readable<Message, SocketError, R>,
+    handle: BatchHandler<X, E, R>
+  ): Effect.Effect<void, SocketError | E, R> => {
+    const live = liveOf(socket)
+    return live === undefined
+      ? Stream.runForEachArray(socket.messages, handle)
+      : drive((context: Context.Context<R>, resume) => new BatchRunner(live, handle, context, resume))
+  }
+)
 
 /**
  * Runs an effect for each message, one after the other, until the peer closes.
@@ -58,13 +91,43 @@ export const runBatch = <X, E, R>(
  * @category running
  * @since 0.1.0
  */
-export const run = <X, E, R>(
-  socket: Socket,
-  handle: (message: Message) => Effect.Effect<X, E, R>
-): Effect.Effect<void, SocketError | E, R> =>
-  socket instanceof WebSocketConnection
-    ? drive((context: Context.Context<R>, resume) => new MessageRunner(socket, handle, context, resume))
-    : Stream.runForEach(socket.messages, handle)
+export const run: {
+  <X, E2, R2, A = Message>(
+    handle: (message: A) => Effect.Effect<X, E2, R2>
+  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
+  <A, E, R, X, E2, R2>(
+    socket: Readable<A, E, R>,
+    handle: (message: A) => Effect.Effect<X, E2, R2>
+  ): Effect.Effect<void, E | E2, R | R2>
+} = dual(
+  (args) => isReadable(args[0]),
+  <X, E, R>(
+    socket: Readable<Message, SocketError, R>,
+    handle: Handler<X, E, R>
+  ): Effect.Effect<void, SocketError | E, R> => {
+    const live = liveOf(socket)
+    return live === undefined
+      ? runEach(socket, handle)
+      : drive((context: Context.Context<R>, resume) => new MessageRunner(live, handle, context, resume))
+  }
+)
+
+type Handler<X, E, R> = (message: Message) => Effect.Effect<X, E, R>
+
+type BatchHandler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
+
+/** One message after the other, so that those that the handler doesn't get to are left. */
+const runEach = <A, E, R, X, E2, R2>(
+  socket: Readable<A, E, R>,
+  handle: (message: A) => Effect.Effect<X, E2, R2>
+): Effect.Effect<void, E | E2, R | R2> => {
+  const next = Effect.map(socket.receive, (message): Option.Option<A> => Option.some(message))
+  const orEnd = Pull.catchDone(next, () => Effect.succeed(Option.none<A>()))
+  const loop: Effect.Effect<void, E | E2, R | R2> = Effect.flatMap(orEnd, (message) =>
+    Option.isNone(message) ? Effect.void : Effect.andThen(handle(message.value), loop)
+  )
+  return loop
+}
 
 /**
  * Reads a socket and throws its messages away, until the peer closes. Fails as `messages` does.
@@ -77,7 +140,8 @@ export const run = <X, E, R>(
  * @category running
  * @since 0.2.0
  */
-export const discard = (socket: Socket): Effect.Effect<void, SocketError> => runBatch(socket, () => Effect.void)
+export const discard = <A, E, R>(socket: Readable<A, E, R>): Effect.Effect<void, E, R> =>
+  runBatch(socket, () => Effect.void)
 
 type Resume<E> = (exit: Exit.Exit<void, SocketError | E>) => void
 

@@ -1,129 +1,15 @@
-import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
+import { dual } from "effect/Function"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
-import * as SchemaIssue from "effect/SchemaIssue"
+import type * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type { CommonSocket } from "./common.ts"
-import type { SocketError } from "./error.ts"
+import type { MessageError } from "./messageError.ts"
+import { TypeId } from "./typeId.ts"
 import type { Message } from "./receiveBuffer.ts"
-import { messageOf } from "../messageOf.ts"
-
-/**
- * The message is text where binary was expected, or binary where text was expected (RFC 6455 §7.4.1).
- *
- * @category errors
- * @since 0.1.0
- */
-export interface WrongType {
-  readonly _tag: "WrongType"
-  /** What is wrong, in words. */
-  readonly message: string
-  /** The close code with which `onInvalid: "close"` closes. */
-  readonly closeCode: 1003
-  /** The message. */
-  readonly received: Message
-}
-
-/**
- * The message can't be parsed: its text is not JSON, or the `decode` of the format threw.
- *
- * @category errors
- * @since 0.1.0
- */
-export interface Malformed {
-  readonly _tag: "Malformed"
-  /** What is wrong, in words. */
-  readonly message: string
-  /** The close code with which `onInvalid: "close"` closes. */
-  readonly closeCode: 1007
-  /** The message. */
-  readonly received: Message
-  /** The error of the parser. */
-  readonly cause: unknown
-}
-
-/**
- * The message can be parsed, but is not a value of the schema.
- *
- * @category errors
- * @since 0.1.0
- */
-export interface WrongShape {
-  readonly _tag: "WrongShape"
-  /** What is wrong, in words. */
-  readonly message: string
-  /** The close code with which `onInvalid: "close"` closes. */
-  readonly closeCode: 1008
-  /** The message. */
-  readonly received: Message
-  /** The error of the schema, or the `RangeError` of a message that is nested too deeply for it. */
-  readonly cause: Schema.SchemaError | RangeError
-}
-
-/**
- * The reasons of a `MessageError`.
- *
- * @category errors
- * @since 0.1.0
- */
-export type MessageErrorReason = WrongType | Malformed | WrongShape
-
-/**
- * The error of a message that is not a value of the schema. `reason` says why.
- *
- * **Details**
- *
- * `Effect.catchTag("MessageError", …)` catches it, `Effect.catchReason("MessageError", tag, …)` one reason of it.
- *
- * **Example** (Catching one reason)
- *
- * ```ts
- * import { Effect, Schema, Stream } from "effect"
- * import { Socket } from "effect-ws"
- * import assert from "node:assert"
- *
- * const program = Effect.gen(function* () {
- *   const [client, server] = yield* Socket.makePair()
- *   yield* client.send("no JSON")
- *   return yield* Stream.runDrain(Socket.withSchema(server, Schema.Finite).messages).pipe(
- *     Effect.as("ended"),
- *     Effect.catchReason("MessageError", "Malformed", ({ received }) => Effect.succeed(`malformed: ${String(received)}`))
- *   )
- * })
- *
- * assert.strictEqual(await Effect.runPromise(Effect.scoped(program)), "malformed: no JSON")
- * ```
- *
- * @category errors
- * @since 0.1.0
- */
-export class MessageError extends Data.TaggedError("MessageError")<{ readonly reason: MessageErrorReason }> {
-  /** What is wrong, in words. */
-  override get message(): string {
-    return this.reason.message
-  }
-
-  /** The close code with which `onInvalid: "close"` closes. */
-  get closeCode(): MessageErrorReason["closeCode"] {
-    return this.reason.closeCode
-  }
-}
-
-/**
- * Converts encoded values to messages and back: JSON is one format, MessagePack another. Both functions may throw.
- *
- * @category typed messages
- * @since 0.1.0
- */
-export interface MessageFormat {
-  /** Converts a message to an encoded value. */
-  readonly decode: (message: Message) => unknown
-  /** Converts an encoded value to a message. */
-  readonly encode: (value: unknown) => Message
-}
+import { decoderOf, encoderOf, type MessageFormat, type WireOptions } from "./wire.ts"
 
 /**
  * Options of `withSchema`.
@@ -131,7 +17,7 @@ export interface MessageFormat {
  * @category typed messages
  * @since 0.1.0
  */
-export interface SchemaOptions {
+export interface SchemaOptions extends WireOptions {
   /**
    * What a message does that is no value of the schema.
    *
@@ -152,163 +38,123 @@ export interface SchemaOptions {
 }
 
 /**
- * A socket whose messages are values of a schema. One value is one message.
+ * A schema for each direction.
  *
  * @category typed messages
- * @since 0.1.0
+ * @since 0.2.0
  */
-export interface TypedSocket<in out A, out RD = never, out RE = never> {
-  /** The values as they arrive. Ends and fails as the socket's own `messages`, or see `onInvalid`. */
-  readonly messages: Stream.Stream<A, SocketError | MessageError, RD>
-  /** Sends a value as one message; waits as the socket's own `send` does. What the schema refuses isn't sent. */
-  readonly send: (value: A) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
-  /** Sends several values in one write; none when the schema refuses one. */
-  readonly sendAll: (values: Iterable<A>) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
+export interface Directions<In, Out, RD, RE> {
+  /** The messages of the peer. */
+  readonly incoming: Schema.Codec<In, unknown, RD, unknown>
+  /** The messages of this side. */
+  readonly outgoing: Schema.Codec<Out, unknown, unknown, RE>
 }
 
-/** The part of a socket that messages need, one that reconnects included. */
-export type MessageSocket = Pick<CommonSocket, "messages" | "send" | "sendAll">
+/** The part of a socket that typed messages need, one that reconnects included. */
+export interface MessageSocket {
+  readonly messages: Stream.Stream<Message, unknown>
+  readonly receive: Effect.Effect<Message, unknown>
+  readonly send: (message: Message) => Effect.Effect<void, unknown>
+  readonly sendAll: (messages: Iterable<Message>) => Effect.Effect<void, unknown>
+}
 
-/** Begins to close a socket for a message that is no value of the schema; the peer hears `closeReasons`, and no more. */
+/** What typed messages replace of a socket. */
+export interface TypedMessages<In, Out, RD, RE, S extends MessageSocket> {
+  /** The values as they arrive. Ends and fails as the socket's own `messages`, or see `onInvalid`. */
+  readonly messages: Stream.Stream<In, Stream.Error<S["messages"]> | MessageError, RD>
+  /** Takes exactly one value. Fails as the socket's own `receive`, or see `onInvalid`. Interruption takes nothing. */
+  readonly receive: Effect.Effect<In, Effect.Error<S["receive"]> | MessageError, RD>
+  /** Sends a value as one message; waits as the socket's own `send` does. What the schema refuses isn't sent. */
+  readonly send: (value: Out) => Effect.Effect<void, Effect.Error<ReturnType<S["send"]>> | Schema.SchemaError, RE>
+  /** Sends several values in one write; none when the schema refuses one. */
+  readonly sendAll: (
+    values: Iterable<Out>
+  ) => Effect.Effect<void, Effect.Error<ReturnType<S["sendAll"]>> | Schema.SchemaError, RE>
+}
+
+/**
+ * A socket whose messages are values. It has everything that the socket has; what reads and sends whole messages reads and sends
+ * values. Message edges are kept: one value is one message.
+ */
+export type TypedSocketOf<S extends MessageSocket, In, Out = In, RD = never, RE = never> = Omit<
+  S,
+  keyof TypedMessages<In, Out, RD, RE, S> | typeof TypeId
+> &
+  TypedMessages<In, Out, RD, RE, S>
+
+/** Begins to close a socket for a message that is no value of the schema; the peer is sent `closeReasons`, and no more. */
 export type Refuse<in S> = (socket: S, error: MessageError) => Effect.Effect<void>
 
-/** Makes the `withSchema` of a platform, out of how its sockets are closed. */
-export const makeWithSchema =
-  <S extends MessageSocket>(refuse: Refuse<S>) =>
+/** `withSchema` for the sockets of a platform. */
+export interface WithSchema<Base extends MessageSocket> {
+  <In, Out, RD = never, RE = never>(
+    schemas: Directions<In, Out, RD, RE>,
+    options?: SchemaOptions
+  ): <S extends Base>(socket: S) => TypedSocketOf<S, In, Out, RD, RE>
   <A, RD = never, RE = never>(
+    codec: Schema.Codec<A, unknown, RD, RE>,
+    options?: SchemaOptions
+  ): <S extends Base>(socket: S) => TypedSocketOf<S, A, A, RD, RE>
+  <S extends Base, In, Out, RD = never, RE = never>(
+    socket: S,
+    schemas: Directions<In, Out, RD, RE>,
+    options?: SchemaOptions
+  ): TypedSocketOf<S, In, Out, RD, RE>
+  <S extends Base, A, RD = never, RE = never>(
     socket: S,
     codec: Schema.Codec<A, unknown, RD, RE>,
-    options: SchemaOptions = {}
-  ): TypedSocket<A, RD, RE> => {
-    const wire = wireOf(codec, options)
-    const encode = encodeWith(wire)
-    return Equal.byReferenceUnsafe({
-      messages: messagesOf(socket.messages, wire, options.onInvalid ?? "close", (error) => refuse(socket, error)),
-      send: (value) => Effect.flatMap(encode(value), socket.send),
-      sendAll: (values) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll)
-    })
-  }
-
-/** A schema and a format, joined. */
-export interface Wire<A, RD, RE> {
-  readonly parse: (message: Message) => Effect.Effect<unknown, MessageError>
-  readonly decode: (value: unknown) => Effect.Effect<A, Schema.SchemaError, RD>
-  readonly encode: (value: A) => Effect.Effect<unknown, Schema.SchemaError, RE>
-  readonly write: (value: unknown) => Effect.Effect<Message, Schema.SchemaError>
+    options?: SchemaOptions
+  ): TypedSocketOf<S, A, A, RD, RE>
 }
 
-export const wireOf = <A, RD, RE>(
-  codec: Schema.Codec<A, unknown, RD, RE>,
-  { format, parseOptions }: SchemaOptions
-): Wire<A, RD, RE> => {
-  const types = format === undefined ? messageTypes(SchemaAST.toEncoded(codec.ast)) : bothTypes
-  const via = format ?? (types === undefined ? json : asItIs)
-  const schema = format === undefined && types === undefined ? Schema.toCodecJson(codec) : codec
-  return {
-    parse: (message) => parse(message, via, types ?? textOnly),
-    decode: Schema.decodeUnknownEffect(schema, parseOptions),
-    encode: Schema.encodeEffect(schema, parseOptions),
-    write: (value) => write(value, via)
-  }
-}
+type Schemas<In, Out, RD, RE> =
+  | Directions<In, Out, RD, RE>
+  | (Schema.Codec<In, unknown, RD, RE> & Schema.Codec<Out, unknown, RD, RE>)
 
-/** Turns values into messages. */
-export const encodeWith =
-  <A, RE>({ encode, write }: Wire<A, unknown, RE>) =>
-  (value: A): Effect.Effect<Message, Schema.SchemaError, RE> =>
-    Effect.flatMap(encode(value), write)
+const isDirections = <In, Out, RD, RE>(schemas: Schemas<In, Out, RD, RE>): schemas is Directions<In, Out, RD, RE> =>
+  !Schema.isSchema(schemas)
 
-/** Turns messages into values. */
-export const decodeWith =
-  <A, RD>({ decode, parse }: Wire<A, RD, unknown>) =>
-  (message: Message): Effect.Effect<A, MessageError, RD> =>
-    Effect.flatMap(parse(message), (value) =>
-      Effect.catchDefect(
-        Effect.mapError(decode(value), (cause) => wrongShape(message, cause)),
-        // The stack's end, reached by a message and a schema that both nest.
-        (defect) => (defect instanceof RangeError ? Effect.fail(wrongShape(message, defect)) : Effect.die(defect))
+/** Whether an argument says which schemas a socket has. */
+const isSchemas = (value: unknown): boolean =>
+  Schema.isSchema(value) || (Predicate.hasProperty(value, "incoming") && Schema.isSchema(value.incoming))
+
+/** Makes the `withSchema` of a platform, out of how its sockets are closed. */
+export const makeWithSchema = <Base extends MessageSocket>(refuse: Refuse<Base>): WithSchema<Base> =>
+  dual(
+    (args) => isSchemas(args[1]),
+    <S extends Base, In, Out, RD, RE>(
+      socket: S,
+      schemas: Schemas<In, Out, RD, RE>,
+      options: SchemaOptions = {}
+    ): TypedSocketOf<S, In, Out, RD, RE> => {
+      const { incoming, outgoing } = isDirections(schemas) ? schemas : { incoming: schemas, outgoing: schemas }
+      const encode = encoderOf(outgoing, options)
+      const reader = new Reader(decoderOf(incoming, options), options.onInvalid ?? "close", (error) =>
+        refuse(socket, error)
       )
-    )
-
-const json: MessageFormat = {
-  decode: (message) => JSON.parse(String(message)),
-  encode: (value) => JSON.stringify(value)
-}
-
-/** The encoded value is the message; the schema has checked that it is one. */
-const asItIs: MessageFormat = { decode: (message) => message, encode: (value) => value as Message }
-
-/** The types of messages that are expected. */
-interface MessageTypes {
-  readonly text: boolean
-  readonly bytes: boolean
-}
-
-const textOnly: MessageTypes = { text: true, bytes: false }
-const bytesOnly: MessageTypes = { text: false, bytes: true }
-const bothTypes: MessageTypes = { text: true, bytes: true }
-
-/** The messages that a schema's encoded side is itself; `undefined` when it has values that are none. */
-const messageTypes = (ast: SchemaAST.AST): MessageTypes | undefined => {
-  if (SchemaAST.isString(ast) || SchemaAST.isTemplateLiteral(ast)) return textOnly
-  if (SchemaAST.isLiteral(ast)) return typeof ast.literal === "string" ? textOnly : undefined
-  if (SchemaAST.isDeclaration(ast))
-    return representation(ast) === representation(Schema.Uint8Array.ast) ? bytesOnly : undefined
-  if (!SchemaAST.isUnion(ast) || ast.types.length === 0) return undefined
-  let all: MessageTypes = { text: false, bytes: false }
-  for (const member of ast.types) {
-    const types = messageTypes(member)
-    if (types === undefined) return undefined
-    all = { text: all.text || types.text, bytes: all.bytes || types.bytes }
-  }
-  return all
-}
-
-/** What a declared schema stands for, whatever was added to it. */
-const representation = ({ annotations }: SchemaAST.AST): unknown => {
-  const declared: unknown = annotations?.["representation"]
-  return typeof declared === "object" && declared !== null && "id" in declared ? declared.id : undefined
-}
-
-const parse = (message: Message, format: MessageFormat, types: MessageTypes): Effect.Effect<unknown, MessageError> => {
-  const isText = typeof message === "string"
-  if (isText ? !types.text : !types.bytes) {
-    const text = isText ? "a text message where bytes are expected" : "a binary message where text is expected"
-    return Effect.fail(
-      new MessageError({ reason: { _tag: "WrongType", message: text, closeCode: 1003, received: message } })
-    )
-  }
-  try {
-    return Effect.succeed(format.decode(message))
-  } catch (cause) {
-    const text = `a message that can't be parsed: ${messageOf(cause)}`
-    return Effect.fail(
-      new MessageError({ reason: { _tag: "Malformed", message: text, closeCode: 1007, received: message, cause } })
-    )
-  }
-}
-
-const wrongShape = (received: Message, cause: WrongShape["cause"]): MessageError =>
-  new MessageError({
-    reason: {
-      _tag: "WrongShape",
-      message: `a message that the schema refuses: ${cause.message}`,
-      closeCode: 1008,
-      received,
-      cause
+      const members = {
+        messages: Stream.transformPull(socket.messages, (pull) => {
+          // The first batch has one value, so that a reader who wants no more leaves the others to the next one.
+          let most = 1
+          return Effect.succeed(
+            Effect.suspend(() =>
+              Effect.map(reader.next(pull, most), (values) => {
+                most = Infinity
+                return values
+              })
+            )
+          )
+        }),
+        receive: Effect.map(reader.next(Effect.map(socket.receive, one), 1), ([value]) => value),
+        send: (value: Out) => Effect.flatMap(encode(value), socket.send),
+        sendAll: (values: Iterable<Out>) => Effect.flatMap(Effect.forEach(values, encode), socket.sendAll),
+        [TypeId]: undefined
+      }
+      return Equal.byReferenceUnsafe(Object.create(socket, Object.getOwnPropertyDescriptors(members)))
     }
-  })
+  )
 
-const write = (value: unknown, format: MessageFormat): Effect.Effect<Message, Schema.SchemaError> => {
-  let problem = "the format gives neither text nor bytes for it"
-  try {
-    const message: unknown = format.encode(value)
-    if (typeof message === "string" || message instanceof Uint8Array) return Effect.succeed(message)
-  } catch (cause) {
-    problem = `the format can't encode it: ${messageOf(cause)}`
-  }
-  return Effect.fail(new Schema.SchemaError(new SchemaIssue.InvalidValue({ message: problem }, value)))
-}
+const one = (message: Message): NonEmptyReadonlyArray<Message> => [message]
 
 /** What a close frame says to the peer: nothing of what is inside here. */
 export const closeReasons = {
@@ -317,68 +163,76 @@ export const closeReasons = {
   WrongShape: "unexpected message"
 } as const
 
-const messagesOf = <A, RD, RE>(
-  messages: MessageSocket["messages"],
-  wire: Wire<A, RD, RE>,
-  onInvalid: "close" | "fail" | "skip",
-  refuse: (error: MessageError) => Effect.Effect<void>
-): TypedSocket<A, RD, RE>["messages"] => {
-  // What was read and not decoded yet is kept from one run to the next.
-  let batch: ReadonlyArray<Message> = []
-  let at = 0
-  let failure: MessageError | undefined
+/** Makes values of what is read. What was read and isn't decoded yet is kept for the next reader. */
+class Reader<A, RD> {
+  private readonly decode: (message: Message) => Effect.Effect<A, MessageError, RD>
+  private readonly onInvalid: "close" | "fail" | "skip"
+  private readonly refuse: (error: MessageError) => Effect.Effect<void>
+  private batch: ReadonlyArray<Message> = []
+  private at = 0
+  private failure: MessageError | undefined = undefined
 
-  const decode = decodeWith(wire)
-
-  const decodeBatch = (most: number) => {
-    const values: Array<A> = []
-    let skipped = 0
-    let first: MessageError | undefined
-    const loop = Effect.whileLoop({
-      while: () => at < batch.length && failure === undefined && values.length < most,
-      body: () => Effect.result(decode(batch[at++] as Message)),
-      step: (result) => {
-        if (result._tag === "Success") values.push(result.success)
-        else if (onInvalid !== "skip") failure = result.failure
-        else if (skipped++ === 0) first = result.failure
-      }
-    })
-    return Effect.flatMap(loop, () =>
-      first === undefined
-        ? Effect.succeed(values)
-        : Effect.as(Effect.logWarning(`${skipped} invalid messages skipped; the first was ${first.message}`), values)
-    )
+  constructor(
+    decode: (message: Message) => Effect.Effect<A, MessageError, RD>,
+    onInvalid: "close" | "fail" | "skip",
+    refuse: (error: MessageError) => Effect.Effect<void>
+  ) {
+    this.decode = decode
+    this.onInvalid = onInvalid
+    this.refuse = refuse
   }
 
-  return Stream.transformPull(messages, (pull) => {
-    type Next = Effect.Effect<NonEmptyReadonlyArray<A>, Effect.Error<typeof pull> | MessageError, RD>
-    // The first batch has one value, so that a reader who wants no more leaves the others to the next one.
-    let most = 1
-    const next: Next = Effect.suspend((): Next => {
+  /** Takes the next values, at most so many: of the messages that are left, or of those that `pull` brings. */
+  next<E, R>(
+    pull: Effect.Effect<NonEmptyReadonlyArray<Message>, E, R>,
+    most: number
+  ): Effect.Effect<NonEmptyReadonlyArray<A>, E | MessageError, R | RD> {
+    return Effect.suspend(() => {
+      const { failure } = this
       if (failure !== undefined) {
-        const error = failure
-        if (onInvalid === "close") return Effect.andThen(refuse(error), Effect.fail(error))
-        failure = undefined
-        return Effect.fail(error)
+        if (this.onInvalid === "close") return Effect.andThen(this.refuse(failure), Effect.fail(failure))
+        this.failure = undefined
+        return Effect.fail(failure)
       }
-      const ready = at < batch.length
-      const filled = ready
-        ? Effect.void
-        : Effect.map(pull, (messages) => {
-            batch = messages
-            at = 0
-          })
+      const filled =
+        this.at < this.batch.length
+          ? Effect.void
+          : Effect.map(pull, (messages) => {
+              this.batch = messages
+              this.at = 0
+            })
       return Effect.flatMap(
-        Effect.flatMap(filled, () => decodeBatch(most)),
-        (values) => {
-          if (!isNonEmpty(values)) return next
-          most = Infinity
-          return Effect.succeed(values)
-        }
+        Effect.flatMap(filled, () => this.decoded(most)),
+        (values) => (isNonEmpty(values) ? Effect.succeed(values) : this.next(pull, most))
       )
     })
-    return Effect.succeed(next)
-  })
+  }
+
+  private decoded(most: number): Effect.Effect<ReadonlyArray<A>, never, RD> {
+    return Effect.suspend(() => {
+      const values: Array<A> = []
+      const skipped: Array<MessageError> = []
+      const { batch } = this
+      const loop = Effect.whileLoop({
+        while: () => this.at < batch.length && this.failure === undefined && values.length < most,
+        body: () => Effect.result(this.decode(batch[this.at] as Message)),
+        step: (result) => {
+          this.at++
+          if (result._tag === "Success") values.push(result.success)
+          else if (this.onInvalid === "skip") skipped.push(result.failure)
+          else this.failure = result.failure
+        }
+      })
+      return Effect.flatMap(loop, () => {
+        const [first] = skipped
+        if (first === undefined) return Effect.succeed(values)
+        return Effect.as(
+          Effect.logWarning(`${skipped.length} invalid messages skipped; the first was ${first.message}`),
+          values
+        )
+      })
+    })
+  }
 }
 
 const isNonEmpty = <A>(values: ReadonlyArray<A>): values is NonEmptyReadonlyArray<A> => values.length > 0

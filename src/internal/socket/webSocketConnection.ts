@@ -30,8 +30,11 @@ import type { Socket } from "./model.ts"
 import type { Resolved } from "./options.ts"
 import { expectBytes, invalidClose, invalidControl, invalidFrame, unsupported } from "./outgoing.ts"
 import { type PendingPing, Pings } from "./pings.ts"
+import { receiveStream } from "./receiveStream.ts"
+import { pushAll } from "./pushAll.ts"
 import { NextFrames, NextMessage, NextMessages, streamOf } from "./pull.ts"
 import { ReceiveBuffer, type Message } from "./receiveBuffer.ts"
+import { isMarked, TypeId } from "./typeId.ts"
 import { FrameSequence, HandOver, inTurn, sendStream, type TurnTaker } from "./turns.ts"
 
 /** What a live socket is made of. */
@@ -122,6 +125,15 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     return this.toJSON()
   }
 
+  get [TypeId](): typeof TypeId {
+    return TypeId
+  }
+
+  /** The socket itself. An object that inherits from it, as a typed socket does, shares its state. */
+  private get self(): this {
+    return originOf(this)
+  }
+
   // Reading
 
   get messages(): Stream.Stream<Message, SocketError> {
@@ -134,6 +146,10 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   get receive(): Effect.Effect<Message, SocketError | Cause.Done> {
     return Effect.map(new NextMessage(this), ([message]) => message)
+  }
+
+  get receiveStream(): Socket["receiveStream"] {
+    return receiveStream(this)
   }
 
   /** How the messages end, once nothing more will come. */
@@ -152,16 +168,23 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   // Sending
 
   get send(): Socket["send"] {
-    return (this.cachedSend ??= (message) => new SendingOne(this, message))
+    return this.cachedSend ?? this.makeSend()
+  }
+
+  private makeSend(): Socket["send"] {
+    const { self } = this
+    return (self.cachedSend = (message) => new SendingOne(self, message))
   }
 
   get sendAll(): Socket["sendAll"] {
-    return (messages) => new SendingAll(this, messages)
+    const { self } = this
+    return (messages) => new SendingAll(self, messages)
   }
 
   get sendStream(): Socket["sendStream"] {
+    const { self } = this
     return (pieces) =>
-      this.draft.capabilities.fragments ? sendStream(this, pieces) : Effect.fail(unsupported(this.draft, "fragments"))
+      self.draft.capabilities.fragments ? sendStream(self, pieces) : Effect.fail(unsupported(self.draft, "fragments"))
   }
 
   /** Sends messages of which other sockets get the same bytes, without waiting. Returns whether the connection took them. */
@@ -176,14 +199,15 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   /** Runs `task` once, right before the connection is closed from this side, or when it is gone. */
   whenLeaving(task: () => void): void {
-    if (this.connection.isOpen) (this.leaving ??= []).push(task)
+    if (this.connection.isOpen) (this.self.leaving ??= []).push(task)
     else task()
   }
 
   get ping(): Socket["ping"] {
+    const { self } = this
     return (payload) =>
       Effect.callback<Duration.Duration, SocketError>((resume) => {
-        const pings = (this.pings ??= new Pings())
+        const pings = (self.pings ??= new Pings())
         const bytes = expectBytes(payload ?? pings.nextPayload())
         const invalid = invalidControl(this.draft, Opcode.ping, bytes)
         if (invalid !== undefined) return resume(Effect.fail(invalid))
@@ -198,21 +222,23 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   // Closing
 
   get close(): Socket["close"] {
+    const { self } = this
     return (code, reason = "") =>
       Effect.suspend(() => {
-        const sent = this.draft.capabilities.closeCode ? (code ?? 1000) : code
-        const invalid = invalidClose(this.draft, sent, reason)
+        const sent = self.draft.capabilities.closeCode ? (code ?? 1000) : code
+        const invalid = invalidClose(self.draft, sent, reason)
         if (invalid !== undefined) return Effect.fail(invalid)
-        this.beginClose(sent, reason)
-        return this.closed
+        self.beginClose(sent, reason)
+        return self.closed
       })
   }
 
   get closed(): Effect.Effect<Closed> {
+    const { self } = this
     return Effect.suspend(() => {
-      const { closedAs } = this.connection
+      const { closedAs } = self.connection
       return closedAs === undefined
-        ? Deferred.await((this.whenClosed ??= Deferred.makeUnsafe<Closed>()))
+        ? Deferred.await((self.whenClosed ??= Deferred.makeUnsafe<Closed>()))
         : Effect.succeed(closedAs)
     })
   }
@@ -277,8 +303,9 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   }
 
   private leave(): void {
-    const { leaving } = this
-    this.leaving = undefined
+    const { self } = this
+    const { leaving } = self
+    self.leaving = undefined
     if (leaving !== undefined) for (const task of leaving) task()
   }
 
@@ -322,19 +349,6 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
 
   private pushLarge(message: Uint8Array, turn: Turn | undefined): Effect.Effect<void, SocketError> {
     return this.handOver((written) => this.connection.outbound.message(message, true, written, Opcode.binary, turn))
-  }
-
-  /** The same of several, in order. */
-  pushAll(messages: Iterable<Message | Frame>): Effect.Effect<void, SocketError> {
-    const rest = messages[Symbol.iterator]()
-    const next = (): Effect.Effect<void, SocketError> => {
-      for (let step = rest.next(); step.done !== true; step = rest.next()) {
-        const sent = this.push(step.value)
-        if (sent !== Effect.void) return Effect.flatMap(sent, next)
-      }
-      return Effect.void
-    }
-    return next()
   }
 
   /** Sends one frame of a message. */
@@ -430,6 +444,14 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
   }
 }
 
+/** The socket that an object is, or inherits from. */
+const originOf = <S extends object>(socket: S): S =>
+  Object.hasOwn(socket, "connection") ? socket : originOf(Object.getPrototypeOf(socket))
+
+/** The connection of a socket whose messages are read as they are: not that of a typed socket, nor of another implementation. */
+export const liveOf = (socket: object): WebSocketConnection<unknown> | undefined =>
+  socket instanceof WebSocketConnection && isMarked(socket) ? socket : undefined
+
 /**
  * Sending, as an effect whose work is done when it is run, there and then; what it answers is to be waited for, and mostly
  * `Effect.void`.
@@ -462,7 +484,7 @@ class SendingAll extends Sending {
   }
 
   override asEffect(): Effect.Effect<void, SocketError> {
-    return this.socket.pushAll(this.messages)
+    return pushAll(this.socket, this.messages)
   }
 }
 

@@ -2,7 +2,8 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { decodeWith, encodeWith, type MessageError, type SchemaOptions, wireOf } from "../socket/typed.ts"
+import type { MessageError } from "../socket/messageError.ts"
+import { decoderOf, encoderOf, type WireOptions } from "../socket/wire.ts"
 import type { Socket } from "../socket/model.ts"
 import type { TopicError } from "./error.ts"
 import type {
@@ -26,7 +27,7 @@ import type {
  * @category models
  * @since 0.2.0
  */
-export interface TypedOptions extends Pick<SchemaOptions, "format" | "parseOptions"> {
+export interface TypedOptions extends WireOptions {
   /**
    * What `listen` and `history` do with a message that is no value of the schema, since another program published it: `"fail"` with the
    * `MessageError`, the default, or `"skip"` it and log a warning. Sockets are sent every message as it is.
@@ -118,9 +119,8 @@ export const makeTyped = <A, RD, RE>(
   codec: Schema.Codec<A, unknown, RD, RE>,
   { onInvalid = "fail", ...options }: TypedOptions = {}
 ): TypedTopics<A, RD, RE> => {
-  const wire = wireOf(codec, options)
-  const encode = encodeWith(wire)
-  const decode = decodeWith(wire)
+  const encode = encoderOf(codec, options)
+  const decode = decoderOf(codec, options)
 
   /** The value of a message; none when it is left out. */
   const valuesOf = ({ message, topic }: Published): Effect.Effect<ReadonlyArray<A>, MessageError, RD> => {

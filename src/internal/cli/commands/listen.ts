@@ -2,7 +2,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { timingSafeEqual } from "node:crypto"
 import type { HandshakeError } from "../../handshake/error.ts"
-import { rejected } from "../../handshake/server.ts"
+import { reject } from "../../handshake/server.ts"
 import type * as Server from "../../server/model.ts"
 import { make as makeServer } from "../../server/start.ts"
 import type { SocketError } from "../../socket/error.ts"
@@ -110,7 +110,7 @@ const authorize =
     const given = Buffer.from(String(headers["authorization"] ?? ""))
     return given.length === expected.length && timingSafeEqual(given, expected)
       ? Effect.succeed(undefined)
-      : Effect.fail(rejected({ status: 401, headers: [["WWW-Authenticate", 'Basic realm="wscat"']] }))
+      : Effect.fail(reject({ status: 401, headers: [["WWW-Authenticate", 'Basic realm="wscat"']] }))
   }
 
 /** Talks to one client. */

@@ -229,6 +229,7 @@ export const explain = (error: SocketError, target?: Target): WscatError => {
       return new WscatError({ kind: "usage", message })
     }
     case "AlreadyReading":
+    case "IdleTimeout":
     case "ReadBufferFull": {
       return new WscatError({ kind: "unexpected", message })
     }

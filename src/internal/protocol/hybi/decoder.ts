@@ -166,7 +166,8 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
     this.begin = message === undefined ? 0 : message.size
     this.filled = 0
     this.chunks = available > 0 ? 1 : 0
-    return (this.payload = message === undefined ? this.makeRoom(available) : message.reserve(this.header.length))
+    if (message === undefined) return (this.payload = this.splits() ? empty : this.makeRoom(available))
+    return (this.payload = message.reserve(this.header.length))
   }
 
   private makeRoom(available: number): Buffer {
@@ -197,10 +198,30 @@ export class HybiDecoder extends ResumableDecoder implements MessageUnderWay {
       this.payload = undefined
       this.taken = from + count
       this.violation = this.deliver(payload, begin, end, filled)
+    } else if (begin === 0 && this.splits()) {
+      this.taken = from + count
+      this.split(payload, filled)
     } else if (this.isPlainText() && !this.validate(payload, start, end)) {
       this.violation = Violation.invalidUtf8
     }
     return from + count
+  }
+
+  private splits(): boolean {
+    const { length, opcode, rsv } = this.header
+    return opcode <= Opcode.binary && this.sink.splits?.(rsv, length) === true
+  }
+
+  /** Delivers what has come of the frame under way as a fragment, and the rest of it as what continues that. */
+  private split(payload: Buffer, validated: number): void {
+    const { filled, header } = this
+    const { fin } = header
+    this.payload = empty
+    this.filled = 0
+    header.fin = false
+    this.violation = this.deliver(payload, 0, filled, validated)
+    header.fin = fin
+    header.split(filled)
   }
 
   /** Whether the frame under way carries text whose validity can be told byte by byte. */

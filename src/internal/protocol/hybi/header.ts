@@ -85,6 +85,15 @@ export class HeaderReader {
     return size
   }
 
+  /** What is left of the frame after its first `count` bytes becomes a continuation of them. */
+  split(count: number): void {
+    const shift = (count & 3) << 3
+    this.opcode = Opcode.continuation
+    this.rsv = 0
+    this.length -= count
+    if (shift !== 0) this.key = (this.key >>> shift) | (this.key << (32 - shift))
+  }
+
   /** Keeps the beginning of a header, from `from` to the end of the chunk. */
   keep(chunk: Buffer, from: number): void {
     this.bytes ??= Buffer.allocUnsafeSlow(maxHeaderSize)
