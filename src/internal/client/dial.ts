@@ -15,7 +15,9 @@ import { throughProxy } from "./proxy.ts"
  * @since 0.2.0
  */
 export interface TlsOptions extends Omit<tls.ConnectionOptions, "key" | "passphrase"> {
+  /** The private key. */
   readonly key?: tls.ConnectionOptions["key"] | Redacted.Redacted<string>
+  /** The passphrase of the private key. */
   readonly passphrase?: Secret | undefined
 }
 

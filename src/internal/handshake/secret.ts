@@ -2,10 +2,20 @@ import * as Redacted from "effect/Redacted"
 import type { SecureContextOptions } from "node:tls"
 import type * as Fields from "../protocol/opening/fields.ts"
 
-/** A text that may be redacted, so that the program's own logs don't show it. */
+/**
+ * A text that may be redacted, so that the program's own logs don't show it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Secret<A = string> = A | Redacted.Redacted<A>
 
-/** Header fields to write, as `Header`s have them, whose values may be redacted. */
+/**
+ * Header fields to write, as `Header`s have them, whose values may be redacted.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type HeadersInput = Readonly<Record<string, Secret>> | ReadonlyArray<readonly [name: string, value: Secret]>
 
 /** Returns the value itself, for the place that needs it. */

@@ -172,7 +172,9 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
  * @since 0.2.0
  */
 export interface TlsServerOptions extends Omit<https.ServerOptions, "key" | "passphrase"> {
+  /** The private key. */
   readonly key?: https.ServerOptions["key"] | Redacted.Redacted<string>
+  /** The passphrase of the private key. */
   readonly passphrase?: Secret | undefined
 }
 

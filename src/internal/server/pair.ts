@@ -21,7 +21,12 @@ import { ServerConnection } from "./connection.ts"
 import type { Connection, UpgradeRequest } from "./model.ts"
 import { ReceivedRequest } from "./request.ts"
 
-/** How a pair in memory is made. */
+/**
+ * Options of `makePair`.
+ *
+ * @category testing
+ * @since 0.1.0
+ */
 export interface PairOptions extends SocketOptions {
   /** The draft that both speak. Default: RFC 6455, version 13. */
   readonly draft?: Draft | undefined
@@ -48,6 +53,9 @@ export interface PairOptions extends SocketOptions {
  *
  * The server's side is a `Server.Connection`, as a handler gets it: `context` and `request` are those of the options, and its
  * `draining` completes when the scope ends. To test `authorize`, limits and draining, use `Server.makeMemory`.
+ *
+ * @category testing
+ * @since 0.1.0
  */
 export const makePair: {
   <A>(

@@ -57,6 +57,7 @@ export interface OpenTimeout {
  */
 export interface IdleTimeout {
   readonly _tag: "IdleTimeout"
+  /** What failed, in words. */
   readonly message: string
   /** The limit in milliseconds. */
   readonly limit: number

@@ -12,9 +12,16 @@ import type { SocketError } from "./error.ts"
 import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
 import { liveOf, Sending, type WebSocketConnection } from "./webSocketConnection.ts"
 
-/** What `run` and `runBatch` read: a socket, one that reconnects, or a typed one of either. */
+/**
+ * The part of a socket that `run` and `runBatch` read: of one that reconnects and of a typed one, too.
+ *
+ * @category running
+ * @since 0.2.0
+ */
 export interface Readable<out A, out E, out R> {
+  /** The messages. */
   readonly messages: Stream.Stream<A, E, R>
+  /** Takes exactly one message. */
   readonly receive: Effect.Effect<A, E | Cause.Done, R>
 }
 

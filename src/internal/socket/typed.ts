@@ -75,6 +75,9 @@ export interface TypedMessages<In, Out, RD, RE, S extends MessageSocket> {
 /**
  * A socket whose messages are values. It has everything that the socket has; what reads and sends whole messages reads and sends
  * values. Message edges are kept: one value is one message.
+ *
+ * @category typed messages
+ * @since 0.2.0
  */
 export type TypedSocketOf<S extends MessageSocket, In, Out = In, RD = never, RE = never> = Omit<
   S,

@@ -8,8 +8,14 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 
-/** The sending part of a socket: of one that reconnects and of a typed one, too. */
+/**
+ * The sending part of a socket: of one that reconnects and of a typed one, too.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface Writable<in A, out E, out R> {
+  /** Sends several messages in one write. */
   readonly sendAll: (messages: Iterable<A>) => Effect.Effect<void, E, R>
 }
 

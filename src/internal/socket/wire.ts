@@ -7,11 +7,15 @@ import { MessageError, type WrongShape } from "./messageError.ts"
 import type { Message } from "./receiveBuffer.ts"
 
 /**
- * How encoded values become messages: `JSON.parse` and `JSON.stringify` are one format, MessagePack another. Both
- * functions may throw.
+ * Converts encoded values to messages and back: JSON is one format, MessagePack another. Both functions may throw.
+ *
+ * @category typed messages
+ * @since 0.1.0
  */
 export interface MessageFormat {
+  /** Converts a message to an encoded value. */
   readonly decode: (message: Message) => unknown
+  /** Converts an encoded value to a message. */
   readonly encode: (value: unknown) => Message
 }
 

@@ -27,7 +27,12 @@ export interface NatsSource {
  */
 export type ClientOptions = NodeConnectionOptions
 
-/** What `connect` of the package `@nats-io/transport-node` gives. */
+/**
+ * A connection to NATS, as `connect` of the package `@nats-io/transport-node` returns it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Connection = NatsConnection
 
 export const natsName = "NATS"

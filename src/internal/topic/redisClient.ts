@@ -9,16 +9,33 @@ import { refused, unavailable } from "./failure.ts"
 /** A connection to Redis. */
 export type Client = ReturnType<typeof createClient>
 
-/** What `createClient` of the package `redis` takes. */
+/**
+ * The options of `createClient` of the package `redis`.
+ *
+ * @category options
+ * @since 0.1.0
+ */
 export type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>
 
-/** A client of the package `redis`, whatever its modules and scripts are. */
+/**
+ * A client of the package `redis`, whatever its modules and scripts are.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ExistingClient {
+  /** The options with which the client was created. */
   readonly options?: object
+  /** Creates a client with the same options. */
   duplicate(overrides?: object): unknown
 }
 
-/** How to reach Redis: options for connections, or a client that exists, whose options they get. */
+/**
+ * Options of connections to Redis, or a client that exists, whose options the connections get.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ClientSource = ClientOptions | ExistingClient
 
 export const redisName = "Redis"

@@ -42,6 +42,7 @@ export interface TypedOptions extends WireOptions {
  * @since 0.2.0
  */
 export interface TypedPublished<out A> extends Omit<Published, "message"> {
+  /** The message, as a value of the schema. */
   readonly message: A
 }
 
@@ -52,6 +53,7 @@ export interface TypedPublished<out A> extends Omit<Published, "message"> {
  * @since 0.2.0
  */
 export interface TypedDelivered<out A> extends Omit<Delivered, "message"> {
+  /** The message, as a value of the schema. */
   readonly message: A
 }
 
@@ -62,6 +64,7 @@ export interface TypedDelivered<out A> extends Omit<Delivered, "message"> {
  * @since 0.2.0
  */
 export interface TypedKept<out A> extends Omit<Kept, "message"> {
+  /** The message, as a value of the schema. */
   readonly message: A
 }
 
@@ -72,6 +75,7 @@ export interface TypedKept<out A> extends Omit<Kept, "message"> {
  * @since 0.2.0
  */
 export interface TypedHistory<out A> extends Omit<History, "messages"> {
+  /** The messages, as values of the schema. */
   readonly messages: ReadonlyArray<TypedKept<A>>
 }
 
