@@ -4,13 +4,26 @@ import * as Config from "effect/Config"
 /**
  * Options of which any part may be a `Config`: all of them, one option, or one of a nested option. A superset of Effect's
  * `Config.Wrap`, which has no values beside configs: functions such as `authorize` come from the program.
+ *
+ * @category options
+ * @since 0.2.0
  */
 export type Configured<Options> = Config.Config<Options> | ConfiguredParts<Options>
 
-/** The same without a `Config` of all options. */
+/**
+ * `Configured` without a `Config` of all options.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ConfiguredParts<Options> = { readonly [Option in keyof Options]: ConfiguredValue<Options[Option]> }
 
-/** An option's value, a `Config` of it, or a nested option with configs in it. */
+/**
+ * An option's value, a `Config` of it, or a nested option with configs in it.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ConfiguredValue<Value> = Value | Config.Config<Value> | Nested<Value>
 
 type Nested<Value> = Value extends (...args: never) => unknown

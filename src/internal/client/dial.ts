@@ -8,7 +8,12 @@ import type { SocketError } from "../socket/error.ts"
 import { established } from "./established.ts"
 import { throughProxy } from "./proxy.ts"
 
-/** TLS options of a client, as `node:tls` has them. The key and its passphrase may be redacted. */
+/**
+ * TLS options of a client, as `node:tls` has them. The key and its passphrase may be redacted.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface TlsOptions extends Omit<tls.ConnectionOptions, "key" | "passphrase"> {
   readonly key?: tls.ConnectionOptions["key"] | Redacted.Redacted<string>
   readonly passphrase?: Secret | undefined

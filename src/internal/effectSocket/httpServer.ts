@@ -43,7 +43,12 @@ export interface HttpServerOptions extends Omit<NodeHttpServer.Options, "websock
   readonly websocket?: WebSocketOptions | undefined
 }
 
-/** A server of Node that Effect's HTTP server can listen with. */
+/**
+ * A server of Node that Effect's HTTP server can listen with.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type NodeServer = http.Server | https.Server | http2.Http2Server | http2.Http2SecureServer
 
 type App = Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, HttpServerRequest | Scope.Scope>

@@ -20,7 +20,12 @@ import { open } from "../server/start.ts"
 import type { SocketOptions } from "../socket/model.ts"
 import { noDropOnError } from "../transport/duplex.ts"
 
-/** How a route upgrades its request. What the routes of a server share, such as limits, are options of the server. */
+/**
+ * How a route upgrades its request. What the routes of a server share, such as limits, are options of the server.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface UpgradeOptions extends SocketOptions, Omit<AcceptOptions, "path"> {}
 
 /** The same, with the connection's `context`: what the route knows of the client. */

@@ -2,7 +2,12 @@ import * as Redacted from "effect/Redacted"
 import type { SecureContextOptions } from "node:tls"
 import type * as Fields from "../protocol/opening/fields.ts"
 
-/** A text that may be redacted, so that the program's own logs don't show it. */
+/**
+ * A value that may be redacted, so that the program's own logs don't show it.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Secret<A = string> = A | Redacted.Redacted<A>
 
 /** Header fields to write, as `Header`s have them, whose values may be redacted. */

@@ -21,7 +21,12 @@ import { listenSettingsOf } from "./options.ts"
 import { ReceivedRequest } from "./request.ts"
 import { UpgradeHandler } from "./upgradeHandler.ts"
 
-/** A server without a port, whose clients reach it in memory. */
+/**
+ * A server without a port, whose clients reach it in memory.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface MemoryServer<A> extends Acceptor<A> {
   /**
    * Opens a connection as a client, as `Socket.connect` does, with the same options and errors: a refusal is a

@@ -131,7 +131,12 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
   readonly drainGrace?: Duration.Input | undefined
 }
 
-/** TLS options of a server, as `node:https` has them. The key and its passphrase may be redacted. */
+/**
+ * TLS options of a server, as `node:https` has them. The key and its passphrase may be redacted.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export interface TlsServerOptions extends Omit<https.ServerOptions, "key" | "passphrase"> {
   readonly key?: https.ServerOptions["key"] | Redacted.Redacted<string>
   readonly passphrase?: Secret | undefined

@@ -9,7 +9,12 @@ import type { ServerError } from "./error.ts"
 import type { Connection, Options, ServeOptions, Server } from "./model.ts"
 import { make } from "./start.ts"
 
-/** Options of a server that listens, of which any part may be a `Config`. */
+/**
+ * Options of a server that listens, of which any part may be a `Config`.
+ *
+ * @category options
+ * @since 0.2.0
+ */
 export type ConfigOptions<A = undefined, R = never> =
   | Config.Config<ServeOptions<A, R>>
   | Config.Wrap<ServeOptions<A, R>>
@@ -33,7 +38,12 @@ export const makeServing = <A, R, X, E, RH>(
 ): Effect.Effect<Server<A>, ServerError, Rest<R> | Rest<RH> | Scope.Scope> =>
   Effect.tap(make(options), (server) => Effect.forkScoped(server.run(handler)))
 
-/** The class of a server's service, with layers. */
+/**
+ * The class of a server's service, with layers.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ServiceClass<in out Self, in out Id extends string, in out A> extends Context.ServiceClass<
   Self,
   Id,
