@@ -1,11 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Stream } from "effect"
+import { NodeHttpClient } from "@effect/platform-node"
+import { Context, Effect, Layer, Stream } from "effect"
+import { HttpClient } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
+import { RpcClient, RpcSerialization } from "effect/rpc"
 import { Socket } from "effect-ws"
+import * as EffectSocket from "effect-ws/EffectSocket"
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { Api, Calls, Notice } from "../examples/gateway/api.ts"
 
 /** The examples that need no browser to be seen at work; those with pages that do more are in `browser/`. */
 
@@ -42,7 +48,7 @@ const start = (name: string) =>
       () =>
         new Promise<number>((resolve, reject) => {
           createInterface(child.stdout).on("line", (line) => {
-            const [, port] = /(?:http|ws):\/\/localhost:(\d+)/.exec(line) ?? []
+            const [, port] = /(?:https?|wss?):\/\/localhost:(\d+)/.exec(line) ?? []
             if (port !== undefined) resolve(Number(port))
           })
           child.once("exit", (code) => reject(new Error(`examples/${name} ended with ${code}`)))
@@ -85,6 +91,54 @@ describe("the examples", () => {
           "NoSuchTask"
         ])
         assert.strictEqual(yield* stop, interrupted)
+      }),
+    30_000
+  )
+
+  it.live(
+    "gateway: pages, an HttpApi, RPC and typed sockets on one TLS port",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("gateway")
+        const url = `https://localhost:${port}`
+        // The certificate is signed by itself.
+        const tls = { rejectUnauthorized: false }
+        const clients = yield* Layer.build(
+          Layer.merge(
+            NodeHttpClient.layerNodeHttpOptions(tls),
+            RpcClient.layerProtocolSocket().pipe(
+              Layer.provide(EffectSocket.layerSocket(`wss://localhost:${port}/rpc`, { tls })),
+              Layer.provide(RpcSerialization.layerJson)
+            )
+          )
+        )
+        const http = Context.get(clients, HttpClient.HttpClient)
+        const page = yield* Effect.flatMap(http.get(url), ({ text }) => text)
+        assert.match(page, /<h1>Notices<\/h1>/)
+        const { notices } = yield* HttpApiClient.makeWith(Api, { httpClient: http, baseUrl: url })
+        assert.deepStrictEqual(yield* notices.list(), [])
+
+        const live = `wss://localhost:${port}/live`
+        const first = yield* Socket.connect(live, { tls, compression: true })
+        const second = yield* Socket.connect(live, { tls, http2: true })
+        yield* notices.add({ payload: { text: "by HTTP" } })
+        const calls = yield* Effect.provideContext(RpcClient.make(Calls), clients)
+        yield* calls.Add({ text: "by RPC" })
+        yield* second.send(JSON.stringify({ text: "by socket" }))
+        for (const socket of [first, second]) {
+          const { messages } = Socket.withSchema(socket, Notice)
+          const read = yield* Stream.runCollect(Stream.take(messages, 3))
+          assert.deepStrictEqual(
+            read.map(({ by, text }) => `${by}: ${text}`),
+            ["HTTP: by HTTP", "RPC: by RPC", "a socket: by socket"]
+          )
+        }
+        assert.strictEqual(yield* calls.Count(), 3)
+        yield* first.send(JSON.stringify({ text: "" }))
+        assert.strictEqual((yield* first.closed).received?.code, 1008)
+        assert.match(yield* refusedWith(live, { tls, origin: "https://elsewhere.example" }), /403/)
+        assert.strictEqual(yield* stop, interrupted)
+        assert.strictEqual((yield* second.closed).received?.code, 1001)
       }),
     30_000
   )

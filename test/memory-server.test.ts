@@ -106,6 +106,22 @@ describe("a server in memory", () => {
     })
   )
 
+  it.effect("pings by the test's clock", () =>
+    Effect.gen(function* () {
+      const frames: Array<string> = []
+      const server = yield* Server.makeMemory({
+        keepAlive: { interval: "20 seconds" },
+        onFrame: ({ direction, opcode }) => frames.push(`${direction} ${opcode}`)
+      })
+      const socket = yield* server.connect("/", { keepAlive: false })
+      yield* TestClock.adjust("19 seconds")
+      assert.deepStrictEqual(frames, [])
+      yield* TestClock.adjust("1 second")
+      yield* socket.ping()
+      assert.deepStrictEqual(frames.slice(0, 2), ["sent 9", "received 10"])
+    })
+  )
+
   it.effect("notices a client that leaves while authorize runs", () =>
     Effect.gen(function* () {
       const entered = Latch.makeUnsafe()

@@ -5,15 +5,15 @@ import * as Config from "effect/Config"
  * Options of which any part may be a `Config`: all of them, one option, or one of a nested option. A superset of Effect's
  * `Config.Wrap`, which has no values beside configs: functions such as `authorize` come from the program.
  *
- * @category configuration
+ * @category options
  * @since 0.2.0
  */
 export type Configured<Options> = Config.Config<Options> | ConfiguredParts<Options>
 
 /**
- * The same options without a `Config` of all of them.
+ * `Configured` without a `Config` of all options.
  *
- * @category configuration
+ * @category options
  * @since 0.2.0
  */
 export type ConfiguredParts<Options> = { readonly [Option in keyof Options]: ConfiguredValue<Options[Option]> }
@@ -21,7 +21,7 @@ export type ConfiguredParts<Options> = { readonly [Option in keyof Options]: Con
 /**
  * An option's value, a `Config` of it, or a nested option with configs in it.
  *
- * @category configuration
+ * @category options
  * @since 0.2.0
  */
 export type ConfiguredValue<Value> = Value | Config.Config<Value> | Nested<Value>

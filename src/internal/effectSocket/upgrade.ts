@@ -21,7 +21,7 @@ import type { SocketOptions } from "../socket/model.ts"
 import { noDropOnError } from "../transport/duplex.ts"
 
 /**
- * Options of `upgradeWith`. The limits that all routes of a server share are options of the server.
+ * How a route upgrades its request. What the routes of a server share, such as limits, are options of the server.
  *
  * @category options
  * @since 0.2.0

@@ -3,7 +3,7 @@ import type { SecureContextOptions } from "node:tls"
 import type * as Fields from "../protocol/opening/fields.ts"
 
 /**
- * A text that may be redacted, so that the program's own logs don't show it.
+ * A value that may be redacted, so that the program's own logs don't show it.
  *
  * @category models
  * @since 0.2.0

@@ -24,7 +24,7 @@ import { UpgradeHandler } from "./upgradeHandler.ts"
 /**
  * A server without a port, whose clients reach it in memory.
  *
- * @category testing
+ * @category models
  * @since 0.2.0
  */
 export interface MemoryServer<A> extends Acceptor<A> {

@@ -12,7 +12,7 @@ import { make } from "./start.ts"
 /**
  * Options of a server that listens, of which any part may be a `Config`.
  *
- * @category configuration
+ * @category options
  * @since 0.2.0
  */
 export type ConfigOptions<A = undefined, R = never> =
@@ -41,7 +41,7 @@ export const makeServing = <A, R, X, E, RH>(
 /**
  * The class of a server's service, with layers.
  *
- * @category services
+ * @category models
  * @since 0.2.0
  */
 export interface ServiceClass<in out Self, in out Id extends string, in out A> extends Context.ServiceClass<
