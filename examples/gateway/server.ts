@@ -87,7 +87,7 @@ const LiveRoute = Layer.unwrap(
         yield* Effect.forkScoped(Stream.runForEach(added, send), { startImmediately: true })
         yield* Stream.runForEach(messages, ({ text }) => add("a socket", text))
         return HttpServerResponse.empty()
-      }).pipe(Effect.catchTag("SocketError", () => Effect.succeed(HttpServerResponse.empty())))
+      }).pipe(Effect.catchTag("WebSocketError", () => Effect.succeed(HttpServerResponse.empty())))
     )
   )
 )

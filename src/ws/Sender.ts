@@ -9,6 +9,7 @@ import { hybi, hybiWithKeys } from "../internal/protocol/hybi/codec.ts"
 import { encodeFrame } from "../internal/protocol/hybi/encoder.ts"
 import { Opcode } from "../internal/protocol/opcode.ts"
 import type { Written } from "../internal/protocol/outputBuffer.ts"
+import { destroyedError } from "../internal/transport/transport.ts"
 import { isBlob, nothing, sizeOf, toBytes } from "./internal/data.ts"
 import { PiecewiseEncoder, type Writable, WritableOutput } from "./internal/piecewise.ts"
 import type { PerMessageDeflate } from "./PerMessageDeflate.ts"
@@ -185,6 +186,11 @@ const laneOf = (
   return { role, compression, outbound: new Outbound(writer, compression, owner) }
 }
 
+/** Calls back for what was not accepted, because the connection is closing or closed. */
+const settle = (accepted: boolean, written: Written | undefined): void => {
+  if (!accepted && written !== undefined) process.nextTick(written, destroyedError())
+}
+
 const asWritten = (callback: unknown): Written | undefined =>
   typeof callback === "function" ? (callback as Written) : undefined
 
@@ -274,7 +280,8 @@ export class Sender {
       this.#later(lane, data, { opcode, fin, compress: this.#compressing }, callback)
     } else if (this.#compressing) {
       const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data)
-      lane.outbound.frame(opcode, fin, payload, { compress: true, written: asWritten(callback) })
+      const written = asWritten(callback)
+      settle(lane.outbound.frame(opcode, fin, payload, { compress: true, written }), written)
     } else {
       this.#frame(opcode, fin, data, mask, callback)
     }
@@ -286,7 +293,8 @@ export class Sender {
     pieces.forEach((piece, at) => {
       const bytes = typeof piece === "string" ? Buffer.from(piece) : piece
       const last = at === pieces.length - 1
-      outbound.encoded(bytes, last ? 1 : 0, { written: last ? asWritten(callback) : undefined })
+      const written = last ? asWritten(callback) : undefined
+      settle(outbound.encoded(bytes, last ? 1 : 0, { written }), written)
     })
   }
 
@@ -300,22 +308,23 @@ export class Sender {
   }
 
   #later(lane: Lane, blob: Blob, frame: BlobFrame["frame"], callback: SendCallback | undefined): void {
-    lane.outbound.turn(new BlobFrame(lane, blob, frame, asWritten(callback), this))
+    const written = asWritten(callback)
+    settle(lane.outbound.turn(new BlobFrame(lane, blob, frame, written, this)), written)
   }
 
   #frame(opcode: number, fin: boolean, data: unknown, mask: boolean, callback: SendCallback | undefined): void {
     const { outbound, role } = this.#open(mask)
     const written = asWritten(callback)
     if (typeof data === "string" && fin && !mask && role === "server") {
-      outbound.message(data, false, written, opcode)
+      settle(outbound.message(data, false, written, opcode), written)
       return
     }
     const payload = typeof data === "string" ? Buffer.from(data) : toBytes(data)
     if (mask === (role === "client")) {
-      outbound.frame(opcode, fin, payload, { written })
+      settle(outbound.frame(opcode, fin, payload, { written }), written)
     } else {
-      const key = mask ? randomKey() : undefined
-      outbound.encoded(encodeFrame(opcode, fin, 0, payload, key), fin && opcode <= Opcode.binary ? 1 : 0, { written })
+      const frame = encodeFrame(opcode, fin, 0, payload, mask ? randomKey() : undefined)
+      settle(outbound.encoded(frame, fin && opcode <= Opcode.binary ? 1 : 0, { written }), written)
     }
   }
 }

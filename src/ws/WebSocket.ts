@@ -450,7 +450,7 @@ export class WebSocket extends EventEmitter {
 
   _concluded(code: number, reason: Buffer): void {
     this._ending = { ...this._ending, close: { code, reason } }
-    // Programs override it. The connection answers where it does nothing.
+    // Programs override it.
     if (code === 1005) this.close()
     else this.close(code, reason)
   }

@@ -5,8 +5,8 @@
 import { spawn } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
+import { outcomeOf } from "./run.ts"
 import { substitute } from "./standIn.ts"
 
 const registry = fileURLToPath(new URL("registry/", import.meta.url))
@@ -15,7 +15,7 @@ const programs = fileURLToPath(new URL("programs/", import.meta.url))
 /** Milliseconds that a program may take: many times what it does on a machine that has other things to do. */
 const limit = 60_000
 
-/** What a program does with what is installed is in its first lines. `files` of the others are not programs. */
+/** The programs, each of which begins with what it does. Other files of the folder are parts of them, or need this repository. */
 const names = [
   "engine.io.ts",
   "socket.io.ts",
@@ -45,11 +45,7 @@ const run = async (folder: string, name: string, loaded: string): Promise<Ran> =
     stdio: ["ignore", "pipe", "pipe"],
     timeout: limit
   })
-  const ended = new Promise<Ran["status"]>((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", (code, signal) => resolve(signal ?? code))
-  })
-  const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const { status, stderr, stdout } = await outcomeOf(child)
   return { status, output: stdout + stderr, seconds: (performance.now() - start) / 1000 }
 }
 

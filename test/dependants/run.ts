@@ -1,4 +1,5 @@
-import { spawn } from "node:child_process"
+import { type ChildProcessByStdio, spawn } from "node:child_process"
+import type { Readable } from "node:stream"
 import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 
@@ -17,6 +18,18 @@ export interface Ended {
   readonly substituted: ReadonlyArray<string>
 }
 
+/** Waits for the end of a process, and returns what it wrote. */
+export const outcomeOf = async (
+  child: ChildProcessByStdio<null, Readable, Readable>
+): Promise<{ readonly status: Ended["status"]; readonly stdout: string; readonly stderr: string }> => {
+  const ended = new Promise<Ended["status"]>((resolve, reject) => {
+    child.once("error", reject)
+    child.once("close", (code, signal) => resolve(signal ?? code))
+  })
+  const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  return { status, stdout, stderr }
+}
+
 /** Runs a program with this package in the place of `ws`, for `limit` ms at most. */
 export const run = async (program: URL, limit: number): Promise<Ended> => {
   const child = spawn(process.execPath, ["--import", hook, fileURLToPath(program)], {
@@ -24,11 +37,7 @@ export const run = async (program: URL, limit: number): Promise<Ended> => {
     stdio: ["ignore", "pipe", "pipe"],
     timeout: limit
   })
-  const ended = new Promise<Ended["status"]>((resolve, reject) => {
-    child.once("error", reject)
-    child.once("close", (code, signal) => resolve(signal ?? code))
-  })
-  const [stdout, stderr, status] = await Promise.all([text(child.stdout), text(child.stderr), ended])
+  const { status, stderr, stdout } = await outcomeOf(child)
   const files = [...stderr.matchAll(substituted)].map((match) => match.groups?.["file"] ?? "")
   return {
     status,

@@ -15,8 +15,8 @@ const exportsOfWs = [
 ].join(", ")
 
 /**
- * Writes the package into a folder. Where `packages/ws` is built, copying that folder does instead. A process that loads
- * the package notes it in the file that the environment names.
+ * Writes the package into a folder. A process that loads it notes that in the file that the environment names. Once
+ * `packages/ws` is built, `substitute` can copy that folder in place of calling this function.
  */
 export const writeStandIn = async (folder: string): Promise<void> => {
   mkdirSync(folder, { recursive: true })

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import tls from "node:tls"
 import { promisify } from "node:util"
-import type { ClientOptions, WebSocket } from "ws"
+import type { ClientOptions, ServerOptions, WebSocket } from "ws"
 import { closed, frame, type Lab, plain, same, sameEach, type Script, settled, until } from "./lab.ts"
 
 interface Inside extends EventEmitter {
@@ -145,6 +145,58 @@ describe("_sender", () => {
     lab.note(sender._socket === transportOf(client), Object.keys(sender._extensions))
     lab.note(sender instanceof Reflect.get(lab.lib, "Sender"), Reflect.get(client, "_sender") === sender)
   })
+})
+
+describe("a Sender of a connection that is closed", () => {
+  same("calls every callback, with an error", async (lab) => {
+    const { client } = await lab.pair()
+    const sender: { readonly [name: string]: (...args: ReadonlyArray<unknown>) => void } = Reflect.get(
+      client,
+      "_sender"
+    )
+    client.terminate()
+    await closed(client)
+    const names: Array<string> = []
+    const note = (name: string) => (error: unknown) => {
+      if (error instanceof Error) names.push(name)
+    }
+    const options = { fin: true, mask: true, binary: true, compress: false }
+    sender["sendFrame"]?.([Buffer.from([0x81, 1]), Buffer.from("a")], note("sendFrame"))
+    sender["send"]?.("text", options, note("send"))
+    sender["send"]?.(new Blob(["blob"]), options, note("blob"))
+    sender["ping"]?.("ping", true, note("ping"))
+    sender["pong"]?.("pong", true, note("pong"))
+    await until(() => names.length > 4)
+    lab.note(names.toSorted())
+  })
+})
+
+const answering = (name: string, override: (lab: Lab, close: () => void) => () => void): readonly [string, Script] => [
+  name,
+  async (lab) => {
+    const { client, remote } = await lab.pair({ closeTimeout: 200 } as ServerOptions)
+    lab.observe(client, "client")
+    lab.observe(remote, "server")
+    const { close } = client
+    client.close = override(lab, () => close.call(client, 4002))
+    const ends = [closed(client), closed(remote)]
+    remote.close(4001)
+    await Promise.all(ends)
+  }
+]
+
+describe("a program that overrides close", () => {
+  sameEach("decides whether and when a close frame is answered", [
+    answering("never", (lab) => () => lab.note("close")),
+    answering("at once", (lab, close) => () => {
+      lab.note("close")
+      close()
+    }),
+    answering("later", (lab, close) => () => {
+      lab.note("close")
+      setTimeout(close, 20)
+    })
+  ])
 })
 
 describe("states", () => {

@@ -70,10 +70,13 @@ export class WebSocketIncoming extends Incoming implements ConnectionHandler, Re
     const reason =
       end - start > 2 ? Buffer.from(Uint8Array.prototype.slice.call(bytes, start + 2, end).buffer) : nothing
     const { emitter, webSocket } = this
-    if (!(emitter instanceof Receiver)) return webSocket._concluded(code, reason)
-    emitter.emit("conclude", code, reason)
-    if (webSocket._closeCode === 1006) this.ignoreClose()
-    emitter.end()
+    if (emitter instanceof Receiver) {
+      emitter.emit("conclude", code, reason)
+      emitter.end()
+    } else {
+      webSocket._concluded(code, reason)
+    }
+    if (this.connection.isOpen) this.ignoreClose()
   }
 
   override ended(): void {
@@ -92,7 +95,7 @@ export class WebSocketIncoming extends Incoming implements ConnectionHandler, Re
     this.webSocket._socketClosed()
   }
 
-  /** A program took the close frame away: it is not answered, and this side ends when the peer does. */
+  /** A program that overrides `close` answers later, or not at all: then this side ends when the peer does. */
   private ignoreClose(): void {
     this.inbound.stop()
     this.webSocket._socket?.once("end", () => this.connection.end())
