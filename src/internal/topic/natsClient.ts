@@ -22,7 +22,12 @@ export interface NatsSource {
 /** What `connect` of the package `@nats-io/transport-node` takes. */
 export type ClientOptions = NodeConnectionOptions
 
-/** What `connect` of the package `@nats-io/transport-node` gives. */
+/**
+ * What `connect` of the package `@nats-io/transport-node` resolves with.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Connection = NatsConnection
 
 export const natsName = "NATS"

@@ -12,13 +12,23 @@ export type Client = ReturnType<typeof createClient>
 /** What `createClient` of the package `redis` takes. */
 export type ClientOptions = NonNullable<Parameters<typeof createClient>[0]>
 
-/** A client of the package `redis`, whatever its modules and scripts are. */
+/**
+ * A client of the package `redis`, whatever its modules and scripts are.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export interface ExistingClient {
   readonly options?: object
   duplicate(overrides?: object): unknown
 }
 
-/** How to reach Redis: options for connections, or a client that exists, whose options they get. */
+/**
+ * How to reach Redis: options for connections, or a client that exists, whose options they get.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type ClientSource = ClientOptions | ExistingClient
 
 export const redisName = "Redis"
