@@ -1,5 +1,6 @@
 import { Socket } from "node:net"
 import { type Duplex, Readable } from "node:stream"
+import { Endings } from "./endings.ts"
 import { sharedReads } from "./sharedReads.ts"
 import { destroyedError, type Receiver, type Transport } from "./transport.ts"
 import type { Written } from "../protocol/outputBuffer.ts"
@@ -39,8 +40,13 @@ function onDrain(this: Attached): void {
   this[transportKey]?.receiver?.drained()
 }
 
+/** So many take about 10 ms. */
+const endings = new Endings<Attached>(256)
+
+const ended = (duplex: Attached): void => duplex[transportKey]?.receiver?.ended()
+
 function onEnd(this: Attached): void {
-  this[transportKey]?.receiver?.ended()
+  endings.handle(ended, this)
 }
 
 function onError(this: Attached, error: Error): void {
@@ -49,13 +55,17 @@ function onError(this: Attached, error: Error): void {
   this.destroy()
 }
 
-function onClose(this: Attached): void {
-  const transport = this[transportKey]
+const closed = (duplex: Attached): void => {
+  const transport = duplex[transportKey]
   if (transport?.receiver === undefined) return
   // What was read while paused comes first.
-  const rest: unknown = this.readableEnded ? null : this.read()
+  const rest: unknown = duplex.readableEnded ? null : duplex.read()
   if (rest instanceof Buffer) transport.receiver.received(rest)
   transport.receiver.closed(transport.error)
+}
+
+function onClose(this: Attached): void {
+  endings.handle(closed, this)
 }
 
 /** A Node stream as a transport. The stream must be open, and nobody else may read from it or write to it. */
