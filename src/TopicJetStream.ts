@@ -17,21 +17,27 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions } from "./internal/topic/natsClient.ts"
 
 /**
- * How topics are kept in a stream of JetStream.
+ * Options of a broker over JetStream.
  *
  * @category options
  * @since 0.2.0
  */
 export interface Options extends LinkOptions {
-  /** As `TopicNats.Options` has it. */
+  /** Options of the client, as in `TopicNats.Options`. */
   readonly client?: ClientOptions | undefined
-  /** Stands before each name to make it a subject of the stream; not empty, otherwise as `TopicNats.Options` has it. Default `"effect-ws.topics."`. */
+  /**
+   * The text before each name, which makes it a subject of the stream; not empty, otherwise as in
+   * `TopicNats.Options`. Default: `"effect-ws.topics."`.
+   */
   readonly prefix?: string | undefined
-  /** The name of the stream, which is made where it isn't there: letters, digits, `-` and `_`. Default `"effect-ws-topics"`. */
+  /**
+   * The name of the stream, which is created where it doesn't exist: letters, digits, `-` and `_`. Default:
+   * `"effect-ws-topics"`.
+   */
   readonly stream?: string | undefined
   /**
-   * Most messages of each topic, for `history` and for processes that connect again or were held up: what exceeds it is replaced by a gap.
-   * Default 1000.
+   * The number of messages of each topic, for `history` and for processes that connect again or were held up. What
+   * exceeds it is replaced by a gap. Default: 1000.
    */
   readonly maxMessages?: number | undefined
   /** How long a message is kept. Default 1 day. */
@@ -39,10 +45,15 @@ export interface Options extends LinkOptions {
 }
 
 /**
- * A broker over a stream of NATS' JetStream, by the package `@nats-io/jetstream` and a server of version 2.9 or later. Every process reads the
- * whole stream, and one whose connection was lost goes on reading where it was: there is a gap only when more was published on a topic than is
- * kept, or when the stream was made anew. It has `history`, `presence` and keys. Publishing is done when the server has stored the messages.
- * Fails when NATS can't be reached at the start, or has no JetStream.
+ * Creates a broker over a stream of NATS' JetStream. A `publish` completes when the server has stored the
+ * messages.
+ *
+ * **Details**
+ *
+ * It needs the package `@nats-io/jetstream` and a server of version 2.9 or later. Every process reads the whole
+ * stream, and one whose connection was lost continues where it was: there is a gap only when more was published on
+ * a topic than is kept, or when the stream was created anew. It has `history`, `presence` and keys. Fails with a
+ * `TopicError` when NATS can't be reached at the start, or has no JetStream.
  *
  * @category constructors
  * @since 0.2.0
@@ -70,7 +81,7 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
 }
 
 /**
- * `make` as a layer.
+ * Provides the broker of `make` as a layer.
  *
  * @category layers
  * @since 0.2.0

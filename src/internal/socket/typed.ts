@@ -19,7 +19,7 @@ import { messageOf } from "../messageOf.ts"
  */
 export interface WrongType {
   readonly _tag: "WrongType"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The close code with which `onInvalid: "close"` closes. */
   readonly closeCode: 1003
@@ -35,7 +35,7 @@ export interface WrongType {
  */
 export interface Malformed {
   readonly _tag: "Malformed"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The close code with which `onInvalid: "close"` closes. */
   readonly closeCode: 1007
@@ -53,7 +53,7 @@ export interface Malformed {
  */
 export interface WrongShape {
   readonly _tag: "WrongShape"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The close code with which `onInvalid: "close"` closes. */
   readonly closeCode: 1008
@@ -101,7 +101,7 @@ export type MessageErrorReason = WrongType | Malformed | WrongShape
  * @since 0.1.0
  */
 export class MessageError extends Data.TaggedError("MessageError")<{ readonly reason: MessageErrorReason }> {
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   override get message(): string {
     return this.reason.message
   }
@@ -133,21 +133,20 @@ export interface MessageFormat {
  */
 export interface SchemaOptions {
   /**
-   * What a message does that is no value of the schema.
+   * What happens for a message that is not a value of the schema. Default: `"close"`.
    *
-   * - `"close"`, the default: closes the connection, with 1003 for text in place of bytes or bytes in place of text, 1007
-   *   for what can't be parsed, 1008 for what the schema refuses; then `messages` fails with the `MessageError`.
-   * - `"fail"`: `messages` fails with the `MessageError`. The connection stays open, and whoever runs `messages` again
-   *   goes on behind that message.
-   * - `"skip"`: it is left out. Each batch that has such messages logs one warning.
+   * - `"close"`: the connection is closed, with 1003 for text in place of binary or binary in place of text, 1007 for what can't be parsed, 1008 for what the schema refuses; then `messages` fails with the `MessageError`.
+   * - `"fail"`: `messages` fails with the `MessageError`. The connection stays open, and the next reader continues after that message.
+   * - `"skip"`: the message is left out. Each batch with such messages logs one warning.
    */
   readonly onInvalid?: "close" | "fail" | "skip" | undefined
   /**
-   * Turns encoded values into messages and back. Default: a schema that encodes to strings or to `Uint8Array`s says the
-   * messages itself; every other travels as JSON text, in the schema's canonical JSON form (`Schema.toCodecJson`).
+   * Converts encoded values to messages and back. Default: a schema that encodes to strings or to `Uint8Array`s
+   * gives the messages itself; every other is sent as JSON text, in the schema's canonical JSON form
+   * (`Schema.toCodecJson`).
    */
   readonly format?: MessageFormat | undefined
-  /** How strictly the schema reads, see `Schema`. Default: properties that it doesn't know are dropped. */
+  /** How strictly the schema decodes, see `Schema`. Default: unknown properties are dropped. */
   readonly parseOptions?: SchemaAST.ParseOptions | undefined
 }
 
@@ -158,9 +157,12 @@ export interface SchemaOptions {
  * @since 0.1.0
  */
 export interface TypedSocket<in out A, out RD = never, out RE = never> {
-  /** The values as they arrive. Ends and fails as the socket's own `messages`, or see `onInvalid`. */
+  /**
+   * The values as they arrive. Ends and fails as the socket's `messages`, and with a `MessageError` as `onInvalid`
+   * says.
+   */
   readonly messages: Stream.Stream<A, SocketError | MessageError, RD>
-  /** Sends a value as one message; waits as the socket's own `send` does. What the schema refuses isn't sent. */
+  /** Sends a value as one message; waits as the socket's `send` does. A value that the schema refuses is not sent. */
   readonly send: (value: A) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>
   /** Sends several values in one write; none when the schema refuses one. */
   readonly sendAll: (values: Iterable<A>) => Effect.Effect<void, SocketError | Schema.SchemaError, RE>

@@ -13,7 +13,7 @@ import { refused, unavailable } from "./failure.ts"
 import { maxNameLength } from "./name.ts"
 
 /**
- * What `connect` of the package `@nats-io/transport-node` takes.
+ * The options of `connect` of the package `@nats-io/transport-node`.
  *
  * @category options
  * @since 0.2.0
