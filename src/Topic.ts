@@ -178,27 +178,34 @@ export const withSchema: {
 } = dual((args) => !Schema.isSchema(args[0]), makeTyped)
 
 /**
- * The state of the broker: the current one, then each change. A broker that does not say counts as always up.
+ * Streams the state of the broker: the current one, then each change. A broker without a state counts as always
+ * up.
  *
- * @category health
+ * @category broker health
  * @since 0.2.0
  */
 export const brokerState: Stream.Stream<BrokerState, never, Broker> = Stream.unwrap(Effect.map(Broker, statesOf))
 
 /**
- * Succeeds when the broker is up, and fails with the cause otherwise: for the route by which a load balancer asks whether this process
- * can take connections.
+ * Succeeds when the broker is up, and fails with the cause otherwise.
  *
- * @category health
+ * **When to use**
+ *
+ * Use it in the route by which a load balancer asks whether this process can take connections.
+ *
+ * @category broker health
  * @since 0.2.0
  */
 export const readiness: Effect.Effect<void, TopicError, Broker> = Effect.flatMap(Broker, readinessOf)
 
 /**
- * Fails when the broker is down for good, since the schedule of `reconnect` has ended: for the route by which a supervisor asks
- * whether this process has to be started again.
+ * Fails when the broker is down for good, since the schedule of `reconnect` has ended.
  *
- * @category health
+ * **When to use**
+ *
+ * Use it in the route by which a supervisor asks whether this process has to be started again.
+ *
+ * @category broker health
  * @since 0.2.0
  */
 export const liveness: Effect.Effect<void, TopicError, Broker> = Effect.flatMap(Broker, livenessOf)

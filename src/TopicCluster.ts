@@ -15,8 +15,15 @@ import { Broker } from "./Topic.ts"
 export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 
 /**
- * Passes messages on between the workers of this process, until the scope ends. Run it in the primary, before workers are
- * forked. A worker for which more than 16 MiB wait misses messages, and its subscriptions are told of a gap.
+ * Relays messages between the workers of this process, until the scope ends.
+ *
+ * **When to use**
+ *
+ * Run it in the primary, before workers are forked.
+ *
+ * **Details**
+ *
+ * A worker for which more than 16 MiB wait misses messages, and its subscriptions get a gap.
  *
  * @category running
  * @since 0.1.0
@@ -24,8 +31,13 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export const relay: Effect.Effect<void, never, Scope.Scope> = relayMessages
 
 /**
- * A broker through the primary of the cluster. Publishing is done when the primary has passed the messages on. Fails when this process is
- * no worker, when the primary doesn't answer within `timeout`, since it has no `relay`, and with `InvalidOptions`.
+ * Creates a broker through the primary of the cluster. A `publish` completes when the primary has relayed the
+ * messages.
+ *
+ * **Details**
+ *
+ * Fails with a `TopicError` when this process is not a worker, and when the primary doesn't respond within
+ * `timeout`, since it has no `relay`. Fails with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.1.0
@@ -34,7 +46,7 @@ export const make = (options: LinkOptions = {}): Effect.Effect<BrokerConnection,
   makeBroker(options, {}, () => clusterDriver)
 
 /**
- * `make` as a layer.
+ * Provides the broker of `make` as a layer.
  *
  * @category layers
  * @since 0.1.0

@@ -19,13 +19,13 @@ export type { LinkOptions } from "./internal/topic/keepLinked.ts"
 export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 
 /**
- * How topics are kept in a stream of JetStream.
+ * Options of a broker over JetStream.
  *
  * @category options
  * @since 0.2.0
  */
 export interface Options extends LinkOptions {
-  /** As `TopicNats.Options` has it. */
+  /** Options of the client, as in `TopicNats.Options`. */
   readonly client?: ClientOptions | undefined
   /**
    * A connection that exists, as `TopicNats.Options` has it; `client` has no effect then.
@@ -47,10 +47,15 @@ export interface Options extends LinkOptions {
 }
 
 /**
- * A broker over a stream of NATS' JetStream, by the package `@nats-io/jetstream` and a server of version 2.9 or later. Every process reads the
- * whole stream, and one whose connection was lost goes on reading where it was: there is a gap only when more was published on a topic than is
- * kept, or when the stream was made anew. It has `history`, `presence` and keys. Publishing is done when the server has stored the messages.
- * Fails when NATS can't be reached at the start, or has no JetStream, and with `InvalidOptions` when an option has a value that isn't allowed.
+ * Creates a broker over a stream of NATS' JetStream. A `publish` completes when the server has stored the
+ * messages.
+ *
+ * **Details**
+ *
+ * It needs the package `@nats-io/jetstream` and a server of version 2.9 or later. Every process reads the whole
+ * stream, and one whose connection was lost continues where it was: there is a gap only when more was published on
+ * a topic than is kept, or when the stream was created anew. It has `history`, `presence` and keys. Fails with a
+ * `TopicError` when NATS can't be reached at the start, or has no JetStream. Fails with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.2.0
@@ -79,7 +84,7 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
   )
 
 /**
- * `make` as a layer.
+ * Provides the broker of `make` as a layer.
  *
  * @category layers
  * @since 0.2.0

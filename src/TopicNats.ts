@@ -18,7 +18,7 @@ export type { ClientOptions, Connection } from "./internal/topic/natsClient.ts"
 export type { PayloadFormat } from "./internal/topic/payload.ts"
 
 /**
- * How to reach NATS, and how topics are subjects.
+ * Options of a broker over NATS.
  *
  * @category options
  * @since 0.1.0
@@ -43,21 +43,24 @@ export interface Options extends LinkOptions {
    * each followed by a dot. Default `""`.
    */
   readonly prefix?: string | undefined
-  /** Default `"tagged"`. */
+  /** The form of messages. Default: `"tagged"`. */
   readonly payload?: PayloadFormat | undefined
 }
 
 /**
- * A broker over NATS' publish and subscribe. What is published while a process has no connection to NATS never reaches it: each of
- * its subscriptions is told of a gap. Publishing is done when the server answered a ping that was sent behind the messages.
- * Fails when NATS can't be reached at the start, and with `InvalidOptions` when an option has a value that isn't allowed.
+ * Creates a broker over NATS' publish and subscribe. A `publish` completes when the server answered a ping that
+ * was sent after the messages.
  *
  * **Details**
  *
- * In a cluster of NATS servers the ping speaks for the server that this process is connected to. So a subscription is confirmed through
- * the other servers, too, which this process connects to for that by the addresses that the cluster announces. A server that can't be reached so,
- * or does not answer within 2 seconds, is left out: what another process publishes through it right after `subscribe` was answered may be
- * missing without a gap, until that server knows the subscription.
+ * Messages that are published while a process has no connection to NATS never reach it; each of its subscriptions
+ * gets a gap. Fails with a `TopicError` when NATS can't be reached at the start.
+ *
+ * In a cluster of NATS servers the ping speaks for the server that this process is connected to. So a subscription
+ * is confirmed through the other servers, too, to which this process connects for that by the addresses that the
+ * cluster announces. A server that can't be reached so, or doesn't respond within 2 seconds, is left out: a
+ * message that another process publishes through it right after `subscribe` completed may be missing without a
+ * gap, until that server knows the subscription.
  *
  * @category constructors
  * @since 0.1.0
@@ -68,7 +71,7 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
   )
 
 /**
- * `make` as a layer.
+ * Provides the broker of `make` as a layer.
  *
  * @category layers
  * @since 0.1.0

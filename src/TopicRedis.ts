@@ -24,7 +24,7 @@ export type { PayloadFormat } from "./internal/topic/payload.ts"
 export type { ClientOptions, ClientSource, ExistingClient } from "./internal/topic/redisClient.ts"
 
 /**
- * How to reach Redis.
+ * Options of the connection to Redis.
  *
  * @category options
  * @since 0.1.0
@@ -40,22 +40,25 @@ export interface ConnectOptions extends LinkOptions {
 }
 
 /**
- * How topics are channels.
+ * Options of a broker over Redis' publish and subscribe.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options extends ConnectOptions {
-  /** Stands before each name to make it a channel. Default `""`. */
+  /** The text before each name, which makes it a channel. Default: `""`. */
   readonly prefix?: string | undefined
-  /** Default `"tagged"`. */
+  /** The form of messages. Default: `"tagged"`. */
   readonly payload?: PayloadFormat | undefined
 }
 
 /**
- * A broker over Redis' publish and subscribe. What is published while a process has no connection to Redis never reaches it: each of
- * its subscriptions is told of a gap. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when
- * an option has a value that isn't allowed.
+ * Creates a broker over Redis' publish and subscribe, with two connections.
+ *
+ * **Details**
+ *
+ * Messages that are published while a process has no connection to Redis never reach it; each of its subscriptions
+ * gets a gap. Fails with a `TopicError` when Redis can't be reached at the start. Fails with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.1.0
@@ -66,7 +69,7 @@ export const make = (options: Options = {}): Effect.Effect<BrokerConnection, Top
   )
 
 /**
- * `make` as a layer.
+ * Provides the broker of `make` as a layer.
  *
  * @category layers
  * @since 0.1.0
@@ -84,7 +87,7 @@ export const layerNodeRedis = (
 ): Layer.Layer<Broker, TopicError, NodeRedis.NodeRedis> => withNodeRedis((client) => make({ ...options, client }))
 
 /**
- * How topics are kept in a stream.
+ * Options of a broker over a stream of Redis.
  *
  * @category options
  * @since 0.1.0
@@ -94,12 +97,12 @@ export interface StreamsOptions extends ConnectOptions {
   readonly key?: string | undefined
   /** About how many messages are kept for processes that connect again; at least 1. Default 100 000. */
   readonly maxLength?: number | undefined
-  /** What is kept of each topic, in a stream of its own; `false` for nothing. Default: see `StreamsHistory`. */
+  /** The history of each topic, in a stream of its own; `false` for none. Default: see `StreamsHistory`. */
   readonly history?: StreamsHistory | false | undefined
 }
 
 /**
- * How much of each topic is kept for `history`.
+ * Limits of the history of each topic.
  *
  * @category options
  * @since 0.2.0
@@ -118,10 +121,14 @@ const historyOf = ({ maxAge = "1 day", maxMessages = 100 }: StreamsHistory): Top
 })
 
 /**
- * A broker over one stream of Redis 5 or later, which every process reads whole. A process whose connection was lost goes on reading where it was:
- * there is a gap only when the stream no longer reaches back so far, or when Redis itself was started anew and may have lost
- * what wasn't on its disk. Uses two connections. Fails when Redis can't be reached at the start, and with `InvalidOptions` when an option
- * has a value that isn't allowed.
+ * Creates a broker over one stream of Redis 5 or later, with two connections. Every process reads the whole
+ * stream.
+ *
+ * **Details**
+ *
+ * A process whose connection was lost continues where it was: there is a gap only when the stream no longer has
+ * the messages after that, or when Redis itself was restarted and may have lost what wasn't on its disk. Fails
+ * with a `TopicError` when Redis can't be reached at the start. Fails with `InvalidOptions` when an option has a value that isn't allowed.
  *
  * @category constructors
  * @since 0.1.0
@@ -135,7 +142,7 @@ export const makeStreams = (options: StreamsOptions = {}): Effect.Effect<BrokerC
   )
 
 /**
- * `makeStreams` as a layer.
+ * Provides the broker of `makeStreams` as a layer.
  *
  * @category layers
  * @since 0.1.0

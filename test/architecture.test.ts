@@ -80,9 +80,9 @@ interface Class {
 const field =
   /^ {2}(?:(?:private|protected|override|declare) )*(#?\w+)[?!]?(?:: [^=(]*(?:\([^)]*\) => [^=]*)?)?(?: = .*)?$/
 
-/** The classes of a file, with their fields that can be assigned anew. */
+/** The classes of a file without comments, with their fields that can be assigned anew. */
 const classesOf = (file: string): ReadonlyArray<Class> => {
-  const source = readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "")
+  const source = readFileSync(join(root, file), "utf8").replaceAll(/^ *\/\*[\s\S]*?\*\/\n|\/\*[\s\S]*?\*\//gm, "")
   return [...source.matchAll(/^(?:export )?(?:abstract )?class (\w+)[^]*?^}$/gm)].map(([text, name = ""]) => {
     const body = text.split("\n").slice(1, -1)
     // A class whose first line is too long opens on a line of its own; a service has no body.

@@ -73,7 +73,7 @@ const hook = join(root, "test", "support", "resolve-src.mjs")
 beforeAll(write)
 
 describe("the pages", () => {
-  it("hold code that compiles", { timeout: 60_000 }, async () => {
+  it("hold code that compiles", { timeout: 180_000 }, async () => {
     const tsc = join(root, "node_modules", ".bin", "tsc")
     const { stdout } = await run(tsc, ["-p", folder, "--noEmit"]).catch((failure) => failure)
     assert.strictEqual(stdout, "")
@@ -85,11 +85,11 @@ describe("the pages", () => {
     })
   }
 
-  it("are joined by docstrings whose examples run", { timeout: 60_000 }, async () => {
+  it("are joined by docstrings whose examples run", { timeout: 180_000 }, async () => {
     assert.isAbove(examples.length, 0)
     const program = join(folder, "examples.mjs")
     // The last line that it prints names the example that failed, or didn't end.
-    const { stderr, stdout } = await run(process.execPath, ["--import", hook, program], { timeout: 55_000 }).catch(
+    const { stderr, stdout } = await run(process.execPath, ["--import", hook, program], { timeout: 170_000 }).catch(
       (failure) => failure
     )
     assert.strictEqual(stderr, "", stdout)

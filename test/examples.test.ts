@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeHttpClient } from "@effect/platform-node"
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { HttpClient } from "effect/http"
 import { HttpApiClient } from "effect/http-api"
 import { RpcClient, RpcSerialization } from "effect/rpc"
-import { Socket } from "effect-ws"
+import { Server, Socket } from "effect-ws"
 import * as EffectSocket from "effect-ws/EffectSocket"
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
@@ -27,13 +27,13 @@ interface Example {
   readonly stop: Effect.Effect<number | null>
 }
 
-const start = (name: string) =>
+const start = (name: string, variables: Readonly<Record<string, string>> = {}) =>
   Effect.gen(function* () {
     const { child, ended } = yield* Effect.acquireRelease(
       Effect.sync(() => {
         const child = spawn(process.execPath, [...resolving, `examples/${name}/server.ts`], {
           cwd: root,
-          env: { ...process.env, PORT: "0" },
+          env: { ...process.env, PORT: "0", ...variables },
           stdio: ["ignore", "pipe", "inherit"]
         })
         return { child, ended: once(child, "exit") as Promise<[number | null]> }
@@ -194,6 +194,82 @@ describe("the examples", () => {
         assert.match(yield* refusedWith(url, { origin: "http://elsewhere.example" }), /403/)
         assert.strictEqual(yield* stop, interrupted)
         assert.strictEqual((yield* ann.closed).received?.code, 1001)
+      }),
+    30_000
+  )
+
+  it.live(
+    "auth: what a user says goes to all, and strangers stay outside",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("auth")
+        const url = `ws://localhost:${port}/`
+        const ada = yield* Socket.connect(url, { protocols: ["chat", "token.tea"] })
+        const bob = yield* Socket.connect(url, { headers: { authorization: "Bearer cake" } })
+        assert.strictEqual(ada.protocol, "chat")
+        // The subscriptions are made after the handshakes: Ada says it until Bob has received it.
+        const saying = yield* Effect.forkScoped(
+          Effect.forever(Effect.andThen(ada.send(`{"text":"Tea?"}`), Effect.sleep(20)))
+        )
+        assert.strictEqual(yield* bob.receive, `{"by":"ada","text":"Tea?"}`)
+        saying.interruptUnsafe()
+        yield* bob.send(`{"text":""}`)
+        assert.strictEqual((yield* bob.closed).received?.code, 1008)
+        assert.match(yield* refusedWith(url), /401/)
+        assert.match(yield* refusedWith(url, { protocols: ["chat", "token.coffee"] }), /403/)
+        assert.strictEqual(yield* stop, interrupted)
+      }),
+    30_000
+  )
+
+  it.live(
+    "proxy: forwards both ways, close codes included, for clients with a key",
+    () =>
+      Effect.gen(function* () {
+        const upstream = yield* Server.make({ host: "localhost", port: 0 })
+        yield* Effect.forkScoped(
+          upstream.run((socket) =>
+            Stream.runForEach(socket.messages, (message) =>
+              message === "bye"
+                ? socket.close(4000, "bye")
+                : socket.send(`${String(socket.request.url)}: ${String(message)}`)
+            )
+          )
+        )
+        const { port, stop } = yield* start("proxy", {
+          KEY: "sesame",
+          UPSTREAM: `ws://localhost:${upstream.address.port}`
+        })
+        const url = `ws://localhost:${port}/prices?of=EUR`
+        const headers = { "x-api-key": "sesame" }
+        const client = yield* Socket.connect(url, { headers })
+        yield* client.send("how much?")
+        assert.strictEqual(yield* client.receive, "/prices?of=EUR: how much?")
+        yield* client.send("bye")
+        assert.deepStrictEqual((yield* client.closed).received, { code: 4000, reason: "bye" })
+        assert.match(yield* refusedWith(url, { headers: { "x-api-key": "please" } }), /401/)
+        yield* upstream.drain({ grace: 0 })
+        assert.match(yield* refusedWith(url, { headers }), /502/)
+        assert.strictEqual(yield* stop, interrupted)
+      }),
+    30_000
+  )
+
+  it.live(
+    "deploy: finishes with its clients before it ends",
+    () =>
+      Effect.gen(function* () {
+        const { port, stop } = yield* start("deploy")
+        const client = yield* Socket.connect(`ws://localhost:${port}/`)
+        yield* client.send("before")
+        assert.strictEqual(yield* client.receive, "before")
+        const stopping = yield* Effect.forkScoped(stop, { startImmediately: true })
+        assert.strictEqual(yield* client.receive, "restarting")
+        assert.match(yield* refusedWith(`ws://localhost:${port}/`), /503/)
+        yield* client.send("after")
+        assert.strictEqual(yield* client.receive, "after")
+        yield* client.close()
+        assert.strictEqual(yield* Fiber.join(stopping), interrupted)
       }),
     30_000
   )

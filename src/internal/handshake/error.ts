@@ -35,7 +35,7 @@ export type { InvalidField } from "../protocol/opening/rules.ts"
  * @since 0.1.0
  */
 export class HandshakeError extends Data.TaggedError("HandshakeError")<{ readonly reason: Reasons.Reason }> {
-  /** What is wrong, and the section of the standard that says so. */
+  /** The problem, and the section of the standard that has the rule. */
   override get message(): string {
     return `${this.reason.message} (${this.reason.section})`
   }

@@ -124,7 +124,7 @@ export interface DeflateOptions {
 }
 
 /**
- * What was agreed for permessage-deflate, from the view of one side.
+ * The agreement on permessage-deflate, from the view of one side.
  *
  * @category models
  * @since 0.1.0

@@ -8,7 +8,7 @@ import * as Data from "effect/Data"
  */
 export interface ListenFailed {
   readonly _tag: "ListenFailed"
-  /** What failed, in words. */
+  /** The failure, in words. */
   readonly message: string
   /** The system's code, such as `EADDRINUSE`. */
   readonly code: string | undefined
@@ -24,7 +24,7 @@ export interface ListenFailed {
  */
 export interface TlsInvalid {
   readonly _tag: "TlsInvalid"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The code that Node or OpenSSL gave, such as `ERR_OSSL_X509_KEY_VALUES_MISMATCH`. */
   readonly code: string | undefined
@@ -82,7 +82,7 @@ export type ServerErrorReason = ListenFailed | TlsInvalid | InvalidOptions
  * @since 0.1.0
  */
 export class ServerError extends Data.TaggedError("ServerError")<{ readonly reason: ServerErrorReason }> {
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   override get message(): string {
     return this.reason.message
   }

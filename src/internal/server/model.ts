@@ -84,20 +84,20 @@ export interface AdmissionOptions {
    * 429. IPv6 counts by /64. Default: no limit.
    */
   readonly maxConnectionsPerAddress?: number | undefined
-  /** How often one client may connect; more often is refused with 429. Default: no limit. */
+  /** The rate at which one client may connect. More is refused with 429. Default: no limit. */
   readonly maxRatePerAddress?: ConnectionRate | undefined
-  /** How often all clients together may connect; more often is refused with 503. Default: no limit. */
+  /** The rate at which all clients together may connect. More is refused with 503. Default: no limit. */
   readonly maxRate?: ConnectionRate | undefined
   /** Proxies whose forwarding header is trusted. Default: none, the client is the peer of the transport. */
   readonly trustedProxies?: TrustedProxies | undefined
   /** The value of `Retry-After` in a refusal, in whole seconds, unless a rate limit knows better. Default 10 seconds. */
   readonly retryAfter?: Duration.Input | undefined
   /**
-   * How long a peer may send no message, whatever its pongs; then the connection is closed with 1001. It is noticed within
-   * a quarter of this time. Default: for ever.
+   * How long a peer may send no message, even if it sends pongs; then the connection is closed with 1001. It is
+   * noticed within a quarter of this time. Default: no limit.
    */
   readonly idleTimeout?: Duration.Input | undefined
-  /** How long a connection may live; then it is closed with 1001. Default: for ever. */
+  /** How long a connection may exist; then it is closed with 1001. Default: no limit. */
   readonly maxLifetime?: Duration.Input | undefined
 }
 
@@ -125,42 +125,46 @@ export interface Connection<out Context = unknown> extends Socket<Context> {
  */
 export interface Options<A = undefined, R = never> extends AcceptOptions, SocketOptions, AdmissionOptions {
   /**
-   * Decides whether a valid request may connect; its result is the connection's `context`, or a `Server.accept` with the
-   * context, header fields and the subprotocol. Fail with a `Server.reject(status)` to refuse the request. Runs once for
-   * each request, before the answer is written, and counts against the handshake timeout.
+   * Decides whether a valid request becomes a connection. Its result is the connection's `context`, or a
+   * `Server.accept` with context, header fields and subprotocol; a failure with `Server.reject(status)` refuses
+   * the request. It runs once for each request, before the response is written, and counts against
+   * `handshakeTimeout`. Default: every valid request is accepted, with the context `undefined`.
    *
-   * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or when a
-   * connection without a handler has closed; and at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
-   * the cause is logged.
+   * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or
+   * when a connection without a handler has closed, and at once when the request is refused or the client leaves.
+   * If it throws or dies, the request is answered with 500 and the cause is logged.
    */
   readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined
   /**
-   * How long a client may take for its part of the handshake, and `authorize` for its own; then the request is answered
-   * with 408. A request that waits behind another one's answer is dropped after this time, and so is an HTTP/2 session
-   * without an open WebSocket. Above 0; `Infinity` for no limit. Default 10 seconds.
+   * How long a client may take for its part of the handshake, and `authorize` for its own; beyond it the request
+   * is answered with 408. A request that waits for the response to an earlier one is dropped after this time, and
+   * so is an HTTP/2 session without an open WebSocket. Above 0; `Infinity` for no limit. Default: 10 seconds.
    */
   readonly handshakeTimeout?: Duration.Input | undefined
   /**
-   * Connections at once, HTTP/2 sessions without a WebSocket included; more are refused with 503. Default: no limit but
-   * the system's.
+   * The number of connections at once, HTTP/2 sessions without a WebSocket included. More are refused with 503.
+   * Default: no limit but the system's.
    */
   readonly maxConnections?: number | undefined
   /**
-   * Handshakes under way at once, together with the connections that wait to be taken from `connections`; more are refused
-   * with 503. Default 1024.
+   * The number of handshakes at once, together with the connections that wait to be taken from `connections`. More
+   * are refused with 503. Default: 1024.
    */
   readonly maxHandshakes?: number | undefined
   /**
-   * Bytes that all connections together may make the server keep: what waits to be read or written, and messages whose end
-   * hasn't come. Beyond it new ones are refused with 503, and those that hold most are closed with 1013. It is looked at ten
-   * times a second; what one connection may hold meanwhile, its own limits say. Default: no limit.
+   * The bytes that all connections together may hold: what waits to be read or written, and messages that are not
+   * complete. Beyond it new connections are refused with 503, and those that hold most are closed with 1013. It is
+   * checked ten times a second; meanwhile each connection has its own limits. Default: no limit.
    */
   readonly maxMemory?: ByteSize.Input | undefined
-  /** How long connections may take to end when the server shuts down; what is left then is dropped. Default 10 seconds. */
+  /**
+   * How long connections may take to end when the server shuts down; the others are then dropped. Default: 10
+   * seconds.
+   */
   readonly shutdownTimeout?: Duration.Input | undefined
   /**
-   * How long handlers may go on when the server's scope ends, or `run` or `serve` is interrupted, before their connections
-   * are closed: the `grace` of a `drain` at that moment. Default 0.
+   * How long handlers may go on when the server's scope ends, or `run` or `serve` is interrupted, before their
+   * connections are closed: the `grace` of a `drain` at that moment. Default: 0.
    */
   readonly drainGrace?: Duration.Input | undefined
 }
@@ -220,7 +224,7 @@ export interface ListenOptions {
    */
   readonly http2?: boolean | http2.Settings | undefined
   /**
-   * Answers requests that ask for no upgrade; over HTTP/2 it gets Node's compatible `Http2ServerRequest` and
+   * Responds to requests that don't ask for an upgrade; over HTTP/2 it gets Node's `Http2ServerRequest` and
    * `Http2ServerResponse`. Default: 426, over HTTP/2 405.
    */
   readonly onRequest?: http.RequestListener | undefined
@@ -247,17 +251,19 @@ export interface Address {
  */
 export interface Acceptor<A> {
   /**
-   * The connections in the order in which they open. Each is open until the peer, its user or the end of the server's scope
-   * closes it. A connection waits until the stream is read, as long as it is open; how many may wait, `maxHandshakes`
-   * says. Several readers share the connections.
+   * The connections, in the order in which they open. Each is open until the peer, the program or the end of the
+   * server's scope closes it. A connection waits until the stream is read, as long as it is open; `maxHandshakes`
+   * limits how many may wait. Several readers share the connections.
    */
   readonly connections: Stream.Stream<Connection<A>>
   /**
-   * Handles each connection in a fiber and a scope of its own, for ever. A connection closes when its handler ends:
-   * with 1000, with 1011 when the handler failed, which is logged and harms no other. When it is interrupted, new
-   * requests are answered with 503, every connection is closed with 1001 after `drainGrace`, and what hasn't ended after
-   * `shutdownTimeout` is dropped. Handlers go on meanwhile: what was sent before leaves before, and what the peer sent
-   * before its answer is read, at the handler's pace, unless it reads nothing for half of the time that is left.
+   * Runs the handler for each connection in a fiber and a scope of its own, until it is interrupted.
+   *
+   * A connection closes when its handler ends: with 1000, or with 1011 when the handler failed, which is logged
+   * and concerns no other. On interruption new requests are answered with 503, every connection is closed with
+   * 1001 after `drainGrace`, and what hasn't ended after `shutdownTimeout` is dropped. Handlers go on meanwhile:
+   * what they sent is written, and what the peer sent before its close frame is read at the handler's pace, unless
+   * the handler reads nothing for half of the time that is left.
    */
   readonly run: <X, E, R>(
     handler: (socket: Connection<A>) => Effect.Effect<X, E, R>

@@ -29,7 +29,7 @@ export interface InvalidOptions {
  */
 export interface OpenFailed {
   readonly _tag: "OpenFailed"
-  /** What failed, in words. */
+  /** The failure, in words. */
   readonly message: string
   /** The error of the system, if there is one. */
   readonly cause: unknown
@@ -71,7 +71,7 @@ export interface IdleTimeout {
  */
 export interface HandshakeFailed {
   readonly _tag: "HandshakeFailed"
-  /** What failed, in words. */
+  /** The failure, in words. */
   readonly message: string
   /** The error of the handshake, with its reason. */
   readonly error: HandshakeError
@@ -121,14 +121,14 @@ export interface Unsupported {
   readonly _tag: "Unsupported"
   /** What can't be sent, and why. */
   readonly message: string
-  /** What was asked for. */
+  /** The feature that was asked for. */
   readonly feature: "binary" | "ping" | "closeCode" | "fragments"
   /** The draft's `id`. */
   readonly draft: string
 }
 
 /**
- * What was given to `send` or `close` breaks the protocol, such as a close code that may not be sent. Nothing was
+ * The argument of `send` or `close` breaks the protocol, such as a close code that may not be sent. Nothing was
  * sent.
  *
  * @category errors
@@ -163,7 +163,7 @@ export interface AlreadyReading {
  */
 export interface ReadBufferFull {
   readonly _tag: "ReadBufferFull"
-  /** What was exceeded, with the limit. */
+  /** The limit that was exceeded. */
   readonly message: string
   /** The limit in bytes. */
   readonly limit: number

@@ -19,21 +19,20 @@ import { decoderOf, encoderOf, type MessageFormat, type WireOptions } from "./wi
  */
 export interface SchemaOptions extends WireOptions {
   /**
-   * What a message does that is no value of the schema.
+   * What happens for a message that is not a value of the schema. Default: `"close"`.
    *
-   * - `"close"`, the default: closes the connection, with 1003 for text in place of bytes or bytes in place of text, 1007
-   *   for what can't be parsed, 1008 for what the schema refuses; then `messages` fails with the `MessageError`.
-   * - `"fail"`: `messages` fails with the `MessageError`. The connection stays open, and whoever runs `messages` again
-   *   goes on behind that message.
-   * - `"skip"`: it is left out. Each batch that has such messages logs one warning.
+   * - `"close"`: the connection is closed, with 1003 for text in place of binary or binary in place of text, 1007 for what can't be parsed, 1008 for what the schema refuses; then `messages` fails with the `MessageError`.
+   * - `"fail"`: `messages` fails with the `MessageError`. The connection stays open, and the next reader continues after that message.
+   * - `"skip"`: the message is left out. Each batch with such messages logs one warning.
    */
   readonly onInvalid?: "close" | "fail" | "skip" | undefined
   /**
-   * Turns encoded values into messages and back. Default: a schema that encodes to strings or to `Uint8Array`s says the
-   * messages itself; every other travels as JSON text, in the schema's canonical JSON form (`Schema.toCodecJson`).
+   * Converts encoded values to messages and back. Default: a schema that encodes to strings or to `Uint8Array`s
+   * gives the messages itself; every other is sent as JSON text, in the schema's canonical JSON form
+   * (`Schema.toCodecJson`).
    */
   readonly format?: MessageFormat | undefined
-  /** How strictly the schema reads, see `Schema`. Default: properties that it doesn't know are dropped. */
+  /** How strictly the schema decodes, see `Schema`. Default: unknown properties are dropped. */
   readonly parseOptions?: SchemaAST.ParseOptions | undefined
 }
 

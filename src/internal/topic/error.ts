@@ -8,9 +8,9 @@ import * as Data from "effect/Data"
  */
 export interface InvalidTopic {
   readonly _tag: "InvalidTopic"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
-  /** What was given, its first 64 characters. */
+  /** The first 64 characters of the argument. */
   readonly topic: string
 }
 
@@ -22,7 +22,7 @@ export interface InvalidTopic {
  */
 export interface TooManySubscriptions {
   readonly _tag: "TooManySubscriptions"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The number of subscriptions that is allowed. */
   readonly limit: number
@@ -36,7 +36,7 @@ export interface TooManySubscriptions {
  */
 export interface TooManyFilters {
   readonly _tag: "TooManyFilters"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The number of filters that is allowed. */
   readonly limit: number
@@ -50,7 +50,7 @@ export interface TooManyFilters {
  */
 export interface MessageTooLarge {
   readonly _tag: "MessageTooLarge"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** In bytes. */
   readonly size: number
@@ -66,7 +66,7 @@ export interface MessageTooLarge {
  */
 export interface BrokerUnavailable {
   readonly _tag: "BrokerUnavailable"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /**
    * What became of what was to be published: `"not sent"` may be published again; `"unknown"` was under way when the
@@ -85,7 +85,7 @@ export interface BrokerUnavailable {
  */
 export interface BrokerRefused {
   readonly _tag: "BrokerRefused"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** The error of the broker or of its client. */
   readonly cause: unknown
@@ -99,7 +99,7 @@ export interface BrokerRefused {
  */
 export interface HistoryUnavailable {
   readonly _tag: "HistoryUnavailable"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
 }
 
@@ -111,9 +111,9 @@ export interface HistoryUnavailable {
  */
 export interface InvalidPosition {
   readonly _tag: "InvalidPosition"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
-  /** What was given, its first 64 characters. */
+  /** The first 64 characters of the argument. */
   readonly position: string
 }
 
@@ -125,7 +125,7 @@ export interface InvalidPosition {
  */
 export interface PresenceUnavailable {
   readonly _tag: "PresenceUnavailable"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
 }
 
@@ -137,7 +137,7 @@ export interface PresenceUnavailable {
  */
 export interface NotAuthorized {
   readonly _tag: "NotAuthorized"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** What the socket asked for. */
   readonly action: "subscribe" | "publish"
@@ -153,7 +153,7 @@ export interface NotAuthorized {
  */
 export interface TooManyMessages {
   readonly _tag: "TooManyMessages"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
   /** Messages within the time of `publishRate`. */
   readonly limit: number
@@ -169,7 +169,7 @@ export interface TooManyMessages {
  */
 export interface InvalidKey {
   readonly _tag: "InvalidKey"
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   readonly message: string
 }
 
@@ -239,7 +239,7 @@ export type TopicErrorReason =
  * @since 0.1.0
  */
 export class TopicError extends Data.TaggedError("TopicError")<{ readonly reason: TopicErrorReason }> {
-  /** What is wrong, in words. */
+  /** The problem, in words. */
   override get message(): string {
     return this.reason.message
   }

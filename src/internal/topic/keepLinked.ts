@@ -17,16 +17,17 @@ import { brokersUp } from "./metrics.ts"
 import type { BrokerConnection, BrokerState } from "./model.ts"
 
 /**
- * How the connection to a broker is kept, and how long the broker may take.
+ * Options of the connection to a broker.
  *
  * @category options
  * @since 0.1.0
  */
 export interface LinkOptions {
   /**
-   * Pauses between attempts to reach a broker that was lost. The schedule starts anew after a connection that lasted for 10 seconds, so
-   * a broker that accepts connections and refuses commands is retried with growing pauses. Where the schedule ends, the topics stay
-   * cut off. Default: 0.1, 0.2, 0.4, … 5 seconds for ever, each varied at random between a half and one and a half.
+   * The pauses between attempts to reach a broker that was lost. The schedule starts anew after a connection that
+   * lasted for 10 seconds, so a broker that accepts connections and refuses commands is retried with growing
+   * pauses. Where the schedule ends, no further attempt is made. Default: 0.1, 0.2, 0.4, … 5 seconds without an
+   * end, each varied at random between a half and one and a half.
    */
   readonly reconnect?: Schedule.Schedule<unknown, TopicError> | undefined
   /**

@@ -68,7 +68,7 @@ export interface Kept {
 }
 
 /**
- * What is wanted of a topic's history: the last messages, or those after a position.
+ * The part of a topic's history to read: the last messages, or those after a position.
  *
  * @category models
  * @since 0.2.0
@@ -89,9 +89,9 @@ export type HistoryQuery =
  * @since 0.2.0
  */
 export interface History {
-  /** The oldest first. */
+  /** The messages, the oldest first. */
   readonly messages: ReadonlyArray<Kept>
-  /** Up to where this reaches: `{ from: position }` goes on there. */
+  /** The position up to which the part reaches: `{ from: position }` continues after it. */
   readonly position: Position
   /** `false` when messages after the position that was asked for are no longer kept. */
   readonly complete: boolean
@@ -104,22 +104,22 @@ export interface History {
  * @since 0.2.0
  */
 export interface BrokerHistory {
-  /** Reads what is kept of a valid name. Fails with `InvalidPosition` for a position that it did not give. */
+  /** Reads the history of a valid name. Fails with `InvalidPosition` for a position that the broker did not give. */
   readonly read: (topic: string, query: HistoryQuery) => Effect.Effect<History, TopicError>
   /** Whether one position is after another. */
   readonly isAfter: (position: Position, other: Position) => boolean
 }
 
 /**
- * A subscription with a `presence`, in whichever process.
+ * A subscription with a `presence`, in any process.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Member {
-  /** Of the subscription: unique among all processes. */
+  /** The identifier of the subscription, unique among all processes. */
   readonly id: string
-  /** What was given as `presence` when it was subscribed. */
+  /** The name that was given as `presence`. */
   readonly name: string
 }
 
@@ -151,20 +151,20 @@ export interface BrokerPresence {
     members: ReadonlyArray<Member>,
     removed: ReadonlyArray<string>
   ) => Effect.Effect<boolean, TopicError>
-  /** The members of all processes. */
+  /** Returns the members of all processes. */
   readonly list: (topic: string) => Effect.Effect<ReadonlyArray<Member>, TopicError>
 }
 
 /**
- * How a subscription was answered.
+ * The result of a subscription.
  *
  * @category models
  * @since 0.2.0
  */
 export interface Subscribed {
   /**
-   * Up to where the socket was sent the topic's history: `{ from: position }` goes on after it. `undefined` for a subscription without
-   * history.
+   * The position up to which the socket was sent the topic's history: `{ from: position }` continues after it.
+   * `undefined` for a subscription without history.
    */
   readonly position: Position | undefined
   /** `false` when messages after the position that was asked for were no longer kept; the socket was sent a gap for them. */
@@ -172,11 +172,15 @@ export interface Subscribed {
 }
 
 /**
- * Messages are missing here, between those delivered before and after. `cause` says why:
+ * Messages that are missing between those delivered before and after.
+ *
+ * **Details**
+ *
+ * The `cause`:
  *
  * - `"disconnected"`: the connection to the broker was lost and is back.
- * - `"forgotten"`: the broker no longer has them.
- * - `"slow"`: this subscriber did not keep up.
+ * - `"forgotten"`: the broker no longer has the messages.
+ * - `"slow"`: the subscriber did not keep up.
  * - `"refused"`: the broker does not allow the filter, as it turned out after the subscription was answered. The subscription has ended.
  *
  * @category models
@@ -219,15 +223,17 @@ export type Delivery = Delivered | Gap
  */
 export interface BrokerService {
   /**
-   * Gives messages to the subscribers of every process, this one included. Done when the broker has them. Names are valid.
-   * What failed is not published later: a failure says whether it can have been.
+   * Sends messages to the subscribers of every process, this one included. Names are valid. Completes when the
+   * broker has the messages. Messages that failed are not published later; the error says whether they may have
+   * been.
    */
   readonly publish: (messages: ReadonlyArray<Published>) => Effect.Effect<void, TopicError>
   /**
-   * Has everything that is published on names of a valid filter delivered, until the scope ends. Done when nothing that is
-   * published from now on is missed unsaid: while the broker is away that is at once, and a gap follows when it is back. Services
-   * that share a broker may subscribe to the same filter at once, and each gets every message. A gap with the cause `"refused"` is the
-   * last delivery.
+   * Calls `deliver` with each message that is published on names of a valid filter, until the scope ends.
+   *
+   * Completes when no message that is published from then on can be missing without a gap: at once while the
+   * broker is away, and then a gap follows when it is back. Services that share a broker may subscribe to the same
+   * filter at the same time; each gets every message. A gap with the cause `"refused"` is the last delivery.
    */
   readonly subscribe: (
     filter: string,
@@ -235,9 +241,9 @@ export interface BrokerService {
   ) => Effect.Effect<void, TopicError, Scope.Scope>
   /** Whether `publish` respects the keys of messages. Without it a message with a key fails with `InvalidKey`. */
   readonly idempotent?: boolean | undefined
-  /** What was published before. Without it subscriptions can't start in the past. */
+  /** The history of topics. Without it subscriptions can't start in the past. */
   readonly history?: BrokerHistory | undefined
-  /** Who is present. Without it `presence` fails with `PresenceUnavailable`. */
+  /** The presence on topics. Without it `presence` fails with `PresenceUnavailable`. */
   readonly presence?: BrokerPresence | undefined
   /** Whether the broker can be reached: the current state, then each change. Without it the broker counts as always up. */
   readonly state?: Stream.Stream<BrokerState> | undefined
@@ -255,7 +261,7 @@ export interface BrokerConnection extends BrokerService {
 }
 
 /**
- * Whether a broker can be reached.
+ * The state of a broker.
  *
  * - `up`: connected, and all filters are subscribed to.
  * - `down`: there is no connection. `cause` says why; `final` says that no further attempt is made.
@@ -270,10 +276,14 @@ export type BrokerState =
   | { readonly _tag: "down"; readonly cause: TopicError; readonly final: boolean }
 
 /**
- * What becomes of a subscriber that doesn't keep up: more than `queueSize` waits for it. As in `Socket.broadcast`: `"wait"`
- * makes publishers of this process wait, and closes with 1013 when sixteen times as much waits all the same, since
- * publishers elsewhere don't; `"drop"` has it miss the new message, `"close"` closes it with 1013. `"dropOldest"` has it
- * miss those that waited longest.
+ * The policy for a subscriber that doesn't keep up: more than `queueSize` bytes wait for it.
+ *
+ * **Details**
+ *
+ * - `"wait"`: publishers of this process wait. Since publishers of other processes don't, the subscriber is closed with 1013 when sixteen times as much waits.
+ * - `"drop"`: it misses the new message.
+ * - `"dropOldest"`: it misses the messages that have waited longest.
+ * - `"close"`: it is closed with 1013.
  *
  * @category models
  * @since 0.1.0
@@ -281,44 +291,47 @@ export type BrokerState =
 export type SlowPolicy = BroadcastPolicy | "dropOldest"
 
 /**
- * One subscription.
+ * Options of a subscription.
  *
  * @category options
  * @since 0.1.0
  */
 export interface SubscribeOptions {
-  /** Default: that of the topics. */
+  /** The policy when the socket doesn't keep up. Default: the one of the topics. */
   readonly slow?: SlowPolicy | undefined
-  /** Sends the socket so many of the last messages first. Only for a name, not for a pattern. */
+  /** How many of the last messages the socket is sent first. Only for a name, not for a pattern. Default: none. */
   readonly last?: number | undefined
-  /** Sends the socket what was published after this position first. Only for a name, not for a pattern. */
+  /**
+   * The position after which the socket is sent the history first. Only for a name, not for a pattern. Default:
+   * none.
+   */
   readonly from?: Position | undefined
   /**
-   * Under which name the socket is present on the topic, such as that of a user; at most 255 characters. Only for a name, not for a
-   * pattern. Default: it is not.
+   * The name under which the socket is present on the topic, such as that of a user: at most 255 characters. Only
+   * for a name, not for a pattern. Default: it is not present.
    */
   readonly presence?: string | undefined
 }
 
 /**
- * Who publishes.
+ * Options of `publishAll`.
  *
  * @category options
  * @since 0.2.0
  */
 export interface PublishAllOptions {
-  /** The socket on whose behalf this is published: `authorize` and `publishRate` apply to it. Default: the program itself. */
+  /** The socket that publishes: `authorize` and `publishRate` apply to it. Default: the program itself. */
   readonly from?: Socket | undefined
 }
 
 /**
- * One message to publish.
+ * Options of `publish`.
  *
  * @category options
  * @since 0.2.0
  */
 export interface PublishOptions extends PublishAllOptions {
-  /** See `Published.key`. */
+  /** The key of the message, see `Published.key`. */
   readonly key?: string | undefined
 }
 
@@ -335,12 +348,12 @@ export interface AuthorizeRequest {
   readonly socket: Socket
   /** The name to publish on, or the filter to subscribe to. Both are valid. */
   readonly topic: string
-  /** The position from which a subscription is to go on. */
+  /** The position from which a subscription continues. */
   readonly from: Position | undefined
 }
 
 /**
- * How many messages a socket may publish.
+ * The rate at which a socket may publish.
  *
  * @category options
  * @since 0.2.0
@@ -353,7 +366,7 @@ export interface PublishRate {
 }
 
 /**
- * How much of what was published is kept in memory.
+ * Limits of the history in memory.
  *
  * @category options
  * @since 0.2.0
@@ -369,13 +382,13 @@ export interface HistoryOptions {
 }
 
 /**
- * How topics treat their subscribers: limits, and what becomes of slow ones.
+ * Options of topics: limits, and the policy for slow subscribers.
  *
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** Default `"close"`. */
+  /** The policy for subscribers that don't keep up. Default: `"close"`. */
   readonly slow?: SlowPolicy | undefined
   /**
    * Bytes that may wait for a subscriber beyond its socket's `writeBufferSize`, from 0; `Infinity` for no limit, as for the following.
@@ -389,37 +402,41 @@ export interface Options {
   /** Most different filters with subscribers in this process, from 0. Default 100 000. */
   readonly maxFilters?: number | undefined
   /**
-   * What a subscribed socket is sent where messages are missing, so that its peer can ask for the state anew. Default:
-   * nothing.
+   * Returns the message that a subscribed socket is sent where messages are missing, so that its peer can request
+   * the state. Default: none is sent.
    */
   readonly gapMessage?: ((gap: Gap) => Message | undefined) | undefined
   /**
-   * What a subscribed socket is sent for a message, such as the message together with its topic and position. It is called once for all
-   * sockets. Default: the message.
+   * Returns what a subscribed socket is sent for a message, such as the message with its topic and position. It is
+   * called once for all sockets. Default: the message.
    */
   readonly format?: ((message: Delivered) => Message) | undefined
   /**
-   * Whether a socket may subscribe to a filter, or publish on a name with `from`. It is called for each `subscribe`, `join` and `publish`, so
-   * also when a client that was away resumes. `false` fails the call with `NotAuthorized`; so does a failure, with its own error.
-   * Default: everything is allowed.
+   * Decides whether a socket may subscribe to a filter, or publish on a name with `from`. It is called for each
+   * `subscribe`, `join` and `publish`, so also when a client that was away resumes. `false` fails the call with
+   * `NotAuthorized`; a failure fails it with its own error. Default: everything is allowed.
    */
   readonly authorize?: ((request: AuthorizeRequest) => Effect.Effect<boolean, TopicError>) | undefined
-  /** How many messages a socket may publish with `from`. Beyond it: `TooManyMessages`. Default: no limit. */
+  /** The rate at which a socket may publish with `from`. More fails with `TooManyMessages`. Default: no limit. */
   readonly publishRate?: PublishRate | undefined
-  /** How much is kept without a broker; `false` for nothing. Over a broker that is the broker's. Default: see `HistoryOptions`. */
+  /**
+   * The history in memory; `false` for none. Over a broker the history is the broker's. Default: see
+   * `HistoryOptions`.
+   */
   readonly history?: HistoryOptions | false | undefined
 }
 
 /**
- * Publish and subscribe.
+ * Publishes messages on topics, and subscribes sockets to them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface TopicsService {
   /**
-   * Sends a message to the subscribers of a name. In memory it is done when it was given to each subscriber's connection,
-   * or, for those with the policy `"wait"`, when there is room. Across processes it is done when the broker has it.
+   * Publishes a message on a name. In memory it completes when the message was given to each subscriber's
+   * connection, or, for those with the policy `"wait"`, when there is room. Across processes it completes when the
+   * broker has the message.
    */
   readonly publish: (topic: string, message: Message, options?: PublishOptions) => Effect.Effect<void, TopicError>
   /** Publishes several messages at once: one request to a broker. */
@@ -428,39 +445,41 @@ export interface TopicsService {
     options?: PublishAllOptions
   ) => Effect.Effect<void, TopicError>
   /**
-   * Has a socket sent what is published on a name, or on all names of a filter, until the scope ends or the socket closes. A
-   * socket gets a message once for each of its filters that stands for the name, however often it was subscribed to that filter.
+   * Subscribes a socket to a name, or to all names of a filter, until the scope ends or the socket closes. The
+   * socket is sent each message once for each of its filters that matches the name, however often it was
+   * subscribed to that filter.
    *
-   * With `last` or `from` the socket is sent a part of the topic's history first, and then what is published, in order, without a
-   * message missing or twice. Where what follows `from` is no longer kept, it is sent a gap with the cause `"forgotten"` first. A socket
-   * that is subscribed already is sent no history.
+   * With `last` or `from` the socket is sent a part of the topic's history first, and then what is published, in
+   * order, without a message missing or twice. Where the messages after `from` are no longer kept, it is sent a
+   * gap with the cause `"forgotten"` first. A socket that is subscribed already is sent no history.
    *
-   * Done when nothing that is published from now on is missing without a gap; over a cluster of NATS servers see `TopicNats.make`.
+   * Completes when no message that is published from then on can be missing without a gap; over a cluster of NATS
+   * servers see `TopicNats.make`.
    */
   readonly subscribe: (
     socket: Socket,
     filter: string,
     options?: SubscribeOptions
   ) => Effect.Effect<Subscribed, TopicError, Scope.Scope>
-  /** `subscribe` until `leave`, or until the socket closes. */
+  /** Subscribes a socket as `subscribe` does, until `leave`, or until the socket closes. */
   readonly join: (socket: Socket, filter: string, options?: SubscribeOptions) => Effect.Effect<Subscribed, TopicError>
-  /** What was published on a topic before, as far as it is kept. */
+  /** Returns a part of the history of a topic, as far as it is kept. */
   readonly history: (topic: string, query: HistoryQuery) => Effect.Effect<History, TopicError>
-  /** Takes back `join`. Does nothing when the socket hasn't joined. */
+  /** Ends a `join`. Does nothing when the socket hasn't joined. */
   readonly leave: (socket: Socket, filter: string) => Effect.Effect<void>
   /**
-   * What is published on a name or on all names of a filter, for the program itself. A reader that is more than 1024
-   * messages behind misses the newest, and a gap says how many.
+   * Streams the messages of a name, or of all names of a filter, to the program itself. A reader that is more than
+   * 1024 messages late misses the newest, and a gap says how many.
    */
   readonly listen: (filter: string) => Stream.Stream<Delivery, TopicError>
   /**
-   * Who is present on a topic: the subscriptions with a `presence`, in all processes. A process that vanished counts for at most 30
-   * seconds.
+   * Returns the subscriptions of a topic with a `presence`, in all processes. A process that vanished counts for
+   * at most 30 seconds.
    */
   readonly presence: (topic: string) => Effect.Effect<ReadonlyArray<Member>, TopicError>
-  /** Who is present on a topic at first, as `Joined`, and then who joins and who leaves. */
+  /** Streams the members of a topic, first those present as `Joined`, and then each that joins or leaves. */
   readonly presenceChanges: (topic: string) => Stream.Stream<PresenceChange, TopicError>
-  /** How many sockets of this process are subscribed to exactly this filter. */
+  /** Returns how many sockets of this process are subscribed to exactly this filter. */
   readonly subscribers: (filter: string) => Effect.Effect<number>
   /** The filters that sockets of this process are subscribed to. */
   readonly filters: Effect.Effect<ReadonlyArray<string>>

@@ -20,7 +20,7 @@ export interface NatsSource {
 }
 
 /**
- * What `connect` of the package `@nats-io/transport-node` takes.
+ * The options of `connect` of the package `@nats-io/transport-node`.
  *
  * @category options
  * @since 0.2.0

@@ -2,8 +2,12 @@ import { isUtf8 } from "node:buffer"
 import type { Message } from "../socket/receiveBuffer.ts"
 
 /**
- * How messages travel through a broker. `"tagged"`: behind a byte that says whether it is text, `T`, or bytes, `B`. `"text"` and
- * `"bytes"`: as they are, all of the one kind, so that other programs can publish and subscribe too.
+ * The form of messages in a broker.
+ *
+ * **Details**
+ *
+ * - `"tagged"`: after a byte that says whether it is text, `T`, or bytes, `B`.
+ * - `"text"` and `"bytes"`: as they are, all of one kind, so that other programs can publish and subscribe too.
  *
  * @category models
  * @since 0.1.0

@@ -265,7 +265,7 @@ export interface UnsafeHeader extends Base<"UnsafeHeader", 500> {
  * @since 0.1.0
  */
 export interface Unsupported extends Base<"Unsupported", 501> {
-  /** What was asked for. */
+  /** The feature that was asked for. */
   readonly feature: string
 }
 
