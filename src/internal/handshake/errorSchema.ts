@@ -52,7 +52,7 @@ const Reasons: Schema.Codec<Reason, unknown> = Schema.Union([
  * import { Effect } from "effect"
  * import { Socket } from "effect-ws"
  *
- * const program = Socket.connect("wss://example.com/").pipe(
+ * export const program = Socket.connect("wss://example.com/").pipe(
  *   Effect.catchReason("WebSocketError", "HandshakeFailed", ({ error: { reason } }) =>
  *     Effect.die(reason._tag === "UnexpectedStatus" && reason.status === 401 ? "log in again" : reason.message)
  *   )
