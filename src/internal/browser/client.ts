@@ -16,5 +16,7 @@ export type { Malformed, MessageErrorReason, WrongShape, WrongType } from "../so
 export { MessageError } from "../socket/messageErrorSchema.ts"
 export type { Directions, SchemaOptions, TypedSocketOf } from "../socket/typed.ts"
 export type { MessageFormat } from "../socket/wire.ts"
+export { discard, run, runBatch } from "./run.ts"
+export type { Readable, Run, RunBatch } from "../socket/readable.ts"
 export { type TypedSocket, withSchema } from "./withSchema.ts"
 export { channel, sink, type Writable } from "../socket/views.ts"
