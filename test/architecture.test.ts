@@ -15,7 +15,8 @@ interface Import {
 }
 
 const importsOf = (file: string): ReadonlyArray<Import> => {
-  const source = readFileSync(join(root, file), "utf8")
+  // Docstrings have examples with imports of their own.
+  const source = readFileSync(join(root, file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "")
   const statements = source.matchAll(/^(?:import|export)\s+(type\s)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm)
   return [...statements].map(([, type, to = ""]) => ({
     from: file,

@@ -40,7 +40,22 @@ const blocksOf = (page: string): ReadonlyArray<Block> =>
     }
   )
 
-const blocks = pages.flatMap(blocksOf)
+/** The sources, whose docstrings hold examples. */
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".ts"))
+  .map((file) => join("src", file))
+
+/** The examples of a source's docstrings. */
+const examplesOf = (source: string): ReadonlyArray<Block> =>
+  [...readFileSync(join(root, source), "utf8").matchAll(/^ *\* ```(ts\b.*)\n([^]*?)^ *\* ```$/gm)].map(
+    ([, info = "", code = ""], at) => {
+      const use = uses[info]
+      if (use === undefined || use === "vitest") throw new Error(`${source}: an example can't be \`${info}\``)
+      return { file: `${source.replaceAll(/\W/g, "-")}-${at}.ts`, code: code.replaceAll(/^ *\* ?/gm, ""), use }
+    }
+  )
+
+const blocks = [...pages.flatMap(blocksOf), ...sources.flatMap(examplesOf)]
 
 /** The examples of the docstrings, file by file. */
 const examplesOf = (file: string): ReadonlyArray<Block> =>
@@ -72,7 +87,7 @@ const hook = join(root, "test", "support", "resolve-src.mjs")
 
 beforeAll(write)
 
-describe("the pages", () => {
+describe("the pages and the docstrings", () => {
   it("hold code that compiles", { timeout: 180_000 }, async () => {
     const tsc = join(root, "node_modules", ".bin", "tsc")
     const { stdout } = await run(tsc, ["-p", folder, "--noEmit"]).catch((failure) => failure)

@@ -18,5 +18,7 @@ export type { Malformed, MessageErrorReason, WrongShape, WrongType } from "../in
 export { MessageError } from "../internal/socket/messageErrorSchema.ts"
 export type { Directions, SchemaOptions, TypedSocketOf } from "../internal/socket/typed.ts"
 export type { MessageFormat } from "../internal/socket/wire.ts"
+export { discard, run, runBatch } from "../internal/browser/run.ts"
+export type { Readable, Run, RunBatch } from "../internal/socket/readable.ts"
 export { type TypedSocket, withSchema } from "../internal/browser/withSchema.ts"
 export { channel, sink, type Writable } from "../internal/socket/views.ts"

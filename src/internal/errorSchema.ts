@@ -5,10 +5,22 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 type Members<S> = { readonly [Key in keyof S]: S[Key] }
 
 /**
+ * A class of errors that is a Schema of its instances.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type ErrorClass<Class extends abstract new (...args: never) => unknown> = Class &
+  Members<Schema.Codec<InstanceType<Class>, unknown>>
+
+/**
  * Makes a class of errors a schema of its instances, so that they travel through RPC. Instances are made without the schema:
  * they cost what they cost before, and a page that only connects doesn't load it.
  */
-export const withSchema = <C extends object, S extends object>(constructor: C, schema: S): C & Members<S> =>
+export const withSchema = <Class extends abstract new (...args: never) => unknown>(
+  constructor: Class,
+  schema: Schema.Codec<InstanceType<Class>, unknown>
+): ErrorClass<Class> =>
   Object.assign(
     Object.defineProperties(constructor, Object.getOwnPropertyDescriptors(Object.getPrototypeOf(schema))),
     schema

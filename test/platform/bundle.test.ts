@@ -10,7 +10,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url))
 
 /** What a file of the sources imports when it runs. */
 const importsOf = (file: string): ReadonlyArray<string> => {
-  const source = readFileSync(join(root, "src", file), "utf8")
+  const source = readFileSync(join(root, "src", file), "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "")
   const statements = source.matchAll(/^(?:import|export)\s+(?!type\s)(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm)
   return [...statements].map(([, to = ""]) => (to.startsWith(".") ? normalize(join(dirname(file), to)) : to))
 }

@@ -555,6 +555,32 @@ describe("reconnecting over a platform's WebSocket", () => {
     })
   )
 
+  it.effect("is run, and typed sockets of it are, in both forms", () =>
+    Effect.gen(function* () {
+      const { WebSocket, last } = fakePlatform()
+      const opening = yield* start(Socket.connect("ws://server/", { WebSocket }))
+      last().open()
+      const socket = yield* Fiber.join(opening)
+      assert.isTrue(Socket.isSocket(socket))
+      const typed = Socket.withSchema(socket, { incoming: Count, outgoing: Schema.String })
+      assert.isFalse(Socket.isSocket(typed))
+      const seen: Array<unknown> = []
+      const keep = (value: unknown) => Effect.sync(() => void seen.push(value))
+      last().message("plain")
+      const first = yield* start(Socket.run(socket, (message) => Effect.andThen(keep(message), Effect.fail("enough"))))
+      yield* Effect.flip(Fiber.join(first))
+      const running = yield* start(Socket.run(keep)(typed))
+      last().message('{"count":1}')
+      last().message('{"count":2}')
+      yield* typed.send("text")
+      last().ended(1000)
+      yield* Fiber.join(running)
+      assert.deepStrictEqual(seen, ["plain", { count: 1 }, { count: 2 }])
+      assert.deepStrictEqual(last().sent, ["text"])
+      yield* Socket.discard(socket)
+    })
+  )
+
   it.effect("ends for good by its close, with the codes of the platform", () =>
     Effect.gen(function* () {
       const { WebSocket, last, sockets } = fakePlatform()

@@ -55,12 +55,10 @@ export const reconnectBy = <Sent, S extends CommonSocket<Sent>, E, R, RA, RD>(
   Effect.gen(function* () {
     const scope = yield* Effect.scope
     const socket = new Reconnecting<Sent, S, E>(platform)
-    socket.fiber = yield* Effect.forkScoped(
-      Effect.onError(keepConnected(socket, attempt, options, scope), (cause) =>
-        Effect.sync(() => socket.end(Exit.failCause(cause)))
-      ),
-      { startImmediately: true }
+    const connecting = Effect.onError(keepConnected(socket, attempt, options, scope), (cause) =>
+      Effect.sync(() => socket.end(Exit.failCause(cause)))
     )
+    socket.connectBy(yield* Effect.forkScoped(connecting, { startImmediately: true }))
     yield* Effect.addFinalizer((exit) => Effect.ignore(socket.close(platform.endCode(exit))))
     return socket
   })
@@ -87,7 +85,7 @@ const keepConnected = <Sent, S extends CommonSocket<Sent>, E, R, RA, RD>(
       const result = yield* Effect.result(
         inScope(live(socket, attempt, options, clock, life), life, socket.platform, scope)
       )
-      if (socket.closing || (result._tag === "Success" && result.success === "closed")) return socket.end(Exit.void)
+      if (socket.isClosing || (result._tag === "Success" && result.success === "closed")) return socket.end(Exit.void)
       const now = clock.currentTimeMillisUnsafe()
       if (now - life.since >= stableAfter) step = yield* Schedule.toStep(schedule)
       if (result._tag === "Success") continue

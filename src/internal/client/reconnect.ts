@@ -38,7 +38,8 @@ export interface ReconnectOptions<S, Options, E = never, R = never, EH = never, 
   readonly headers?: HeadersInput | Effect.Effect<HeadersInput, EH, RH> | undefined
   /**
    * Whether to try again after this error. Default: `isTransient`, so that errors of the caller's own effects, which are
-   * no `SocketError`s, end it.
+   * no `SocketError`s, end it. TypeScript infers the errors in the order of the properties: write `headers`, `connect` and
+   * `onConnect` before `retry` and `onDisconnect`.
    */
   readonly retry?: ((error: SocketError | NoInfer<E | EH | EU>) => boolean) | undefined
   /**

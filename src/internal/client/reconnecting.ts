@@ -51,9 +51,9 @@ export type Reconnecting<E = never> = ReconnectingSocket<Socket, Message | Frame
  *
  * declare const freshToken: Effect.Effect<string, TokenError>
  *
- * const program = Effect.gen(function* () {
+ * export const program = Effect.gen(function* () {
  *   const prices = yield* Socket.reconnecting("wss://example.com/prices", {
- *     headers: Effect.map(freshToken, (token) => ({ authorization: `Bearer ${token}` })),
+ *     headers: freshToken.pipe(Effect.map((token) => ({ authorization: `Bearer ${token}` }))),
  *     retry: (error) => error._tag === "TokenError" || Socket.isTransient(error),
  *     idleTimeout: "5 seconds",
  *     onConnect: (socket) => socket.send("subscribe EUR USD")

@@ -21,10 +21,8 @@ export class Reconnecting<Sent, S extends CommonSocket<Sent>, E>
   implements ReconnectingSocket<S, Sent, SocketError | E>
 {
   readonly platform: Platform<S>
-  /** Connects again and again. */
-  fiber: Fiber.Fiber<void> | undefined = undefined
-  /** Whether the connection is being closed for good. */
-  closing = false
+  private connecting: Fiber.Fiber<void> | undefined = undefined
+  private closing = false
   private over: Exit.Exit<void, SocketError | E> | undefined = undefined
   private socket: S | undefined = undefined
   private unread: Array<S> = []
@@ -39,6 +37,16 @@ export class Reconnecting<Sent, S extends CommonSocket<Sent>, E>
   constructor(platform: Platform<S>) {
     super()
     this.platform = platform
+  }
+
+  /** Whether the connection is being closed for good. */
+  get isClosing(): boolean {
+    return this.closing
+  }
+
+  /** From now on this fiber connects again and again; `close` ends it. */
+  connectBy(fiber: Fiber.Fiber<void>): void {
+    this.connecting = fiber
   }
 
   up(socket: S): void {
@@ -144,7 +152,7 @@ export class Reconnecting<Sent, S extends CommonSocket<Sent>, E>
         closed,
         Effect.suspend(() => {
           this.end(Exit.void)
-          return this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+          return this.connecting === undefined ? Effect.void : Fiber.interrupt(this.connecting)
         })
       )
     })

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { errorSchema, reason, withSchema } from "../errorSchema.ts"
+import { errorSchema, reason, type ErrorClass, withSchema } from "../errorSchema.ts"
 import { FrameError as Base, type FrameErrorReason } from "./error.ts"
 
 const { Number: Num, String: Str } = Schema
@@ -39,7 +39,7 @@ export const Violation: Schema.Codec<FrameErrorReason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const FrameError = withSchema(Base, errorSchema(Base, "FrameError", Violation))
+export const FrameError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "FrameError", Violation))
 
 /**
  * An instance of the class `FrameError`.

@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { errorSchema, orUndefined, reason, withSchema } from "../errorSchema.ts"
+import { errorSchema, orUndefined, reason, type ErrorClass, withSchema } from "../errorSchema.ts"
 import type { Reason } from "../protocol/opening/reason.ts"
 import { HandshakeError as Base } from "./error.ts"
 
@@ -52,7 +52,7 @@ const Reasons: Schema.Codec<Reason, unknown> = Schema.Union([
  * import { Effect } from "effect"
  * import { Socket } from "effect-ws"
  *
- * const program = Socket.connect("wss://example.com/").pipe(
+ * export const program = Socket.connect("wss://example.com/").pipe(
  *   Effect.catchReason("WebSocketError", "HandshakeFailed", ({ error: { reason } }) =>
  *     Effect.die(reason._tag === "UnexpectedStatus" && reason.status === 401 ? "log in again" : reason.message)
  *   )
@@ -62,7 +62,7 @@ const Reasons: Schema.Codec<Reason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const HandshakeError = withSchema(Base, errorSchema(Base, "HandshakeError", Reasons))
+export const HandshakeError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "HandshakeError", Reasons))
 
 /**
  * An instance of the class `HandshakeError`.

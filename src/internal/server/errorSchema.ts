@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { Cause, errorSchema, orUndefined, reason, withSchema } from "../errorSchema.ts"
+import { Cause, errorSchema, orUndefined, reason, type ErrorClass, withSchema } from "../errorSchema.ts"
 import { ServerError as Base, type ServerErrorReason } from "./error.ts"
 
 const { String: Str } = Schema
@@ -35,7 +35,7 @@ const Reason: Schema.Codec<ServerErrorReason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const ServerError = withSchema(Base, errorSchema(Base, "ServerError", Reason))
+export const ServerError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "ServerError", Reason))
 
 /**
  * An instance of the class `ServerError`.

@@ -1,5 +1,13 @@
 import * as Schema from "effect/Schema"
-import { Cause, Error as ErrorValue, errorSchema, orUndefined, reason, withSchema } from "../errorSchema.ts"
+import {
+  Cause,
+  Error as ErrorValue,
+  errorSchema,
+  orUndefined,
+  reason,
+  type ErrorClass,
+  withSchema
+} from "../errorSchema.ts"
 import { Violation } from "../frame/errorSchema.ts"
 import { HandshakeError } from "../handshake/errorSchema.ts"
 import type { Closed } from "../protocol/closeHandshake.ts"
@@ -68,7 +76,7 @@ const Reason: Schema.Codec<SocketErrorReason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const SocketError = withSchema(Base, errorSchema(Base, "WebSocketError", Reason))
+export const SocketError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "WebSocketError", Reason))
 
 /**
  * An instance of the class `SocketError`.

@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { Cause, errorSchema, reason, withSchema } from "../errorSchema.ts"
+import { Cause, errorSchema, reason, type ErrorClass, withSchema } from "../errorSchema.ts"
 import { MessageError as Base, type MessageErrorReason } from "./messageError.ts"
 import type { Message } from "./receiveBuffer.ts"
 
@@ -61,7 +61,7 @@ const Reason: Schema.Codec<MessageErrorReason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const MessageError = withSchema(Base, errorSchema(Base, "MessageError", Reason))
+export const MessageError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "MessageError", Reason))
 
 /**
  * An instance of the class `MessageError`.

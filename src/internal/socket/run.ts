@@ -4,28 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { SocketError } from "./error.ts"
+import { isReadable, type Readable, type Run, type RunBatch, runEach } from "./readable.ts"
 import { alreadyReading, type Message, type Waiter } from "./receiveBuffer.ts"
 import { liveOf, Sending, type WebSocketConnection } from "./webSocketConnection.ts"
-
-/**
- * The part of a socket that `run` and `runBatch` read: of one that reconnects and of a typed one, too.
- *
- * @category running
- * @since 0.2.0
- */
-export interface Readable<out A, out E, out R> {
-  /** The messages. */
-  readonly messages: Stream.Stream<A, E, R>
-  /** Takes exactly one message. */
-  readonly receive: Effect.Effect<A, E | Cause.Done, R>
-}
-
-const isReadable = (value: unknown): boolean => typeof value === "object" && value !== null && "messages" in value
 
 /**
  * Runs an effect for each batch of messages, until the peer closes. A batch has the messages of one read.
@@ -49,15 +34,7 @@ const isReadable = (value: unknown): boolean => typeof value === "object" && val
  * @category running
  * @since 0.1.0
  */
-export const runBatch: {
-  <X, E2, R2, A = Message>(
-    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
-  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
-  <A, E, R, X, E2, R2>(
-    socket: Readable<A, E, R>,
-    handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>
-  ): Effect.Effect<void, E | E2, R | R2>
-} = dual(
+export const runBatch: RunBatch = dual(
   (args) => isReadable(args[0]),
   <X, E, R>(
     socket: Readable<Message, SocketError, R>,
@@ -98,15 +75,7 @@ export const runBatch: {
  * @category running
  * @since 0.1.0
  */
-export const run: {
-  <X, E2, R2, A = Message>(
-    handle: (message: A) => Effect.Effect<X, E2, R2>
-  ): <E, R>(socket: Readable<A, E, R>) => Effect.Effect<void, E | E2, R | R2>
-  <A, E, R, X, E2, R2>(
-    socket: Readable<A, E, R>,
-    handle: (message: A) => Effect.Effect<X, E2, R2>
-  ): Effect.Effect<void, E | E2, R | R2>
-} = dual(
+export const run: Run = dual(
   (args) => isReadable(args[0]),
   <X, E, R>(
     socket: Readable<Message, SocketError, R>,
@@ -122,19 +91,6 @@ export const run: {
 type Handler<X, E, R> = (message: Message) => Effect.Effect<X, E, R>
 
 type BatchHandler<X, E, R> = (batch: NonEmptyReadonlyArray<Message>) => Effect.Effect<X, E, R>
-
-/** One message after the other, so that those that the handler doesn't get to are left. */
-const runEach = <A, E, R, X, E2, R2>(
-  socket: Readable<A, E, R>,
-  handle: (message: A) => Effect.Effect<X, E2, R2>
-): Effect.Effect<void, E | E2, R | R2> => {
-  const next = Effect.map(socket.receive, (message): Option.Option<A> => Option.some(message))
-  const orEnd = Pull.catchDone(next, () => Effect.succeed(Option.none<A>()))
-  const loop: Effect.Effect<void, E | E2, R | R2> = Effect.flatMap(orEnd, (message) =>
-    Option.isNone(message) ? Effect.void : Effect.andThen(handle(message.value), loop)
-  )
-  return loop
-}
 
 /**
  * Reads a socket and throws its messages away, until the peer closes. Fails as `messages` does.

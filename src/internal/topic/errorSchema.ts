@@ -1,5 +1,5 @@
 import * as Schema from "effect/Schema"
-import { Cause, errorSchema, orUndefined, reason, withSchema } from "../errorSchema.ts"
+import { Cause, errorSchema, orUndefined, reason, type ErrorClass, withSchema } from "../errorSchema.ts"
 import { TopicError as Base, type TopicErrorReason } from "./error.ts"
 
 const { Number: Num, String: Str } = Schema
@@ -43,7 +43,7 @@ const Reason: Schema.Codec<TopicErrorReason, unknown> = Schema.Union([
  * @category errors
  * @since 0.1.0
  */
-export const TopicError = withSchema(Base, errorSchema(Base, "TopicError", Reason))
+export const TopicError: ErrorClass<typeof Base> = withSchema(Base, errorSchema(Base, "TopicError", Reason))
 
 /**
  * An instance of the class `TopicError`.
