@@ -60,9 +60,10 @@ ${getters.join(",\n")}
   }
 }
 
-/** Leaves `require("http")` in the code: mocks of Node's modules are found by their name without the scheme. */
+/** Has `require("http")` in the code: mocks of Node's modules are found by their name without the scheme. */
 const requiredBuiltins: Plugin = {
   name: "required-builtins",
+  transform: (code) => code.replaceAll(/\bprocess\.getBuiltinModule\("node:([\w/]+)"\)/g, `require("$1")`),
   resolveId: (id) => {
     const name = id.replace(/^node:/, "")
     return builtinModules.includes(name) ? { id: name, external: true } : undefined

@@ -20,14 +20,6 @@ const published = [
   "wrapper.mjs"
 ]
 
-const replace = {
-  // Bundlers and mocks of modules see `require`, and nothing of `process.getBuiltinModule`.
-  "src/ws/internal/http.ts": `import http from "node:http"
-import https from "node:https"
-export { http, https }
-`
-}
-
 /** The imports of a declaration file that name other files of the package. */
 const relativeImport = /(?<before>\bfrom "|\bimport\(")(?<path>\.{1,2}\/[^"]+)\.ts"/g
 
@@ -64,7 +56,7 @@ export const writeWs = async (folder: string): Promise<void> => {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
   for (const name of ["index", "legacy"]) {
-    const { code, licenses } = await bundle({ input: `packages/ws/entries/${name}.mts`, kind: "library", replace })
+    const { code, licenses } = await bundle({ input: `packages/ws/entries/${name}.mts`, kind: "library" })
     if (licenses !== "") throw new Error(`${name} contains a part of another package: ${licenses}`)
     writeFileSync(join(folder, `${name}.js`), code)
   }
