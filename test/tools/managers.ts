@@ -17,9 +17,9 @@ import {
 } from "./project.ts"
 import { type Published, type Registry, startRegistry } from "./registry.ts"
 
-const { version } = JSON.parse(readFileSync(join(root, "packages/ws/package.json"), "utf8"))
+const own: Published["manifest"] = JSON.parse(readFileSync(join(root, "packages/ws/package.json"), "utf8"))
 
-const line = { ws: `npm:@effect-ws/ws@${version}` }
+const line = { ws: `npm:${own.name}@${own.version}` }
 
 /** What a project is made of, from what it depends on and where the registry is. */
 interface Setup {
@@ -46,14 +46,25 @@ const dependant = {
   exports: { require: "./require.cjs", import: "./import.mjs" }
 }
 
-const publish = async (): Promise<ReadonlyArray<Published>> => {
-  const folder = await project({ names: [], manifest: dependant })
+/** What stands for `ws` in the registry: a project that loads it has failed. */
+const decoy = { name: "ws", version: "8.18.0", main: "throws.cjs" }
+
+const pack = async (manifest: Published["manifest"]): Promise<Published> => {
+  const folder = await project({
+    names: [],
+    manifest,
+    files: { "throws.cjs": `throw new Error("this is not @effect-ws/ws")` }
+  })
   await run("npm", ["pack", "--silent"], { cwd: folder })
-  return [
-    { manifest: dependant, archive: join(folder, "dependant-1.0.0.tgz") },
-    { manifest: JSON.parse(readFileSync(join(root, "packages/ws/package.json"), "utf8")), archive: await packed }
-  ]
+  return { manifest, archive: join(folder, `${manifest.name}-${manifest.version}.tgz`) }
 }
+
+/** What the registry has. */
+const publish = async (): Promise<ReadonlyArray<Published>> => [
+  await pack(dependant),
+  await pack(decoy),
+  { manifest: own, archive: await packed }
+]
 
 const programs = {
   "dependency.cjs": `require("dependant")`,
@@ -114,7 +125,6 @@ const all: ReadonlyArray<Manager> = [
   {
     name: `Yarn ${versionOf("yarn")}, \`resolutions\``,
     setup: () => ({ manifest: { resolutions: line } }),
-    own: line,
     install: (registry, options) =>
       node([tool("yarn"), "install", "--registry", registry, "--cache-folder", join(options.cwd, "cache")], options)
   },

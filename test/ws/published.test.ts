@@ -1,10 +1,13 @@
 // @effect-ws/ws as it is published: what it contains, and that it loads as `ws` does.
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { once } from "node:events"
 import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { createRequire, isBuiltin } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
+import { compileFunction, createContext } from "node:vm"
+import type WebSocket from "effect-ws/ws"
 import { writeWs } from "../../packages/ws/build.mts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
@@ -109,6 +112,39 @@ describe("@effect-ws/ws", () => {
       for (const [name, value] of Object.entries(imported)) {
         assert.strictEqual(value, name === "default" || name === "WebSocket" ? required : required[name], name)
       }
+    }
+  })
+
+  it("takes bytes and errors of another realm for what they are, as test runners with a DOM give them", async () => {
+    // The module's own `Uint8Array`, `ArrayBuffer` and `RangeError` are not those of Node.
+    const context = createContext({ Buffer, clearTimeout, performance, process, queueMicrotask, setTimeout, URL })
+    const file = target(".", "require")
+    const names = ["module", "exports", "require"]
+    const load = compileFunction(readFileSync(file, "utf8"), names, { parsingContext: context, filename: file })
+    const module = { exports: {} }
+    load(module, module.exports, require)
+    const Other = module.exports as typeof WebSocket
+
+    const server = new Other.Server({ port: 0, maxPayload: 1000, perMessageDeflate: { clientNoContextTakeover: true } })
+    await once(server, "listening")
+    const address = server.address()
+    const url = `ws://127.0.0.1:${address !== null && typeof address === "object" ? address.port : ""}`
+    server.on("connection", (socket) => socket.on("error", () => {}))
+    const closedBy = async (act: (socket: WebSocket) => void): Promise<[number, string]> => {
+      const client = new Other(url)
+      await once(client, "open")
+      const closed = once(client, "close")
+      act(client)
+      const [code, reason] = await closed
+      return [code, String(reason)]
+    }
+    try {
+      assert.deepStrictEqual(await closedBy((client) => client.close(4000, "done")), [4000, "done"])
+      assert.deepStrictEqual(await closedBy((client) => client.close(4001, Buffer.from("bytes"))), [4001, "bytes"])
+      // Longer than is allowed once it is decompressed.
+      assert.deepStrictEqual(await closedBy((client) => client.send("a".repeat(100_000))), [1009, ""])
+    } finally {
+      server.close()
     }
   })
 
