@@ -54,6 +54,14 @@ describe("@effect-ws/ws", () => {
     assert.strictEqual(manifest.engines.node, ">=20")
   })
 
+  it("is named with its version wherever a line for a package manager is given", () => {
+    for (const page of ["docs/migrating.md", "packages/ws/README.md"]) {
+      const versions = [...readFileSync(join(root, page), "utf8").matchAll(/npm:@effect-ws\/ws@([^"`\s]+)/g)]
+      assert.isAtLeast(versions.length, 3, page)
+      for (const [, version] of versions) assert.strictEqual(version, manifest.version, page)
+    }
+  })
+
   it("has the entries of ws, in the order of its conditions, and every file that they name", () => {
     const { browser, exports, main } = read("node_modules/ws/package.json")
     assert.includeMembers(Object.keys(manifest.exports), Object.keys(exports))
