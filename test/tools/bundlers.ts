@@ -3,7 +3,7 @@ import { existsSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { createContext, runInContext } from "node:vm"
-import type { Bundler, Format } from "./bundle.ts"
+import { type Bundler, type Format, requireBanner } from "./bundle.ts"
 import type { Cell, Group, Row } from "./cell.ts"
 import { expectFailure, expectOutput, node, project, tool, versionOf } from "./project.ts"
 
@@ -49,7 +49,7 @@ const forBrowsers = (name: Bundler): Cell => ({
 
 /** esbuild leaves the `require` of CommonJS modules in a bundle that is an ES module, where there is none. */
 const esbuildEsm: Cell = {
-  note: 'With a banner that defines `require`, as `ws` and other CommonJS modules need it there: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url)`.',
+  note: `With a banner that defines \`require\`, as \`ws\` and other CommonJS modules need it there: \`${requireBanner}\`.`,
   run: async () => {
     await expectFailure(
       bundle("esbuild", "esm").then((file) => node([file])),

@@ -21,7 +21,7 @@ const own: Published["manifest"] = JSON.parse(readFileSync(join(root, "packages/
 
 const line = { ws: `npm:${own.name}@${own.version}` }
 
-/** What a project is made of, from what it depends on and where the registry is. */
+/** What a project has for its package manager. */
 interface Setup {
   readonly manifest: object
   readonly files?: Readonly<Record<string, string>>
@@ -29,8 +29,7 @@ interface Setup {
 
 interface Manager {
   readonly name: string
-  /** A project whose dependencies are these. */
-  readonly setup: (dependencies: Readonly<Record<string, string>>, registry: string) => Setup
+  readonly setup: (registry: string) => Setup
   readonly install: (registry: string, options: Required<RunOptions>) => Promise<unknown>
   /** Runs a program of the project. */
   readonly start?: (program: string, options: RunOptions) => ReturnType<typeof node>
@@ -79,7 +78,7 @@ const cell = (
   run: async () => {
     const registry: Registry = await startRegistry(await publish())
     try {
-      const { files, manifest } = manager.setup(dependencies, registry.url)
+      const { files, manifest } = manager.setup(registry.url)
       const folder = await project({
         names: [],
         manifest: { private: true, dependencies, ...manifest },
@@ -130,7 +129,7 @@ const all: ReadonlyArray<Manager> = [
   },
   {
     name: `Yarn ${versionOf("@yarnpkg/cli-dist")} with PnP, \`resolutions\``,
-    setup: (_, registry) => ({
+    setup: (registry) => ({
       manifest: { resolutions: line },
       files: {
         "yarn.lock": "",
