@@ -15,6 +15,12 @@ export interface BundleOptions {
   readonly replace?: Readonly<Record<string, string>>
   /** What stands at the beginning of the file. */
   readonly banner?: string
+  /**
+   * A program, the default, is minified and loads Node's modules on first use, so that it starts fast. A library exports
+   * the default export of `input` by `module.exports`, keeps its names for stack traces, and requires Node's modules
+   * under the names that other bundlers, mocks and older tools look for.
+   */
+  readonly kind?: "program" | "library"
 }
 
 export interface Bundle {
@@ -54,6 +60,16 @@ ${getters.join(",\n")}
   }
 }
 
+/** Has `require("http")` in the code: mocks of Node's modules are found by their name without the scheme. */
+const requiredBuiltins: Plugin = {
+  name: "required-builtins",
+  transform: (code) => code.replaceAll(/\bprocess\.getBuiltinModule\("node:([\w/]+)"\)/g, `require("$1")`),
+  resolveId: (id) => {
+    const name = id.replace(/^node:/, "")
+    return builtinModules.includes(name) ? { id: name, external: true } : undefined
+  }
+}
+
 /** The folder of the package that a module belongs to; `undefined` for the modules of this repository. */
 const packageOf = (module: string): string | undefined => {
   const [, folder] = /^(.*\/node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(module) ?? []
@@ -74,15 +90,16 @@ const asciiOf = (code: string): string =>
   // oxlint-disable-next-line no-control-regex
   code.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
 
-/** Makes one minified file, in CommonJS, which starts faster than a module. */
-export const bundle = async ({ banner, input, replace = {} }: BundleOptions): Promise<Bundle> => {
+/** Makes one file, in CommonJS, which starts faster than a module. */
+export const bundle = async ({ banner, input, kind = "program", replace = {} }: BundleOptions): Promise<Bundle> => {
+  const isProgram = kind === "program"
   const build = await rolldown({
     input: join(root, input),
     cwd: root,
     platform: "node",
     tsconfig: false,
     plugins: [
-      lazyBuiltins,
+      isProgram ? lazyBuiltins : requiredBuiltins,
       {
         name: "replace",
         load: (id) => replace[relative(root, id)]
@@ -96,14 +113,17 @@ export const bundle = async ({ banner, input, replace = {} }: BundleOptions): Pr
   })
   const { output: chunks } = await build.generate({
     format: "cjs",
-    minify: true,
+    exports: isProgram ? "auto" : "default",
+    strict: isProgram ? "auto" : true,
+    keepNames: !isProgram,
+    minify: isProgram,
     codeSplitting: false,
     comments: { legal: false, annotation: false, jsdoc: false },
     ...(banner === undefined ? {} : { banner })
   })
   await build.close()
   const [{ code, dynamicImports, fileName, imports, modules }] = chunks
-  const left = [...imports, ...dynamicImports].filter((name) => name !== fileName)
+  const left = [...imports, ...dynamicImports].filter((name) => name !== fileName && !builtinModules.includes(name))
   if (left.length > 0) throw new Error(`not bundled: ${left.join(", ")}`)
   const ids = Object.keys(modules).filter((id) => !id.startsWith("\0"))
   const packages = [...new Set(ids.flatMap((id) => packageOf(id) ?? []))].toSorted()

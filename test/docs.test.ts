@@ -40,22 +40,7 @@ const blocksOf = (page: string): ReadonlyArray<Block> =>
     }
   )
 
-/** The sources, whose docstrings hold examples. */
-const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts"))
-  .map((file) => join("src", file))
-
-/** The examples of a source's docstrings. */
-const examplesOf = (source: string): ReadonlyArray<Block> =>
-  [...readFileSync(join(root, source), "utf8").matchAll(/^ *\* ```(ts\b.*)\n([^]*?)^ *\* ```$/gm)].map(
-    ([, info = "", code = ""], at) => {
-      const use = uses[info]
-      if (use === undefined || use === "vitest") throw new Error(`${source}: an example can't be \`${info}\``)
-      return { file: `${source.replaceAll(/\W/g, "-")}-${at}.ts`, code: code.replaceAll(/^ *\* ?/gm, ""), use }
-    }
-  )
-
-const blocks = [...pages.flatMap(blocksOf), ...sources.flatMap(examplesOf)]
+const blocks = pages.flatMap(blocksOf)
 
 /** The examples of the docstrings, file by file. */
 const examplesOf = (file: string): ReadonlyArray<Block> =>

@@ -1,3 +1,4 @@
+import { types } from "node:util"
 import type { ZlibOptions } from "node:zlib"
 import { Deflate, type Settings, setLimits } from "../internal/deflate/deflate.ts"
 import * as Negotiation from "../internal/protocol/opening/deflateParams.ts"
@@ -190,7 +191,7 @@ export class PerMessageDeflate {
     const payload = typeof data === "string" ? Buffer.from(data) : data
     const run = (done: Done): void =>
       (this.#deflate ??= this.makeCompression()).compress(payload, (result) => {
-        if (result instanceof Error) done(result)
+        if (types.isNativeError(result)) done(result)
         else done(null, fin ? asBuffer(result) : Buffer.concat([result, flushTail]))
       })
     enqueue(this.#compressing, run, callback)

@@ -1,4 +1,5 @@
 import { randomFillSync } from "node:crypto"
+import { types } from "node:util"
 import { isWireCloseCode, maxReasonSize } from "../internal/protocol/closeCode.ts"
 import type { Codec, Role } from "../internal/protocol/codec.ts"
 import type { Compression } from "../internal/connection/compression.ts"
@@ -76,7 +77,7 @@ export const closePayload = (code: number | undefined, reason: string | Uint8Arr
   if (reason === undefined || !(reason.length > 0)) return Uint8Array.of(code >>> 8, code)
   const length = Buffer.byteLength(reason)
   if (length > maxReasonSize) throw new RangeError("The message must not be greater than 123 bytes")
-  if (typeof reason !== "string" && !(reason instanceof Uint8Array)) {
+  if (typeof reason !== "string" && !types.isUint8Array(reason)) {
     throw new TypeError("Second argument must be a string or a Uint8Array")
   }
   return Buffer.concat([Uint8Array.of(code >>> 8, code), typeof reason === "string" ? Buffer.from(reason) : reason])

@@ -668,7 +668,8 @@ export declare namespace WebSocket {
     T extends Types.WebSocketClass = typeof WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage
   > = ServerClass<T, U>
-  export type WebSocket = Instance
+  /** An interface, which a program may augment by `declare module`. */
+  export interface WebSocket extends Instance {}
   export type WebSocketServer<
     T extends Types.WebSocketClass = typeof WebSocket,
     U extends typeof IncomingMessage = typeof IncomingMessage

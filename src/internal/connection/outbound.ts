@@ -1,3 +1,4 @@
+import { types } from "node:util"
 import { Opcode, rsv1 } from "../protocol/opcode.ts"
 import { referenceSize } from "../protocol/outputBuffer.ts"
 import { destroyedError } from "../transport/transport.ts"
@@ -383,7 +384,7 @@ export class Outbound {
     compression.compress(payload, (result) => {
       if (this.head._tag !== "Compressing") return
       this.setHead(ready)
-      if (result instanceof Error) {
+      if (types.isNativeError(result)) {
         written?.(result)
         this.fail(result)
         return

@@ -1,5 +1,6 @@
 /** The challenge of draft-hixie-thewebsocketprotocol-76: two numbers hidden in header fields, and eight bytes. */
-import { hash, randomInt } from "node:crypto"
+import { randomInt } from "node:crypto"
+import { md5 } from "./digest.ts"
 
 /** The largest number of a key. */
 export const maxNumber = 0xffffffff
@@ -41,5 +42,5 @@ export const answerChallenge = (number1: number, number2: number, key3: Uint8Arr
   challenge.writeUInt32BE(number1, 0)
   challenge.writeUInt32BE(number2, 4)
   challenge.set(key3, 8)
-  return hash("md5", challenge, "buffer")
+  return md5(challenge)
 }

@@ -118,7 +118,7 @@ export const optional = (rule: Rule): Rule => ({ ...rule, required: false })
 export const passes = (check: Check, value: unknown): boolean => {
   switch (check._tag) {
     case "Bytes":
-      return value instanceof Uint8Array && value.length === check.length
+      return ArrayBuffer.isView(value) && value.byteLength === check.length
     case "OneOf":
       return typeof value === "string" && check.values.includes(value)
     case "Pattern":

@@ -1,0 +1,3 @@
+/// <reference types="node" />
+import { WebSocket } from "./types/ws/WebSocket.js"
+export = WebSocket

@@ -1,0 +1,10 @@
+/// <reference types="node" />
+export * as extension from "./types/ws/extension.js"
+export { PerMessageDeflate, type PerMessageDeflateOptions } from "./types/ws/PerMessageDeflate.js"
+export { Receiver } from "./types/ws/Receiver.js"
+export { Sender } from "./types/ws/Sender.js"
+export { createWebSocketStream } from "./types/ws/stream.js"
+export * as subprotocol from "./types/ws/subprotocol.js"
+export type * from "./types/ws/types.js"
+export { WebSocket, WebSocket as default } from "./types/ws/WebSocket.js"
+export { WebSocketServer, WebSocketServer as Server } from "./types/ws/WebSocketServer.js"
