@@ -17,7 +17,7 @@ const Reason: Schema.Codec<ServerErrorReason, unknown> = Schema.Union([
  *
  * **Example** (Another port when the first is taken)
  *
- * ```ts run
+ * ```ts
  * import { Effect } from "effect"
  * import { Server } from "effect-ws"
  *

@@ -56,7 +56,7 @@ const Reason: Schema.Codec<SocketErrorReason, unknown> = Schema.Union([
  *
  * **Example** (One reason, or all)
  *
- * ```ts run
+ * ```ts
  * import { Effect, Stream } from "effect"
  * import { Socket } from "effect-ws"
  *

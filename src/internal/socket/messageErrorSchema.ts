@@ -42,7 +42,7 @@ const Reason: Schema.Codec<MessageErrorReason, unknown> = Schema.Union([
  *
  * **Example** (Going on after a message that can't be parsed)
  *
- * ```ts run
+ * ```ts
  * import { Effect, Schema } from "effect"
  * import { Socket } from "effect-ws"
  *

@@ -6,9 +6,16 @@ import type * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { Message } from "./receiveBuffer.ts"
 
-/** What `run` and `runBatch` read: a socket, one that reconnects, or a typed one of either. */
+/**
+ * The part of a socket that `run` and `runBatch` read: of one that reconnects and of a typed one, too.
+ *
+ * @category running
+ * @since 0.2.0
+ */
 export interface Readable<out A, out E, out R> {
+  /** The messages. */
   readonly messages: Stream.Stream<A, E, R>
+  /** Takes exactly one message. */
   readonly receive: Effect.Effect<A, E | Cause.Done, R>
 }
 
@@ -16,7 +23,12 @@ export interface Readable<out A, out E, out R> {
 export const isReadable = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "messages" in value
 
-/** `run`, of every platform. */
+/**
+ * The type of `run`, on every platform.
+ *
+ * @category running
+ * @since 0.2.0
+ */
 export interface Run {
   <X, E2, R2, A = Message>(
     handle: (message: A) => Effect.Effect<X, E2, R2>
@@ -27,7 +39,12 @@ export interface Run {
   ): Effect.Effect<void, E | E2, R | R2>
 }
 
-/** `runBatch`, of every platform. */
+/**
+ * The type of `runBatch`, on every platform.
+ *
+ * @category running
+ * @since 0.2.0
+ */
 export interface RunBatch {
   <X, E2, R2, A = Message>(
     handle: (batch: NonEmptyReadonlyArray<A>) => Effect.Effect<X, E2, R2>

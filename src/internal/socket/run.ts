@@ -28,7 +28,7 @@ import { liveOf, Sending, type WebSocketConnection } from "./webSocketConnection
  *
  * const count = Socket.runBatch((batch) => Effect.log(`${batch.length} messages`))
  *
- * Effect.runFork(Effect.scoped(Server.serve({ port: 8080 }, count)))
+ * export const program = Server.serve({ port: 8080 }, count)
  * ```
  *
  * @category running

@@ -25,7 +25,7 @@ export interface Writable<in A, out E, out R> {
  *
  * **Example** (Sending a Stream)
  *
- * ```ts run
+ * ```ts
  * import { Effect, Stream } from "effect"
  * import { Socket } from "effect-ws"
  *
@@ -51,7 +51,7 @@ export const sink = <A, E, R>(socket: Writable<A, E, R>): Sink.Sink<void, A, nev
  *
  * **Example** (A Stream through a server)
  *
- * ```ts run
+ * ```ts
  * import { Effect, Stream } from "effect"
  * import { Socket } from "effect-ws"
  *

@@ -36,7 +36,7 @@ const isUnsupported = (error: unknown): boolean => isSocketError(error) && error
  *
  * **Example** (A schema for each direction)
  *
- * ```ts run
+ * ```ts
  * import { Effect, Schema } from "effect"
  * import { Socket } from "effect-ws"
  *

@@ -24,7 +24,7 @@ const Reason: Schema.Codec<TopicErrorReason, unknown> = Schema.Union([
  *
  * **Example** (Refusing a topic that breaks the grammar)
  *
- * ```ts run
+ * ```ts
  * import { Effect } from "effect"
  * import { Socket, Topic } from "effect-ws"
  *
