@@ -190,9 +190,11 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
+    exchange.refuse(refusal(error))
+    // A route that was refused goes on with the connection, to respond by itself.
+    if (!duplex.writableEnded) return
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-    exchange.refuse(refusal(error))
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {
