@@ -48,6 +48,7 @@ export type {
 } from "./internal/server/model.ts"
 
 /**
+<<<<<<< HEAD
  * Listens, and runs the handler for each connection in a fiber and a scope of its own, until it is interrupted.
  *
  * **Details**
@@ -57,6 +58,15 @@ export type {
  *
  * @category running
  * @since 0.1.0
+=======
+ * Listens, and handles each connection in a fiber and a scope of its own until it is interrupted. A connection closes
+ * when its handler ends: with 1000, or with 1011 when the handler failed.
+ *
+ * **Gotchas**
+ *
+ * Nothing sees the error of a fiber that was forked and not joined. In a `Layer`, use `layerServe`, which fails when the port is
+ * taken.
+>>>>>>> wip-server
  */
 export const serve = <X, E, RH, A = undefined, R = never>(
   options: ServeOptions<A, R>,
@@ -111,6 +121,26 @@ export const make: <A = undefined, R = never>(
  *
  * Fails with `InvalidOptions` when an option has a value that isn't allowed. After the end of its scope, `connect` fails with
  * `OpenFailed`.
+ *
+ * **Example** (Testing who may connect)
+ *
+ * ```ts
+ * import { assert, it } from "@effect/vitest"
+ * import { Effect } from "effect"
+ * import { Server } from "effect-ws"
+ *
+ * it.effect("lets nobody in without a key", () =>
+ *   Effect.gen(function* () {
+ *     const server = yield* Server.makeMemory({
+ *       authorize: ({ headers }) =>
+ *         headers["x-api-key"] === "secret" ? Effect.void : Effect.fail(Server.reject(401))
+ *     })
+ *     const error = yield* Effect.flip(server.connect("/"))
+ *     assert.match(error.message, /401/)
+ *     yield* server.connect("/", { headers: { "x-api-key": "secret" } })
+ *   })
+ * )
+ * ```
  *
  * @category testing
  * @since 0.2.0

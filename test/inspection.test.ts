@@ -51,13 +51,22 @@ describe("inspection", () => {
         state: "open",
         url: "/room",
         remoteAddress: "127.0.0.1",
-        draft: "rfc6455",
-        protocol: "chat"
+        draft: "rfc6455"
       })
       assert.isBelow(lines(inspect(client, { depth: 10 })), 10)
       assert.include(inspect(connection.request), "authorization")
       yield* client.close()
       assert.include(inspect(client), "state: 'closed'")
+    })
+  )
+
+  it.effect("shows no token that is sent as a subprotocol", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair({ protocol: "token.sekret" })
+      for (const socket of [client, server]) {
+        assertSafe("socket", socket)
+        assertSafe("request", socket.request)
+      }
     })
   )
 

@@ -1,4 +1,5 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Layer, Schema, Stream } from "effect"
 import { HttpRouter, HttpServer, HttpServerResponse } from "effect/http"
@@ -178,6 +179,50 @@ for (const [name, server] of Object.entries(servers)) {
         const response = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/echo`))
         assert.strictEqual(response.status, 426)
         assert.strictEqual(response.headers.get("upgrade"), "websocket")
+      })
+    )
+
+    it.live("keeps nothing for refused requests of a connection that stays open", () =>
+      Effect.gen(function* () {
+        if (secure) return
+        const listeners: Array<number> = []
+        const route = HttpRouter.add("GET", "/", (request) =>
+          Effect.gen(function* () {
+            const { socket } = NodeHttpServerRequest.toIncomingMessage(request)
+            listeners.push(socket.listenerCount("close") + socket.listenerCount("error"))
+            return yield* Effect.as(Effect.exit(EffectSocket.upgrade), HttpServerResponse.empty())
+          })
+        )
+        const port = yield* serve(route, server)
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
+        const get = Effect.callback<void>((resume) => {
+          http.get({ port, host: "127.0.0.1", agent }, (response) => {
+            response.resume()
+            response.once("end", () => resume(Effect.void))
+          })
+        })
+        yield* Effect.repeat(get, { times: 9 })
+        agent.destroy()
+        assert.strictEqual(listeners.length, 10)
+        assert.strictEqual(new Set(listeners).size, 1, listeners.join())
+      })
+    )
+
+    it.live("dies of an option whose value is not allowed", () =>
+      Effect.gen(function* () {
+        const cause = yield* Deferred.make<string>()
+        const route = HttpRouter.add(
+          "GET",
+          "/",
+          EffectSocket.upgradeWith({ maxMessageSize: -1 }).pipe(
+            Effect.exit,
+            Effect.tap((exit) => Deferred.succeed(cause, String(exit))),
+            Effect.as(HttpServerResponse.empty({ status: 500 }))
+          )
+        )
+        const port = yield* serve(route, server)
+        for (const way of ways.slice(0, 1)) yield* refusalOf(Socket.connect(url(port, "/"), way))
+        assert.include(yield* Deferred.await(cause), "invalid option maxMessageSize: -1")
       })
     )
 

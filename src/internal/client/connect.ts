@@ -210,25 +210,23 @@ const attempt = (
     if (Result.isFailure(composed)) return Effect.fail(handshakeFailed(composed.failure))
     const request = composed.success
     report?.describe(ofClientRequest(request))
-    return Effect.flatMap(
-      exchange(request, options, report),
-      ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
-        const negotiated = verify(request, response)
-        options.onHandshake?.(request, response)
-        if (Result.isFailure(negotiated)) {
-          const { failure } = negotiated
-          const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined
-          if (next === undefined) return refused(failure, transport, body)
-          transport.destroy()
-          report?.failed(Exit.fail(failure), failureOf(failure))
-          return Effect.succeed(next)
-        }
-        const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
-        live.observeClose(report?.accepted(live, response.status))
-        live.connection.start()
-        return Effect.succeed(live)
+    const answered = exchange(request, options, report)
+    return Effect.flatMap(answered, ({ body, response, transport }): Effect.Effect<Attempted, SocketError> => {
+      const negotiated = verify(request, response)
+      options.onHandshake?.(request, response)
+      if (Result.isFailure(negotiated)) {
+        const { failure } = negotiated
+        const next = redirects > 0 ? redirectOf(url, request, options, failure) : undefined
+        if (next === undefined) return refused(failure, transport, body)
+        transport.destroy()
+        report?.failed(Exit.fail(failure), failureOf(failure))
+        return Effect.succeed(next)
       }
-    )
+      const live = socketOf(transport, request, negotiated.success, options, context, report?.counters)
+      live.observeClose(report?.accepted(live, response.status))
+      live.connection.start()
+      return Effect.succeed(live)
+    })
   })
 
 const overNetwork: Exchange = (request, options, report) => {

@@ -1,5 +1,6 @@
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import type { LazyArg } from "effect/Function"
 import * as Headers from "effect/http/Headers"
@@ -247,9 +248,10 @@ class Upgrades {
 
   /** The options of a route over those of the server. */
   private routeOf<A>({ context, ...options }: ContextOptions<A>): Route<unknown> {
-    const { options: common } = this.handler
+    const { options: common, settings } = this.handler
+    if (Object.keys(options).length === 0) return { accept: settings.accept, context }
     const merged = { ...common, ...options }
-    const { accept } = Effect.runSync(Effect.orDie(Effect.fromResult(settingsOf(merged))))
+    const { accept } = Result.getOrThrow(settingsOf(merged))
     return { accept, socketSettings: resolve(merged), context }
   }
 

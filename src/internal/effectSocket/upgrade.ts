@@ -108,7 +108,6 @@ interface RouteExchange {
 /** An exchange whose rejections are left to the caller. */
 export const leavingRefusals = (exchange: Exchange, route: RouteExchange): Exchange => {
   const { invalid = exchange.invalid, isInTurn } = route
-  let refused = false
   return Object.create(exchange, {
     invalid: { value: invalid },
     ...(isInTurn === undefined ? {} : { isInTurn: { value: isInTurn } }),
@@ -120,14 +119,8 @@ export const leavingRefusals = (exchange: Exchange, route: RouteExchange): Excha
     },
     refuse: {
       value: () => {
-        refused = true
         noDropOnError(exchange.duplex)
         route.refused?.()
-      }
-    },
-    drop: {
-      value: () => {
-        if (!refused) exchange.drop()
       }
     }
   })

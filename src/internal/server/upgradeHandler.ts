@@ -190,13 +190,19 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
+    exchange.refuse(refusal(error))
+    // A route that was refused goes on with the connection, to respond by itself.
+    if (!duplex.writableEnded) return
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
+<<<<<<< HEAD
     const response = rejection(error)
     if (response.status >= 300 || exchange.session === undefined) return exchange.refuse(response)
     // RFC 8441 §5: over HTTP/2 every 2xx status opens the WebSocket.
     this.log(Effect.logError(`a request over HTTP/2 can't be rejected with status ${response.status}`))
     exchange.refuse(rejection(reject({ status: 500 })))
+=======
+>>>>>>> wip-server
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {

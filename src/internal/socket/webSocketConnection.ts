@@ -106,9 +106,9 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
     return idOf(this)
   }
 
-  /** Shown in logs: no header field, which may be a secret, and nothing of the implementation. */
+  /** Shown in logs: no header field and no subprotocol, which may be secrets, and nothing of the implementation. */
   toJSON(): object {
-    const { connection, draft, id, protocol, request } = this
+    const { connection, draft, id, request } = this
     const { closedAs, isOpen } = connection
     return {
       _id: "Socket",
@@ -116,8 +116,7 @@ export class WebSocketConnection<Context, Opening extends Request | ClientReques
       state: closedAs !== undefined ? "closed" : isOpen ? "open" : "closing",
       url: pathOnly(request.url ?? ""),
       ...("remoteAddress" in request ? { remoteAddress: request.remoteAddress } : {}),
-      draft: draft.id,
-      protocol
+      draft: draft.id
     }
   }
 
