@@ -48,25 +48,19 @@ export type {
 } from "./internal/server/model.ts"
 
 /**
-<<<<<<< HEAD
  * Listens, and runs the handler for each connection in a fiber and a scope of its own, until it is interrupted.
  *
  * **Details**
  *
- * A connection closes when its handler ends: with 1000, or with 1011 when the handler failed. `layerServe` is the
- * same as a layer, which fails when the server can't listen.
- *
- * @category running
- * @since 0.1.0
-=======
- * Listens, and handles each connection in a fiber and a scope of its own until it is interrupted. A connection closes
- * when its handler ends: with 1000, or with 1011 when the handler failed.
+ * A connection closes when its handler ends: with 1000, or with 1011 when the handler failed.
  *
  * **Gotchas**
  *
- * Nothing sees the error of a fiber that was forked and not joined. In a `Layer`, use `layerServe`, which fails when the port is
- * taken.
->>>>>>> wip-server
+ * Nothing sees the error of a fiber that was forked and not joined. In a `Layer`, use `layerServe`, which fails when the
+ * port is taken.
+ *
+ * @category running
+ * @since 0.1.0
  */
 export const serve = <X, E, RH, A = undefined, R = never>(
   options: ServeOptions<A, R>,

@@ -10,6 +10,7 @@ import type { IncomingMessage } from "node:http"
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2"
 import type { Duplex } from "node:stream"
 import { type HandshakeError, shuttingDown, tooManyConnections } from "../handshake/error.ts"
+import type { Response } from "../handshake/model.ts"
 import { reject, rejection } from "../handshake/server.ts"
 import type { Timers } from "../connection/timers.ts"
 import { ofUpgrade } from "../observability/attributes.ts"
@@ -190,19 +191,19 @@ export class UpgradeHandler<A, R> implements UpgradeOwner<A, R> {
     if (reason._tag === "OriginRefused") this.logOrigin(reason.message)
     const { duplex } = exchange
     if (duplex.destroyed || !duplex.writable) return exchange.drop()
-    exchange.refuse(refusal(error))
+    exchange.refuse(this.refusalOn(exchange, error))
     // A route that was refused goes on with the connection, to respond by itself.
     if (!duplex.writableEnded) return
     const timer = this.timers.after(this.settings.handshakeTimeout, () => exchange.drop())
     duplex.once("close", () => timer.cancel())
-<<<<<<< HEAD
+  }
+
+  /** RFC 8441 §5: over HTTP/2 every 2xx status opens the WebSocket, so that a rejection with one is answered with 500. */
+  private refusalOn({ session }: Exchange, error: HandshakeError): Response {
     const response = rejection(error)
-    if (response.status >= 300 || exchange.session === undefined) return exchange.refuse(response)
-    // RFC 8441 §5: over HTTP/2 every 2xx status opens the WebSocket.
+    if (response.status >= 300 || session === undefined) return response
     this.log(Effect.logError(`a request over HTTP/2 can't be rejected with status ${response.status}`))
-    exchange.refuse(rejection(reject({ status: 500 })))
-=======
->>>>>>> wip-server
+    return rejection(reject({ status: 500 }))
   }
 
   closeScope(scope: Scope.Closeable | undefined, exit: Exit.Exit<unknown, unknown>): void {
