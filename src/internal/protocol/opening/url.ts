@@ -1,9 +1,12 @@
 /** The URLs of WebSockets: RFC 6455 §3. The one place that reads them. */
 
-/** Parses a URL without throwing, also where a program has replaced `URL` by one that lacks `URL.parse`. */
-export const parseUrl = (text: string, base?: string | URL): URL | undefined => {
+/**
+ * Parses a URL without throwing, also where a program has replaced `URL` by one that lacks `URL.parse`. `Class` is the
+ * class to parse with: Node's own where a program may have replaced the global one by one that doesn't parse at all.
+ */
+export const parseUrl = (text: string, base?: string | URL, Class: typeof URL = URL): URL | undefined => {
   try {
-    return new URL(text, base)
+    return new Class(text, base)
   } catch {
     return undefined
   }
@@ -103,7 +106,8 @@ export const destinationOf = (parsed: URL, policy: UrlPolicy): Destination | Inv
   const password = policy.decode(parsed.password)
   if (username === undefined || password === undefined) return invalid("credentials")
   const auth = username === "" && password === "" ? undefined : `${username}:${password}`
-  const url = new URL(parsed.href)
+  // A copy, by the class that parsed it.
+  const url = new (parsed.constructor as typeof URL)(parsed.href)
   url.username = ""
   url.password = ""
   if (url.protocol !== "ws+unix:") {
