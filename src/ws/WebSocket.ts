@@ -553,37 +553,36 @@ const quiet = (socket: Duplex): void => {
   if ("setNoDelay" in socket && typeof socket.setNoDelay === "function") socket.setNoDelay()
 }
 
-for (const [value, name] of stateNames.entries()) {
-  Object.defineProperty(WebSocket, name, { enumerable: true, value })
-  Object.defineProperty(WebSocket.prototype, name, { enumerable: true, value })
-}
+/** What `for … in` lists of a connection, in the order of `ws`. */
+const enumerable = [
+  "binaryType bufferedAmount extensions isPaused onclose onerror onopen onmessage protocol readyState url",
+  `${stateNames.join(" ")} addEventListener removeEventListener`
+].flatMap((names) => names.split(" "))
 
-for (const name of [
-  "addEventListener",
-  "binaryType",
-  "bufferedAmount",
-  "extensions",
-  "isPaused",
-  "protocol",
-  "readyState",
-  "removeEventListener",
-  "url"
-]) {
-  Object.defineProperty(WebSocket.prototype, name, { enumerable: true })
-}
+const attributeOf = (type: string, make: EventTarget.MakeEvent<WebSocket>): PropertyDescriptor => ({
+  configurable: true,
+  get(this: WebSocket) {
+    return EventTarget.getAttribute(this, type)
+  },
+  set(this: WebSocket, handler: unknown) {
+    EventTarget.setAttribute(this, type, handler, make)
+  }
+})
 
-for (const [type, make] of Object.entries(events)) {
-  if (make === undefined) continue
-  Object.defineProperty(WebSocket.prototype, `on${type}`, {
-    configurable: true,
-    enumerable: true,
-    get(this: WebSocket) {
-      return EventTarget.getAttribute(this, type)
-    },
-    set(this: WebSocket, handler: unknown) {
-      EventTarget.setAttribute(this, type, handler, make)
-    }
-  })
+for (const [value, name] of stateNames.entries()) Object.defineProperty(WebSocket, name, { enumerable: true, value })
+
+for (const name of enumerable) {
+  const make = name.startsWith("on") ? events[name.slice(2)] : undefined
+  const state = stateNames.findIndex((other) => other === name)
+  const descriptor =
+    make !== undefined
+      ? attributeOf(name.slice(2), make)
+      : state >= 0
+        ? { value: state }
+        : Object.getOwnPropertyDescriptor(WebSocket.prototype, name)
+  // Deleted first, so that it stands after the one before.
+  Reflect.deleteProperty(WebSocket.prototype, name)
+  Object.defineProperty(WebSocket.prototype, name, { ...descriptor, enumerable: true })
 }
 
 /** The events of a socket, with their arguments. */

@@ -179,6 +179,10 @@ describe("the shape ", () => {
       lab.note(Reflect.get(lib, "default") === lib.WebSocket)
     }
   )
+  same("in the order of for … in", (lab) => {
+    lab.note(Object.keys(lab.lib.WebSocket.prototype))
+  })
+
   same("of WebSocket [property:CONNECTING]", (lab) => {
     const { WebSocket } = lab.lib
     lab.note(ownNames(WebSocket.prototype).filter((name) => name !== "setSocket" && name !== "emitClose"))

@@ -343,9 +343,15 @@ const alone = async (library: string, program: string): Promise<string> => {
 describe("globals that a program replaces don't matter", () => {
   for (const [name, replace] of [
     [
+      "a setTimeout that returns an object without unref",
+      "const set = setTimeout; globalThis.setTimeout = (...all) => ({ id: set(...all) });" +
+        "const clear = clearTimeout; globalThis.clearTimeout = (timer) => clear(timer?.id)"
+    ],
+    [
       "a setTimeout that returns numbers",
       "const set = setTimeout; globalThis.setTimeout = (...all) => Number(set(...all))"
     ],
+    ["a URL that throws", "globalThis.URL = class { constructor() { throw new Error() } }"],
     ["a URL without its statics", "globalThis.URL = URL.bind(null)"]
   ] as const) {
     it(name, { timeout: 30_000 }, async () => {

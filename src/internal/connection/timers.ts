@@ -145,14 +145,17 @@ export class Wheel implements Timers {
 /** The longest delay that Node's timers know, in milliseconds. */
 const longestDelay = 0x7fffffff
 
+const canUnref = (alarm: unknown): alarm is { unref(): unknown } =>
+  typeof alarm === "object" && alarm !== null && "unref" in alarm && typeof alarm.unref === "function"
+
 /** The system's clock. The alarm never keeps the process alive: what it watches over does. */
 export const systemTimers: Timers = new Wheel(
   () => performance.now(),
   (delay, ring) => {
     // Node counts whole milliseconds and may ring a fraction early; an alarm that rings early is set again.
     const alarm: unknown = setTimeout(ring, Math.min(Math.ceil(delay), longestDelay))
-    // Under jsdom and in Electron the global timers are others, which return numbers.
-    if (typeof alarm === "object") (alarm as NodeJS.Timeout).unref()
+    // The global timers may be those of jsdom, of Electron or of a test, which return numbers, or objects of their own.
+    if (canUnref(alarm)) alarm.unref()
     return () => clearTimeout(alarm as NodeJS.Timeout)
   }
 )

@@ -3,6 +3,7 @@ import type { ClientRequest, ClientRequestArgs, IncomingMessage, OutgoingHttpHea
 import type { RequestOptions } from "node:https"
 import type { NetConnectOpts, Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import { URL } from "node:url"
 import type { ConnectionOptions, TLSSocket } from "node:tls"
 import { verifyResponse } from "../../internal/protocol/opening/client.ts"
 import type { BuiltRequest, OpeningDraft, SentRequest } from "../../internal/protocol/opening/model.ts"
@@ -139,7 +140,7 @@ export class Opening {
     address: string | URL,
     base: URL | undefined
   ): { readonly url: URL; readonly destination: Destination } {
-    const url = parseUrl(String(address), base)
+    const url = parseUrl(String(address), base, URL)
     if (url === undefined) throw new SyntaxError(`Invalid URL: ${withoutSecrets(String(address))}`)
     if (url.protocol === "http:") url.protocol = "ws:"
     else if (url.protocol === "https:") url.protocol = "wss:"

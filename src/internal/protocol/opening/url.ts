@@ -1,9 +1,12 @@
 /** The URLs of WebSockets: RFC 6455 §3. The one place that reads them. */
 
-/** Parses a URL without throwing, also where a program has replaced `URL` by one that lacks `URL.parse`. */
-export const parseUrl = (text: string, base?: string | URL): URL | undefined => {
+/**
+ * Parses a URL without throwing, also where a program has replaced `URL` by one that lacks `URL.parse`. `Class` is the
+ * class to parse with: Node's own where a program may have replaced the global one by one that doesn't parse at all.
+ */
+export const parseUrl = (text: string, base?: string | URL, Class: typeof URL = URL): URL | undefined => {
   try {
-    return new URL(text, base)
+    return new Class(text, base)
   } catch {
     return undefined
   }
@@ -109,7 +112,13 @@ export const destinationOf = (parsed: URL, policy: UrlPolicy): Destination | Inv
   const username = policy.decode(parsed.username)
   const password = policy.decode(parsed.password)
   if (username === undefined || password === undefined) return invalid("credentials")
+<<<<<<< HEAD
   const url = new URL(parsed.href)
+=======
+  const auth = username === "" && password === "" ? undefined : `${username}:${password}`
+  // A copy, by the class that parsed it.
+  const url = new (parsed.constructor as typeof URL)(parsed.href)
+>>>>>>> wip-drop
   url.username = ""
   url.password = ""
   return placeOf(url, secure, `${username}:${password}`, policy)
