@@ -112,13 +112,8 @@ export const destinationOf = (parsed: URL, policy: UrlPolicy): Destination | Inv
   const username = policy.decode(parsed.username)
   const password = policy.decode(parsed.password)
   if (username === undefined || password === undefined) return invalid("credentials")
-<<<<<<< HEAD
-  const url = new URL(parsed.href)
-=======
-  const auth = username === "" && password === "" ? undefined : `${username}:${password}`
   // A copy, by the class that parsed it.
   const url = new (parsed.constructor as typeof URL)(parsed.href)
->>>>>>> wip-drop
   url.username = ""
   url.password = ""
   return placeOf(url, secure, `${username}:${password}`, policy)
