@@ -97,11 +97,11 @@ export class StreamWebSocket implements PlatformWebSocket {
     this.written = this.ends.writer.write(typeof data === "string" ? data : data.slice()).then(sent, sent)
   }
 
-  /** Closes once what was sent before is written; called again, at once. */
+  /** Closes once what was sent before is written: Chromium's renderer crashes when it is closed amid a write. */
   close(code?: number, reason = ""): void {
-    if (this.readyState === 3) return
-    const now = this.readyState !== 1 || this.bufferedAmount === 0
+    if (this.readyState >= 2) return
     const close = (): void => this.stream.close(code === undefined ? {} : { closeCode: code, reason })
+    const now = this.bufferedAmount === 0
     this.readyState = 2
     if (now) close()
     else void this.written.then(close)
