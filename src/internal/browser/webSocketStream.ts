@@ -88,12 +88,12 @@ export class StreamWebSocket implements PlatformWebSocket {
 
   /** Sends a copy: the platform keeps what it is given until the network takes it. */
   send(data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.ends === undefined) return
     const size = data.length
     this.bufferedAmount += size
     const sent = (): void => {
       this.bufferedAmount -= size
     }
-    if (this.ends === undefined) return
     this.written = this.ends.writer.write(typeof data === "string" ? data : data.slice()).then(sent, sent)
   }
 
@@ -101,10 +101,9 @@ export class StreamWebSocket implements PlatformWebSocket {
   close(code?: number, reason = ""): void {
     if (this.readyState >= 2) return
     const close = (): void => this.stream.close(code === undefined ? {} : { closeCode: code, reason })
-    const now = this.bufferedAmount === 0
-    this.readyState = 2
-    if (now) close()
+    if (this.readyState === 0) close()
     else void this.written.then(close)
+    this.readyState = 2
     // The peer's close frame comes after what it sent before, which is dropped.
     this.resume()
   }
