@@ -7,6 +7,7 @@ import { once } from "node:events"
 import { readFileSync } from "node:fs"
 import * as http from "node:http"
 import { join } from "node:path"
+import type { Duplex } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { type Browser, chromium, type Page } from "playwright-core"
 import { bundle } from "../platform/bundle.ts"
@@ -15,9 +16,14 @@ import { args, executablePath } from "./chromium.ts"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 
-/** How the server's connections ended, in order. */
-const ends = Effect.runSync(Queue.unbounded<Socket.Closed>())
-const nextEnd = (): Promise<Socket.Closed> => Effect.runPromise(Queue.take(ends))
+/** How the server's connections ended, in order, with their paths. */
+const ends = Effect.runSync(Queue.unbounded<readonly [path: string, end: Socket.Closed]>())
+
+/** How the next connection at a path ended. */
+const nextEnd = async (path: string): Promise<Socket.Closed> => {
+  const [ended, end] = await Effect.runPromise(Queue.take(ends))
+  return ended === path ? end : nextEnd(path)
+}
 
 /** Opens when the page has asked for it. */
 const reading = Effect.runSync(Queue.unbounded<void>())
@@ -53,6 +59,11 @@ const services: Readonly<Record<string, (socket: Socket.Socket) => Effect.Effect
   "/collect": (socket) =>
     Stream.runForEach(socket.messages, (message) => Effect.sync(() => void (collected += message.length))),
   "/farewell": (socket) => Effect.andThen(socket.sendAll(["one", "two", "three"]), socket.close(1000, "done")),
+  "/lost": (socket) =>
+    Effect.andThen(
+      socket.send("hello"),
+      Stream.runForEach(socket.messages, () => Effect.sync(() => transports.at(-1)?.destroy()))
+    ),
   "/secret": (socket) => Effect.andThen(socket.send("welcome"), Stream.runDrain(socket.messages)),
   "/prices": (socket) =>
     Stream.runForEach(socket.messages, (symbol) => socket.send(JSON.stringify({ symbol, price: 1.17 }))),
@@ -63,6 +74,9 @@ const services: Readonly<Record<string, (socket: Socket.Socket) => Effect.Effect
       yield* subscriptions < 3 ? socket.close(1012) : socket.close()
     })
 }
+
+/** The transports of the server, in the order in which they were opened. */
+const transports: Array<Duplex> = []
 
 /** How many messages `/torrent` has sent. */
 let torrent = 0
@@ -90,6 +104,7 @@ beforeAll(async () => {
     response.setHeader("content-type", script === undefined ? "text/html" : "text/javascript")
     return response.end(script ?? `<!doctype html><script type="module" src="${url}.js"></script>`)
   })
+  server.on("connection", (transport) => transports.push(transport))
   await once(server.listen(0, "127.0.0.1"), "listening")
   const address = server.address()
   port = typeof address === "object" && address !== null ? address.port : 0
@@ -109,7 +124,7 @@ beforeAll(async () => {
           run((socket) =>
             Effect.andThen(
               Effect.ignore(services[socket.context]?.(socket) ?? Effect.void),
-              Effect.flatMap(socket.closed, (closed) => Queue.offer(ends, closed))
+              Effect.flatMap(socket.closed, (closed) => Queue.offer(ends, [socket.context, closed]))
             )
           )
         )
@@ -153,7 +168,7 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
 
   it("runs the program that runs on this library's own client", async () => {
     assert.deepStrictEqual(plain(await run("conversation", "/echo")), plain(expected))
-    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "bye" })
+    assert.deepStrictEqual((await nextEnd("/echo")).received, { code: 1000, reason: "bye" })
   })
 
   it("carries values of a schema, and closes for what is none", async () => {
@@ -163,7 +178,7 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
       cause: "Handshake",
       sent: { code: 4007, reason: "malformed message" }
     })
-    assert.deepStrictEqual((await nextEnd()).received, { code: 4007, reason: "malformed message" })
+    assert.deepStrictEqual((await nextEnd("/count")).received, { code: 4007, reason: "malformed message" })
   })
 
   it("closes with the codes that the platform sends", async () => {
@@ -173,9 +188,9 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
       // The server answers with the code alone
       closed: { sent: code, received: { ...code, reason: "" }, cause: { _tag: "Handshake" } }
     })
-    assert.deepStrictEqual((await nextEnd()).received, code)
+    assert.deepStrictEqual((await nextEnd("/echo")).received, code)
     await run("fail", "/echo")
-    assert.deepStrictEqual((await nextEnd()).received, { code: 4011, reason: "" })
+    assert.deepStrictEqual((await nextEnd("/echo")).received, { code: 4011, reason: "" })
   })
 
   it("says that it could not connect, and no more than the platform", async () => {
@@ -195,13 +210,13 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
     assert.isBelow(stuck, count)
     assert.strictEqual(sent, count)
     assert.deepInclude(close, { cause: { _tag: "Handshake" } })
-    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "" })
+    assert.deepStrictEqual((await nextEnd("/slow")).received, { code: 1000, reason: "" })
   })
 
   it("keeps a connection up", async () => {
     subscriptions = 0
     assert.deepStrictEqual(await run("reconnecting", "/restless"), ["subscribe 1", "subscribe 2", "subscribe 3"])
-    for (const code of [1012, 1012, 1000]) assert.strictEqual((await nextEnd()).sent?.code, code)
+    for (const code of [1012, 1012, 1000]) assert.strictEqual((await nextEnd("/restless")).sent?.code, code)
   })
 
   it("lets in who offers a token as a subprotocol", async () => {
@@ -210,20 +225,36 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
       message: "welcome",
       without: "OpenFailed"
     })
-    await nextEnd()
+    await nextEnd("/secret")
   })
 
   it("sends all that was sent before a close", async () => {
     collected = 0
     const { received } = (await run("sendAndClose", "/collect", 32)) as Socket.Closed
-    assert.deepStrictEqual((await nextEnd()).received, { code: 3000, reason: "all" })
+    assert.deepStrictEqual((await nextEnd("/collect")).received, { code: 3000, reason: "all" })
     assert.strictEqual(received?.code, 3000)
     assert.strictEqual(collected, 32 * 1024 * 1024)
   })
 
   it("closes while the server sends without end", async () => {
     assert.deepInclude(await run("closeUnread", "/endless"), { cause: { _tag: "Handshake" } })
-    assert.deepStrictEqual((await nextEnd()).received, { code: 1000, reason: "" })
+    assert.deepStrictEqual((await nextEnd("/endless")).received, { code: 1000, reason: "" })
+  })
+
+  it("tells a connection that was lost", async () => {
+    assert.deepStrictEqual(await run("lost", "/lost"), {
+      first: "hello",
+      failure: "ConnectionClosed",
+      cause: "Lost",
+      received: true
+    })
+    assert.isUndefined((await nextEnd("/lost")).received)
+  })
+
+  it("gives up a close that the server doesn't answer", async () => {
+    assert.strictEqual(await run("closeStuck", "/slow", 64), "CloseTimeout")
+    Effect.runSync(Queue.offer(reading, undefined))
+    await nextEnd("/slow")
   })
 
   it("delivers what came before the end to a reader that comes after it", async () => {
@@ -232,7 +263,7 @@ describe.each(platforms)("effect-ws/browser over Chromium's %s", (_, isPlain) =>
       failure: "ConnectionClosed",
       read: 3
     })
-    await nextEnd()
+    await nextEnd("/farewell")
   })
 })
 
@@ -250,7 +281,7 @@ describe("effect-ws/browser over Chromium's WebSocketStream", () => {
     assert.isBelow(stuck, count)
     assert.strictEqual(read, count)
     assert.isTrue(whole)
-    await nextEnd()
+    await nextEnd("/torrent")
   })
 })
 
@@ -266,7 +297,7 @@ describe("effect-ws/browser over Chromium's WebSocket", () => {
       read: 4,
       failure: "ReadBufferFull"
     })
-    assert.deepStrictEqual((await nextEnd()).received, { code: 4008, reason: "too many unread messages" })
+    assert.deepStrictEqual((await nextEnd("/flood")).received, { code: 4008, reason: "too many unread messages" })
   })
 })
 

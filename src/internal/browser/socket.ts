@@ -215,11 +215,7 @@ export class PlatformSocket extends Identity implements Socket {
     this.deadline = Effect.runForkWith(this.context)(
       Effect.andThen(
         Effect.sleep(this.settings.closeTimeout),
-        Effect.sync(() => {
-          this.settle(undefined)
-          // A stream waits for its writes before it closes, unless it is asked again.
-          this.ws.close()
-        })
+        Effect.sync(() => this.settle(undefined))
       )
     )
   }

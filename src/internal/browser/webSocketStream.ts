@@ -88,23 +88,22 @@ export class StreamWebSocket implements PlatformWebSocket {
 
   /** Sends a copy: the platform keeps what it is given until the network takes it. */
   send(data: string | Uint8Array<ArrayBuffer>): void {
+    if (this.ends === undefined) return
     const size = data.length
     this.bufferedAmount += size
     const sent = (): void => {
       this.bufferedAmount -= size
     }
-    if (this.ends === undefined) return
     this.written = this.ends.writer.write(typeof data === "string" ? data : data.slice()).then(sent, sent)
   }
 
-  /** Closes once what was sent before is written; called again, at once. */
+  /** Closes once what was sent before is written: Chromium's renderer crashes when it is closed amid a write. */
   close(code?: number, reason = ""): void {
-    if (this.readyState === 3) return
-    const now = this.readyState !== 1 || this.bufferedAmount === 0
+    if (this.readyState >= 2) return
     const close = (): void => this.stream.close(code === undefined ? {} : { closeCode: code, reason })
-    this.readyState = 2
-    if (now) close()
+    if (this.readyState === 0) close()
     else void this.written.then(close)
+    this.readyState = 2
     // The peer's close frame comes after what it sent before, which is dropped.
     this.resume()
   }

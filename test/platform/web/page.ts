@@ -124,6 +124,30 @@ export const programs = {
       })
     ),
 
+  /** The transport is lost once the server has received a message. */
+  lost: (url: string) =>
+    run(
+      Effect.gen(function* () {
+        const socket = yield* connect(url)
+        const first = yield* socket.receive
+        yield* socket.send("break")
+        const failure = yield* reasonOf(Stream.runDrain(socket.messages))
+        const { cause, received } = yield* socket.closed
+        return { first, failure: failure.tag, cause: cause._tag, received: received === undefined }
+      })
+    ),
+
+  /** Closes while the server doesn't read what was sent before. */
+  closeStuck: (url: string, count: number) =>
+    run(
+      Effect.gen(function* () {
+        const socket = yield* connect(url, { writeBufferSize: Infinity, closeTimeout: 500 })
+        yield* socket.sendAll(Array.from({ length: count }, () => new Uint8Array(1024 * 1024)))
+        const { cause } = yield* socket.close()
+        return cause._tag
+      })
+    ),
+
   /** A reader that doesn't come in time. */
   overflow: (url: string) =>
     run(
