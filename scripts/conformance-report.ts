@@ -61,6 +61,9 @@ const of = (verdicts: Verdicts, role: Role, section?: string): ReadonlyArray<Ver
     section === undefined || sectionOf(id) === section ? [verdict] : []
   )
 
+const cells = (section?: string): ReadonlyArray<string> =>
+  [original, own].flatMap((verdicts) => roles.map((role) => counts(of(verdicts, role, section))))
+
 const begin = "<!-- written by scripts/conformance-report.ts -->"
 const end = "<!-- the end of what it writes -->"
 
@@ -69,8 +72,6 @@ export const render = (page: string): string => {
   const [before, rest] = page.split(begin)
   const after = rest?.split(end)[1]
   if (before === undefined || after === undefined) throw new Error(`docs/conformance.md lacks ${begin} or ${end}`)
-  const cells = (section?: string): ReadonlyArray<string> =>
-    [original, own].flatMap((verdicts) => roles.map((role) => counts(of(verdicts, role, section))))
   const rows = [
     ["section", "original, server", "original, client", "own, server", "own, client"],
     ["---", "---", "---", "---", "---"],
