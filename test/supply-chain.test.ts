@@ -85,6 +85,9 @@ describe("what users install", () => {
       "README.md",
       "bin",
       "dist",
+      "docs",
+      "examples",
+      "llms.txt",
       "src"
     ])
   })
