@@ -23,7 +23,7 @@ export interface Kind {
   readonly wrap: (code: string, folder: string) => string
   /** The command that stays in the foreground. */
   readonly command: (file: string, folder: string, port: number) => readonly [string, ...ReadonlyArray<string>]
-  /** A limit of one second for idle connections. */
+  /** A limit of four seconds for idle connections. */
   readonly idle?: (code: string) => string
   /** More arguments for that limit. */
   readonly idleArguments?: ReadonlyArray<string>
@@ -41,7 +41,7 @@ export const kinds: ReadonlyArray<Kind> = [
     wrap: (code, folder) =>
       `daemon off;\npid ${folder}/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join("\n")}\n${code}\n}\n`,
     command: (file) => ["/usr/sbin/nginx", "-c", file],
-    idle: (code) => code.replaceAll("60s", "1s"),
+    idle: (code) => code.replaceAll("60s", "4s"),
     withoutHost: (code) => code.replace(/^.*set_header Host.*$/m, "")
   },
   {
@@ -49,15 +49,15 @@ export const kinds: ReadonlyArray<Kind> = [
     language: "haproxy",
     wrap: (code) => code,
     command: (file) => ["/usr/sbin/haproxy", "-q", "-f", file],
-    idle: (code) => code.replace("timeout tunnel 60s", "timeout tunnel 1s")
+    idle: (code) => code.replace("timeout tunnel 60s", "timeout tunnel 4s")
   },
   {
     name: "Apache",
     language: "apache",
     wrap: (code, folder) =>
-      `${modules("mpm_event", "authz_core", "proxy", "proxy_http")}ServerName localhost\nPidFile ${folder}/pid\nErrorLog /dev/stderr\nListen 8000\n${code}`,
+      `${modules("mpm_event", "authz_core", "proxy", "proxy_http")}ServerName localhost\nPidFile ${folder}/pid\nErrorLog ${folder}/error.log\nListen 8000\n${code}`,
     command: (file) => ["/usr/sbin/apache2", "-D", "FOREGROUND", "-f", file],
-    idle: (code) => code.replace("ProxyTimeout 60", "ProxyTimeout 1"),
+    idle: (code) => code.replaceAll("Timeout 60", "Timeout 4"),
     withoutHost: (code) => code.replace("ProxyPreserveHost On", "")
   },
   {
@@ -74,7 +74,7 @@ export const kinds: ReadonlyArray<Kind> = [
       const cache = ["-s", "malloc,16m", "-j", "none", "-T", "none"]
       return ["/usr/sbin/varnishd", "-F", "-f", file, "-a", `127.0.0.1:${port}`, "-n", `${folder}/work`, ...cache]
     },
-    idleArguments: ["-p", "pipe_timeout=1"]
+    idleArguments: ["-p", "pipe_timeout=4"]
   }
 ]
 
