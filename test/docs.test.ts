@@ -32,7 +32,7 @@ const checks: Readonly<Record<string, (code: string) => void>> = {
 }
 
 /** Languages whose blocks are checked elsewhere, or are output. */
-const unchecked = /^(?:ts|typescript|tsx|html|text|console|nginx|haproxy|apache|caddyfile|vcl)?(?: .*)?$/
+const unchecked = /^(?:ts|typescript|tsx|html|http|text|console|diff|nginx|haproxy|apache|caddyfile|vcl)?(?: .*)?$/
 
 /** GitHub's anchors of a page. */
 const anchorsOf = (page: string): ReadonlySet<string> => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { format } from "oxfmt"
 import { draw, layoutOf } from "../scripts/architecture.ts"
 import { reasonsOf, render } from "../scripts/errors-docs.ts"
+import { render as renderLlms } from "../scripts/llms.ts"
 
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), "utf8")
 
@@ -49,5 +50,13 @@ describe("docs/errors.md", () => {
   it("reads a reason, its number and its docstring from a source", () => {
     const source = `/** Too long. */\nexport interface Long extends Base<"Long", 1009> {\n  readonly limit: number\n}\n`
     assert.deepStrictEqual(reasonsOf(source), [{ doc: "Too long.", name: "Long", number: "1009" }])
+  })
+})
+
+describe("llms.txt", () => {
+  it("lists every page with its first sentence", () => {
+    assert.isTrue(read("llms.txt") === renderLlms(), "it is stale: run node scripts/llms.ts")
+    for (const page of ["docs/errors.md", "docs/api/Socket.md", "examples/README.md"])
+      assert.include(read("llms.txt"), page)
   })
 })

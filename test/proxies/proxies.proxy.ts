@@ -121,7 +121,6 @@ describe("RFC 8441", () => {
     Effect.gen(function* () {
       assert.isDefined(haproxy)
       if (haproxy === undefined) return
-      const fromClient = (code: string) => code.replace("bind :8000", "bind :8000 proto h2")
       const port = yield* serve(haproxy, { http2: true }, { change: toServer })
       const socket = yield* open(port)
       yield* socket.send("to the server")
