@@ -1,20 +1,59 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect, Schedule, Stream } from "effect"
 import { Socket } from "effect-ws"
-import { execFile, spawn } from "node:child_process"
+import { execFile, execFileSync, spawn } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { parse } from "yaml"
 
 const root = fileURLToPath(new URL("../", import.meta.url))
 
 /** Where the code of the pages is written: inside the project, so that it finds what a user's code would. */
 const folder = join(root, "test", ".pages")
 
-const pages = ["README.md", ...readdirSync(join(root, "docs")).map((page) => join("docs", page))].filter((page) =>
-  page.endsWith(".md")
-)
+const pages = [
+  "README.md",
+  "CONTRIBUTING.md",
+  ...readdirSync(join(root, "docs")).map((page) => join("docs", page)),
+  ...readdirSync(join(root, "packages")).map((name) => join("packages", name, "README.md"))
+].filter((page) => page.endsWith(".md"))
+
+const read = (page: string): string => readFileSync(join(root, page), "utf8")
+
+/** How a block in another language is checked. Configurations of proxies run in `test/proxies/`. */
+const checks: Readonly<Record<string, (code: string) => void>> = {
+  json: (code) => void JSON.parse(code),
+  yaml: (code) => void parse(code),
+  js: (code) => void execFileSync(process.execPath, ["--check", "--input-type=module", "-"], { input: code }),
+  sh: (code) => void execFileSync("bash", ["-n"], { input: code }),
+  ini: (code) => assert.match(code, /^\[\w+\]$/m)
+}
+
+/** Languages whose blocks are checked elsewhere, or are output. */
+const unchecked = /^(?:ts|typescript|tsx|html|http|text|console|diff|nginx|haproxy|apache|caddyfile|vcl)?(?: .*)?$/
+
+/** GitHub's anchors of a page. */
+const anchorsOf = (page: string): ReadonlySet<string> => {
+  const text = read(page).replaceAll(/^```[^]*?^```$/gm, "")
+  const seen = new Map<string, number>()
+  return new Set(
+    [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) => {
+      const slug = heading
+        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\- _]/gu, "")
+        .replaceAll(" ", "-")
+      const count = seen.get(slug) ?? 0
+      seen.set(slug, count + 1)
+      return count === 0 ? slug : `${slug}-${count}`
+    })
+  )
+}
+
+/** The address of the repository's files: on npm's page relative links lead nowhere. */
+const repository = "https://github.com/effect-ws/effect-ws/blob/main/"
 
 /**
  * What a block's info string asks for, beside being compiled as all are: plain `ts` is compiled alone, `ts run` is a
@@ -32,13 +71,11 @@ const uses: Readonly<Record<string, Use>> = { ts: "compile", "ts run": "run", "t
 
 /** The TypeScript of a page, block by block. */
 const blocksOf = (page: string): ReadonlyArray<Block> =>
-  [...readFileSync(join(root, page), "utf8").matchAll(/^```((?:ts|typescript|tsx)\b.*)\n([^]*?)^```$/gm)].map(
-    ([, info = "", code = ""], at) => {
-      const use = uses[info]
-      if (use === undefined) throw new Error(`${page}: a block can't be \`${info}\``)
-      return { file: `${page.replaceAll(/\W/g, "-")}-${at}${use === "vitest" ? ".test" : ""}.ts`, code, use }
-    }
-  )
+  [...read(page).matchAll(/^```((?:ts|typescript|tsx)\b.*)\n([^]*?)^```$/gm)].map(([, info = "", code = ""], at) => {
+    const use = uses[info]
+    if (use === undefined) throw new Error(`${page}: a block can't be \`${info}\``)
+    return { file: `${page.replaceAll(/\W/g, "-")}-${at}${use === "vitest" ? ".test" : ""}.ts`, code, use }
+  })
 
 const blocks = pages.flatMap(blocksOf)
 
@@ -111,12 +148,36 @@ describe("the pages and the docstrings", () => {
     }
   })
 
-  it("link to files that exist", () => {
+  it("hold blocks in other languages that parse", () => {
     for (const page of pages) {
-      for (const [, target = ""] of readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-        assert.isTrue(existsSync(join(root, page, "..", target)), `${page} links to ${target}`)
+      for (const [, language = "", code = ""] of read(page).matchAll(/^```(.*)\n([^]*?)^```$/gm)) {
+        const check = checks[language]
+        if (check === undefined) assert.match(language, unchecked, page)
+        else assert.doesNotThrow(() => check(code), undefined, undefined, `${page}: ${code}`)
       }
     }
+  })
+
+  it("link to files and headings that exist", () => {
+    const link = /\]\((?!(?!https:\/\/github\.com\/effect-ws\/)[a-z]+:)([^)\s]+)\)|^\[[^\]]+\]: (\S+)$/gm
+    for (const page of pages) {
+      for (const [, inline = "", reference = ""] of read(page).matchAll(link)) {
+        const own = `${inline}${reference}`.startsWith(repository)
+        const [path = "", anchor] = `${inline}${reference}`.replace(repository, "").split("#")
+        if (/^https?:/.test(path)) continue
+        const file = path === "" ? page : own ? path : join(page, "..", path)
+        assert.isTrue(existsSync(join(root, file)), `${page} links to ${path}`)
+        if (anchor === undefined || !file.endsWith(".md")) continue
+        assert.include([...anchorsOf(file)], anchor, `${page} links to ${path}#${anchor}`)
+      }
+    }
+  })
+
+  it("work on npm's page: those of packages have absolute links, and the first one is short", () => {
+    for (const page of pages.filter((page) => page.endsWith("README.md"))) {
+      for (const [, target = ""] of read(page).matchAll(/\]\(([^)]+)\)/g)) assert.match(target, /^(?:https:|#)/, page)
+    }
+    assert.isBelow(read("README.md").split("\n").length, 151)
   })
 
   it.live("open with a server that runs as it stands", () =>

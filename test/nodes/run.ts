@@ -8,7 +8,10 @@ import { fileURLToPath } from "node:url"
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
-const nodes = [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
+/** `--here` runs them under the Node that runs this file alone. */
+const nodes = process.argv.includes("--here")
+  ? [process.execPath]
+  : [here("node_modules/node22/bin/node"), process.execPath, here("node_modules/node26/bin/node")]
 
 const files = [
   ...[
