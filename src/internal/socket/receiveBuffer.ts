@@ -165,7 +165,7 @@ export class ReceiveBuffer implements ConnectionHandler {
     return true
   }
 
-  /** Asks for the fragments of messages. Returns whether they can be had: not when frames were asked for before. */
+  /** Claims the fragments of messages. Returns whether they can be had: not when frames were asked for before. */
   claimPieces(): boolean {
     if (this.view === "frames") return false
     if (this.view === "unclaimed") this.dropControls()
@@ -174,7 +174,7 @@ export class ReceiveBuffer implements ConnectionHandler {
     return true
   }
 
-  /** Asks for the rest of a message that is read in fragments. Returns whether it can be had: not when whole messages were asked for. */
+  /** Claims the rest of a message that is read in fragments. Returns whether it can be had: not when whole messages were asked for. */
   claimRest(): boolean {
     return this.view === "pieces" && this.claimPieces()
   }
