@@ -152,7 +152,7 @@ describe("errors", () => {
     }
   })
 
-  it.effect("stand beside the errors of effect/socket, and are told apart by tag and reason", () =>
+  it.effect("stand beside the errors of effect/socket, and are distinguished by tag and reason", () =>
     Effect.gen(function* () {
       const ours = new Socket.SocketError({ reason: { _tag: "AlreadyReading", message: "taken" } })
       const theirs = new EffectSocket.SocketError({ reason: new EffectSocket.SocketCloseError({ code: 1000 }) })

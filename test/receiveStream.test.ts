@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import { Frame, Handshake, Server, Socket } from "effect-ws"
 import { isUtf8 } from "node:buffer"
 import { createHash } from "node:crypto"
@@ -238,6 +239,42 @@ describe("socket.receiveStream", () => {
       const [old, reader] = yield* Socket.makePair({ draft: Handshake.hixie76 })
       yield* old.send(text)
       assert.deepStrictEqual(yield* collect(yield* reader.receiveStream), [text])
+    })
+  )
+
+  it.effect("stops the sender while its pieces aren't taken, and relays them as they come", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair({ readBufferSize: 1024, writeBufferSize: 1024 })
+      let sent = 0
+      const pieces = Stream.fromIterable(Array.from({ length: 500 }, () => "x".repeat(1000))).pipe(
+        Stream.rechunk(1),
+        Stream.map((piece) => {
+          sent++
+          return piece
+        })
+      )
+      const sending = yield* start(client.sendStream(pieces))
+      const message = yield* server.receiveStream
+      yield* TestClock.adjust("1 second")
+      assert.isBelow(sent, 100)
+      const [relay, target] = yield* Socket.makePair()
+      const relaying = yield* start(relay.sendStream(message.pieces))
+      assert.strictEqual((yield* collect(yield* target.receiveStream)).join(""), "x".repeat(500_000))
+      yield* Fiber.join(relaying)
+      yield* Fiber.join(sending)
+      assert.strictEqual(sent, 500)
+    })
+  )
+
+  it.effect("goes on after a timeout of its reader", () =>
+    Effect.gen(function* () {
+      const [client, server] = yield* Socket.makePair()
+      yield* client.send(Frame.text("a", { fin: false }))
+      const message = yield* server.receiveStream
+      const reading = yield* start(collect(message))
+      yield* Fiber.interrupt(reading)
+      yield* client.send(Frame.continuation("b"))
+      assert.deepStrictEqual(yield* collect(message), ["b"])
     })
   )
 

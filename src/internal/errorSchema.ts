@@ -63,7 +63,7 @@ const classes = { Error, EvalError, RangeError, ReferenceError, SyntaxError, Typ
 
 const isPrimitive = Schema.is(Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
 
-/** An error that was caught: its message, and what its fields say, such as the `code` of a system error. */
+/** An error that was caught: its message, and its fields, such as the `code` of a system error. */
 const ErrorValue = Schema.Struct({
   name: Schema.String,
   message: Schema.String,

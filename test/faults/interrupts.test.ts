@@ -86,7 +86,7 @@ const programs: { readonly [name: string]: Program } = {
   "opens, sends, reads and closes": (port) => talk(Socket.connect(url(port))),
   "does so with Hixie-76": (port) => talk(Socket.connect(url(port), { draft: Handshake.hixie76 })),
   "does so with compression": (port) => talk(Socket.connect(url(port), { compression: true })),
-  "is kept up": (port) =>
+  reconnects: (port) =>
     Effect.scoped(
       Effect.gen(function* () {
         const socket = yield* Socket.reconnecting(url(port))

@@ -29,7 +29,7 @@ export type Reconnecting<E = never> = ReconnectingSocket<Socket, Message, Socket
 
 /**
  * Connects to a server, and connects again when the connection is lost, until the end of the scope, which closes it. Tries again
- * as `schedule` says. Doesn't wait for the first connection: `current` does. Browsers don't tell why a connection could not be
+ * as `schedule` says. Doesn't wait for the first connection: `current` does. Browsers don't report why a connection could not be
  * opened, so it is tried again whatever the server answered: let `schedule` end where that is no good.
  *
  * **Details**

@@ -160,7 +160,7 @@ const live = <Sent, S extends CommonSocket<Sent>, E, R, RA>(
       })
       ends.push(Effect.andThen(silence(platform, socket, limit, clock), expired))
     }
-    // Last, since whoever waits for the connection may want another one at once.
+    // Last, since a caller that waits for the connection may want another one at once.
     const connected = Effect.suspend(() => {
       reconnecting.up(socket)
       return Effect.never

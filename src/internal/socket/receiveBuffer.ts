@@ -180,7 +180,7 @@ export class ReceiveBuffer implements ConnectionHandler {
     return true
   }
 
-  /** Asks for the rest of a message that is read in fragments. Returns whether it can be had: not when whole messages were asked for. */
+  /** Claims the rest of a message that is read in fragments. Returns whether it can be had: not when whole messages were asked for. */
   claimRest(): boolean {
     return this.view === "pieces" && this.claimPieces()
   }

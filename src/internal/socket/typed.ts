@@ -137,11 +137,11 @@ export const makeWithSchema = <Base extends MessageSocket>(refuse: Refuse<Base>)
       const members = {
         messages: Stream.transformPull(socket.messages, (pull) => {
           // The first batch has one value, so that a reader who wants no more leaves the others to the next one.
-          let most = 1
+          let limit = 1
           return Effect.succeed(
             Effect.suspend(() =>
-              Effect.map(reader.next(pull, most), (values) => {
-                most = Infinity
+              Effect.map(reader.next(pull, limit), (values) => {
+                limit = Infinity
                 return values
               })
             )
@@ -184,10 +184,10 @@ class Reader<A, RD> {
     this.refuse = refuse
   }
 
-  /** Takes the next values, at most so many: of the messages that are left, or of those that `pull` brings. */
+  /** Takes up to `limit` values: of the messages that are left, or of those that `pull` brings. */
   next<E, R>(
     pull: Effect.Effect<NonEmptyReadonlyArray<Message>, E, R>,
-    most: number
+    limit: number
   ): Effect.Effect<NonEmptyReadonlyArray<A>, E | MessageError, R | RD> {
     return Effect.suspend(() => {
       const { failure } = this
@@ -204,19 +204,19 @@ class Reader<A, RD> {
               this.at = 0
             })
       return Effect.flatMap(
-        Effect.flatMap(filled, () => this.decoded(most)),
-        (values) => (isNonEmpty(values) ? Effect.succeed(values) : this.next(pull, most))
+        Effect.flatMap(filled, () => this.decoded(limit)),
+        (values) => (isNonEmpty(values) ? Effect.succeed(values) : this.next(pull, limit))
       )
     })
   }
 
-  private decoded(most: number): Effect.Effect<ReadonlyArray<A>, never, RD> {
+  private decoded(limit: number): Effect.Effect<ReadonlyArray<A>, never, RD> {
     return Effect.suspend(() => {
       const values: Array<A> = []
       const skipped: Array<MessageError> = []
       const { batch } = this
       const loop = Effect.whileLoop({
-        while: () => this.at < batch.length && this.failure === undefined && values.length < most,
+        while: () => this.at < batch.length && this.failure === undefined && values.length < limit,
         body: () => Effect.result(this.decode(batch[this.at] as Message)),
         step: (result) => {
           this.at++
