@@ -1,47 +1,23 @@
-/** This library as a package that stands where `ws` does: what an override of a package manager puts there. */
-import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { dirname, join } from "node:path"
-import { bundle } from "../../scripts/bundle.ts"
+/** `@effect-ws/ws` in the place of `ws`: what an override of a package manager puts there. */
+import { cpSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { writeWs } from "../../packages/ws/build.mts"
+import { root } from "../../scripts/bundle.ts"
 
-const exportsOfWs = [
-  "createWebSocketStream",
-  "extension",
-  "PerMessageDeflate",
-  "Receiver",
-  "Sender",
-  "subprotocol",
-  "WebSocket",
-  "WebSocketServer"
-].join(", ")
+const ws = join(root, "packages", "ws")
 
-/**
- * Writes the package into a folder. A process that loads it notes that in the file that the environment names. Once
- * `packages/ws` is built, `substitute` can copy that folder in place of calling this function.
- */
-export const writeStandIn = async (folder: string): Promise<void> => {
-  mkdirSync(folder, { recursive: true })
-  const { code } = await bundle({ input: "test/dependants/entry.ts" })
-  const files = {
-    "package.json": JSON.stringify({
-      name: "ws",
-      version: "8.23.0",
-      main: "index.js",
-      exports: {
-        ".": { import: "./wrapper.mjs", require: "./index.js" },
-        "./package.json": "./package.json"
-      }
-    }),
-    "bundle.js": code,
-    "index.js": `const { WS_STAND_IN } = process.env
+/** Notes in the file that the environment names that a process loaded the package. */
+const note = `const { WS_STAND_IN } = process.env
 if (WS_STAND_IN) require("node:fs").appendFileSync(WS_STAND_IN, "loaded\\n")
-module.exports = require("./bundle.js")
-`,
-    "wrapper.mjs": `import api from "./index.js"
-export const { ${exportsOfWs} } = api
-export default api
 `
-  }
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content)
+
+/** Writes `@effect-ws/ws` into a folder, as its tarball has it. A process that loads it notes that. */
+const writeStandIn = async (folder: string): Promise<void> => {
+  mkdirSync(folder, { recursive: true })
+  for (const name of ["package.json", "legacy"]) cpSync(join(ws, name), join(folder, name), { recursive: true })
+  await writeWs(join(folder, "dist"))
+  const main = join(folder, "dist", "index.js")
+  writeFileSync(main, note + readFileSync(main, "utf8"))
 }
 
 /** Links a tree of files, without the folders of the original `ws`; returns where those were. */
@@ -66,5 +42,5 @@ export const substitute = async (installation: string, folder: string): Promise<
   const [first, ...others] = places
   if (first === undefined) throw new Error(`${installation} has no ws`)
   await writeStandIn(first)
-  for (const place of others) cpSync(dirname(join(first, "index.js")), place, { recursive: true })
+  for (const place of others) cpSync(first, place, { recursive: true })
 }

@@ -94,7 +94,7 @@ describe("require", () => {
 
 describe("a bundle", () => {
   it("has everything on the class, though only the class is imported", { timeout: 60_000 }, async () => {
-    const { code } = await bundle({ input: "test/dependants/entry.ts" })
+    const { code } = await bundle({ input: "test/ws/bundled.ts" })
     const module = { exports: {} }
     compileFunction(code, ["module", "exports", "require"])(module, module.exports, createRequire(import.meta.url))
     const keys = Object.keys(module.exports)

@@ -1,4 +1,4 @@
-/** What the bundle of the stand-in exports. */
+/** A program that imports the class alone, for a bundler. */
 import WebSocket from "../../src/ws/index.ts"
 
 export default WebSocket
