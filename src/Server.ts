@@ -119,21 +119,21 @@ export const make: <A = undefined, R = never>(
  * **Example** (Testing who may connect)
  *
  * ```ts
- * import { assert, it } from "@effect/vitest"
  * import { Effect } from "effect"
  * import { Server } from "effect-ws"
+ * import assert from "node:assert"
  *
- * it.effect("lets nobody in without a key", () =>
- *   Effect.gen(function* () {
- *     const server = yield* Server.makeMemory({
- *       authorize: ({ headers }) =>
- *         headers["x-api-key"] === "secret" ? Effect.void : Effect.fail(Server.reject(401))
- *     })
- *     const error = yield* Effect.flip(server.connect("/"))
- *     assert.match(error.message, /401/)
- *     yield* server.connect("/", { headers: { "x-api-key": "secret" } })
+ * const program = Effect.gen(function* () {
+ *   const server = yield* Server.makeMemory({
+ *     authorize: ({ headers }) =>
+ *       headers["x-api-key"] === "secret" ? Effect.void : Effect.fail(Server.reject(401))
  *   })
- * )
+ *   const error = yield* Effect.flip(server.connect("/"))
+ *   assert.match(error.message, /401/)
+ *   yield* server.connect("/", { headers: { "x-api-key": "secret" } })
+ * })
+ *
+ * await Effect.runPromise(Effect.scoped(program))
  * ```
  *
  * @category testing
