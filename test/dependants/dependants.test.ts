@@ -33,10 +33,10 @@ const programs = {
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 describe("dependants of ws", () => {
-  beforeAll(build, 60_000)
+  beforeAll(build)
 
   for (const [name, files] of Object.entries(programs)) {
-    it(name, { timeout: limit + 5000 }, async () => {
+    it(name, async () => {
       const { output, status, substituted } = await run(new URL(`programs/${name}.ts`, import.meta.url), limit)
       assert.deepStrictEqual([status, output], [0, ""])
       assert.deepStrictEqual(
@@ -46,7 +46,7 @@ describe("dependants of ws", () => {
     })
   }
 
-  it("are written against @types/ws, and compile with our types in their place", { timeout: limit }, async () => {
+  it("are written against @types/ws, and compile with our types in their place", async () => {
     const tsc = promisify(execFile)(at("../../node_modules/.bin/tsc"), ["-p", at("programs")])
     const { stdout } = await tsc.catch((error: { readonly stdout: string }) => error)
     assert.strictEqual(stdout, "")

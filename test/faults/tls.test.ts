@@ -78,7 +78,7 @@ const casesOf = (ends: { readonly [D in Direction]: Ends }): ReadonlyArray<Descr
 
 describe("TLS that breaks", () => {
   for (const face of ["Effect", "ws", "legacy", "peer"] as const) {
-    it(face === "peer" ? "`ws` itself" : face, { timeout: 30_000 }, () =>
+    it(face === "peer" ? "`ws` itself" : face, () =>
       Stage.with({ face, tls: certificate }, async (stage) => {
         const cases = casesOf(await stage.measure())
         assert.isAbove(cases.length, 40)
@@ -95,7 +95,7 @@ const endings =
 
 describe("a connection of HTTP/2 that is lost at some of its bytes", () => {
   for (const action of ["reset", "end", "corrupt"] as const) {
-    it(action, { timeout: 30_000 }, () =>
+    it(action, () =>
       watched(async () => {
         const server = await serveEffect({ tls: certificate, keepAlive: 200 }, {}, { http2: true })
         const lose = async (direction: Direction, after: number): Promise<void> => {

@@ -49,12 +49,12 @@ const holdCuts = (setting: Setting, step: number): Promise<void> =>
 
 describe("a connection that is lost at each byte", () => {
   for (const face of ["Effect", "ws", "legacy"] as const) {
-    it(face, { timeout: 30_000 }, () => holdCuts({ face }, 1))
+    it(face, () => holdCuts({ face }, 1))
   }
-  it("`ws` itself, at some", { timeout: 30_000 }, () => holdCuts({ face: "peer" }, 9))
+  it("`ws` itself, at some", () => holdCuts({ face: "peer" }, 9))
   for (const draft of ["8", "7", "hixie-76"] as const) {
     for (const face of ["Effect", "legacy"] as const) {
-      it(`${face}, draft ${draft}, at some`, { timeout: 30_000 }, () => holdCuts({ face, draft }, 7))
+      it(`${face}, draft ${draft}, at some`, () => holdCuts({ face, draft }, 7))
     }
   }
 })
@@ -66,7 +66,7 @@ describe("what is late, and comes in pieces", () => {
     { bytes: 90, delay: 60 }
   ]
   for (const face of ["Effect", "ws", "legacy"] as const) {
-    it(face, { timeout: 30_000 }, () =>
+    it(face, () =>
       Stage.with({ face }, async (stage) => {
         const cases = paces.map((pace) => ({
           name: `${pace.bytes} bytes each ${pace.delay} ms`,
@@ -95,7 +95,7 @@ const spotOf = (fault: SpotFault, face: Face, ends: { readonly [D in Direction]:
 
 describe("what stalls, or arrives changed or in another order", () => {
   for (const face of ["Effect", "ws", "legacy", "peer"] as const) {
-    it(face === "peer" ? "`ws` itself" : face, { timeout: 30_000 }, () =>
+    it(face === "peer" ? "`ws` itself" : face, () =>
       Stage.with({ face, limit: 250 }, async (stage) => {
         const ends = await stage.measure()
         const cases = spots.flatMap((fault) => spotOf(fault, face, ends))
