@@ -1,16 +1,29 @@
 // What `send` reported as sent before a clean close arrives, in order, once. The whole of it, with 10 000 connections, is
 // `npm run nothing-lost`.
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Scope, Stream } from "effect"
+import { Deferred, type Duration, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { isWhole, judgeAll, Receiver, Sender, type Verdict } from "./nothing-lost/ledger.ts"
 import { messageOf, readMessage } from "./nothing-lost/messages.ts"
 import type { Plant, ServerName } from "./nothing-lost/protocol.ts"
 import { type Outcome, run } from "./nothing-lost/run.ts"
 
+/** Milliseconds: only a drain that hangs takes as long. */
+const deadline = 300_000
+
 const runSmall = (server: ServerName, connections: number, restarts: number, plant?: Plant): Effect.Effect<Outcome> =>
   Effect.promise(() =>
-    run({ server, connections, restarts, talk: 300, rate: 3000, largeMessages: 100, deadline: 10_000, plant })
+    run({
+      server,
+      connections,
+      restarts,
+      talk: 300,
+      exchange: 3 * connections,
+      rate: 3000,
+      largeMessages: 100,
+      deadline,
+      plant
+    })
   )
 
 describe.concurrent("processes that drain and start again", () => {
@@ -162,16 +175,28 @@ const sendNumbered = (socket: Socket.Socket, count: number) => {
 /** More than an receiveBuffer holds, and less than two systems' buffers do. */
 const count = 400
 
+/** Longer than any test: a time limit that isn't the subject. */
+const unlimited = "1 hour"
+
+const connect = (server: Server.Server<unknown>) =>
+  Socket.connect(`ws://127.0.0.1:${server.address.port}/`, {
+    openTimeout: unlimited,
+    closeTimeout: unlimited,
+    keepAlive: false
+  })
+
 /** A server whose handler is given, and a client that has sent it all when the server is drained; both ends' words. */
 const drained = (
-  handler: (socket: Socket.Socket, read: Array<number>) => Effect.Effect<unknown, Socket.SocketError, Scope.Scope>
+  handler: (socket: Socket.Socket, read: Array<number>) => Effect.Effect<unknown, Socket.SocketError, Scope.Scope>,
+  closeTimeout: Duration.Input = unlimited
 ) =>
   Effect.gen(function* () {
     const server = yield* Server.make({
       host: "127.0.0.1",
       readBufferSize: 4000,
-      closeTimeout: "1 second",
-      shutdownTimeout: "10 seconds"
+      closeTimeout,
+      shutdownTimeout: unlimited,
+      keepAlive: false
     })
     const read: Array<number> = []
     const ends = yield* Deferred.make<Socket.Closed>()
@@ -189,7 +214,7 @@ const drained = (
       ),
       { startImmediately: true }
     )
-    const client = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`)
+    const client = yield* connect(server)
     const sent = (yield* sendNumbered(client, count))()
     const began = performance.now()
     yield* Fiber.interrupt(running)
@@ -252,18 +277,20 @@ describe("a server that is drained while a handler is slow", () => {
 
   it.live("waits for a reader that takes nothing no longer than the close timeout", () =>
     Effect.gen(function* () {
-      const { ours, read, sent, theirs, took } = yield* drained((socket, read) =>
-        Effect.andThen(
-          Effect.forkScoped(
-            Stream.runForEach(socket.messages, (message) =>
-              Effect.andThen(
-                Effect.sync(() => void read.push(numberOf(message))),
-                Effect.never
+      const { ours, read, sent, theirs, took } = yield* drained(
+        (socket, read) =>
+          Effect.andThen(
+            Effect.forkScoped(
+              Stream.runForEach(socket.messages, (message) =>
+                Effect.andThen(
+                  Effect.sync(() => void read.push(numberOf(message))),
+                  Effect.never
+                )
               )
-            )
+            ),
+            socket.closed
           ),
-          socket.closed
-        )
+        "1 second"
       )
       assert.strictEqual(sent, count)
       assert.deepStrictEqual(read, [0])
@@ -275,11 +302,11 @@ describe("a server that is drained while a handler is slow", () => {
 })
 
 /** Drains a server that is sending a message in fragments; what both ends know of it. */
-const drainedMidway = (rest: Stream.Stream<string>) =>
+const drainedMidway = (rest: Stream.Stream<string>, closeTimeout: Duration.Input) =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()
     const outcome = yield* Deferred.make<Exit.Exit<void, Socket.SocketError>>()
-    const server = yield* Server.make({ host: "127.0.0.1", closeTimeout: "1 second" })
+    const server = yield* Server.make({ host: "127.0.0.1", closeTimeout, shutdownTimeout: unlimited, keepAlive: false })
     const running = yield* Effect.forkChild(
       server.run((socket) =>
         Effect.andThen(
@@ -293,7 +320,7 @@ const drainedMidway = (rest: Stream.Stream<string>) =>
       ),
       { startImmediately: true }
     )
-    const client = yield* Socket.connect(`ws://127.0.0.1:${server.address.port}/`)
+    const client = yield* connect(server)
     yield* Deferred.await(begun)
     yield* Fiber.interrupt(running)
     const received = yield* Stream.runCollect(client.messages)
@@ -304,7 +331,7 @@ describe("a server that is drained while a message goes out in fragments", () =>
   it.live("sends it to its end", () =>
     Effect.gen(function* () {
       const rest = Stream.make("second ", "third").pipe(Stream.tap(() => Effect.sleep(50)))
-      const { code, received, sent } = yield* drainedMidway(rest)
+      const { code, received, sent } = yield* drainedMidway(rest, unlimited)
       assert.deepStrictEqual(received, ["first second third"])
       assert.isTrue(Exit.isSuccess(sent))
       assert.strictEqual(code, 1001)
@@ -317,7 +344,8 @@ describe("a server that is drained while a message goes out in fragments", () =>
         Stream.make("more ").pipe(
           Stream.tap(() => Effect.sleep(20)),
           Stream.forever
-        )
+        ),
+        "1 second"
       )
       assert.deepStrictEqual(received, [])
       assert.isTrue(Exit.isFailure(sent))
