@@ -1,7 +1,7 @@
 // What `send` reported as sent before a clean close arrives, in order, once. The whole of it, with 10 000 connections, is
 // `npm run nothing-lost`.
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, type Duration, Effect, Exit, Fiber, type Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { isWhole, judgeAll, Receiver, Sender, type Verdict } from "./nothing-lost/ledger.ts"
 import { messageOf, readMessage } from "./nothing-lost/messages.ts"
@@ -178,6 +178,11 @@ const count = 400
 /** Longer than any test: a time limit that isn't the subject. */
 const unlimited = "1 hour"
 
+type Limits = Pick<Server.ServeOptions, "closeTimeout" | "shutdownTimeout">
+
+/** Limits of a server for what doesn't end by itself. */
+const ended: Limits = { closeTimeout: "1 second", shutdownTimeout: "10 seconds" }
+
 const connect = (server: Server.Server<unknown>) =>
   Socket.connect(`ws://127.0.0.1:${server.address.port}/`, {
     openTimeout: unlimited,
@@ -188,14 +193,14 @@ const connect = (server: Server.Server<unknown>) =>
 /** A server whose handler is given, and a client that has sent it all when the server is drained; both ends' words. */
 const drained = (
   handler: (socket: Socket.Socket, read: Array<number>) => Effect.Effect<unknown, Socket.SocketError, Scope.Scope>,
-  closeTimeout: Duration.Input = unlimited
+  { closeTimeout = unlimited, shutdownTimeout = unlimited }: Limits = {}
 ) =>
   Effect.gen(function* () {
     const server = yield* Server.make({
       host: "127.0.0.1",
       readBufferSize: 4000,
       closeTimeout,
-      shutdownTimeout: unlimited,
+      shutdownTimeout,
       keepAlive: false
     })
     const read: Array<number> = []
@@ -290,7 +295,7 @@ describe("a server that is drained while a handler is slow", () => {
             ),
             socket.closed
           ),
-        "1 second"
+        ended
       )
       assert.strictEqual(sent, count)
       assert.deepStrictEqual(read, [0])
@@ -302,11 +307,11 @@ describe("a server that is drained while a handler is slow", () => {
 })
 
 /** Drains a server that is sending a message in fragments; what both ends know of it. */
-const drainedMidway = (rest: Stream.Stream<string>, closeTimeout: Duration.Input) =>
+const drainedMidway = (rest: Stream.Stream<string>, limits: Limits) =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()
     const outcome = yield* Deferred.make<Exit.Exit<void, Socket.SocketError>>()
-    const server = yield* Server.make({ host: "127.0.0.1", closeTimeout, shutdownTimeout: unlimited, keepAlive: false })
+    const server = yield* Server.make({ host: "127.0.0.1", ...limits, keepAlive: false })
     const running = yield* Effect.forkChild(
       server.run((socket) =>
         Effect.andThen(
@@ -331,7 +336,10 @@ describe("a server that is drained while a message goes out in fragments", () =>
   it.live("sends it to its end", () =>
     Effect.gen(function* () {
       const rest = Stream.make("second ", "third").pipe(Stream.tap(() => Effect.sleep(50)))
-      const { code, received, sent } = yield* drainedMidway(rest, unlimited)
+      const { code, received, sent } = yield* drainedMidway(rest, {
+        closeTimeout: unlimited,
+        shutdownTimeout: unlimited
+      })
       assert.deepStrictEqual(received, ["first second third"])
       assert.isTrue(Exit.isSuccess(sent))
       assert.strictEqual(code, 1001)
@@ -345,7 +353,7 @@ describe("a server that is drained while a message goes out in fragments", () =>
           Stream.tap(() => Effect.sleep(20)),
           Stream.forever
         ),
-        "1 second"
+        ended
       )
       assert.deepStrictEqual(received, [])
       assert.isTrue(Exit.isFailure(sent))
