@@ -132,7 +132,8 @@ export const watched = async (
       () => undefined,
       (error: unknown) => ({ error })
     )
-    const left = await leftBehind(before, patience)
+    // What failed may not have cleared up, and says why itself.
+    const left = await leftBehind(before, failure === undefined ? patience : Math.min(patience, 1000))
     const errors = uncaught.take()
     if (errors.length > 0) {
       const first = errors[0]
