@@ -11,7 +11,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/cli/support/setup.ts"],
-    testTimeout: 20_000,
+    // These limits end tests that hang; how fast the machine is must not decide about a test.
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     maxWorkers: 2
   }
 })

@@ -10,7 +10,15 @@ import { exchange, open, upgradeHead } from "./support/upgrade.ts"
 
 const program = fileURLToPath(new URL("regressions/programs/drainOnSigterm.ts", import.meta.url))
 
-const local = { host: "127.0.0.1", port: 0 } as const
+/** Longer than any test: a time limit that isn't the subject. */
+const unlimited = "1 hour"
+
+/** Only what a test is about may end a connection. */
+const patient = { closeTimeout: unlimited, keepAlive: false } as const
+
+const local = { host: "127.0.0.1", port: 0, shutdownTimeout: unlimited, ...patient } as const
+
+const connect = (url: string) => Socket.connect(url, { openTimeout: unlimited, ...patient })
 
 const urlOf = ({ address }: Server.Server<unknown>) => `ws://127.0.0.1:${address.port}/`
 
@@ -52,7 +60,7 @@ const busyClients = 200
 /** Sends the next number when the answer to the one before is there, until it can't, or is asked to leave. */
 const busyClient = (url: string, on: { readonly connected: () => void; readonly answered?: () => void }) =>
   Effect.gen(function* () {
-    const socket = yield* Socket.connect(url)
+    const socket = yield* connect(url)
     on.connected()
     let sent = 0
     let answered = 0
@@ -97,9 +105,9 @@ describe("server.drain", () => {
   it.live("answers new requests with 503 and Retry-After, while handlers go on answering messages", () =>
     Effect.gen(function* () {
       const server = yield* serving(acknowledge, { retryAfter: "7 seconds" })
-      const socket = yield* Socket.connect(urlOf(server))
+      const socket = yield* connect(urlOf(server))
       yield* socket.send("1")
-      const draining = yield* drainInBackground(server, { grace: "1 minute" })
+      const draining = yield* drainInBackground(server, { grace: unlimited })
       const refused = yield* exchange(server.address.port, upgradeHead(), "\r\n\r\n")
       assert.match(refused, /^HTTP\/1\.1 503 [\s\S]*\r\nRetry-After: 7\r\n/)
       yield* socket.send("2")
@@ -128,8 +136,8 @@ describe("server.drain", () => {
   it.live("notifies each handler, and closes with 1001 when it has finished", () =>
     Effect.gen(function* () {
       const server = yield* serving((socket) => Effect.andThen(socket.draining, socket.send("bye")))
-      const sockets = yield* Effect.forEach([1, 2, 3], () => Socket.connect(urlOf(server)))
-      yield* server.drain({ grace: "1 minute" })
+      const sockets = yield* Effect.forEach([1, 2, 3], () => connect(urlOf(server)))
+      yield* server.drain({ grace: unlimited })
       for (const socket of sockets) {
         assert.deepStrictEqual(yield* Stream.runCollect(socket.messages), ["bye"])
         assert.strictEqual(yield* closeCodeOf(socket), 1001)
@@ -147,8 +155,8 @@ describe("server.drain", () => {
           Effect.andThen(Deferred.await(saving), Ref.set(saved, true))
         )
       )
-      const socket = yield* Socket.connect(urlOf(server))
-      const draining = yield* drainInBackground(server, { grace: "1 minute" })
+      const socket = yield* connect(urlOf(server))
+      const draining = yield* drainInBackground(server, { grace: unlimited })
       yield* socket.close()
       assert.isUndefined(draining.pollUnsafe())
       yield* Deferred.succeed(saving, undefined)
@@ -168,7 +176,7 @@ describe("server.drain", () => {
           )
         )
       )
-      const socket = yield* Socket.connect(urlOf(server))
+      const socket = yield* connect(urlOf(server))
       yield* socket.send("slow")
       yield* Deferred.await(read)
       const drained = yield* drainInBackground(server, { grace: 1 })
@@ -185,9 +193,9 @@ describe("server.drain", () => {
           socket.request.url === "/stuck"
             ? Stream.runForEach(socket.messages, () => Effect.never)
             : Effect.ignore(Effect.andThen(socket.send("pushed"), Effect.never)),
-        { shutdownTimeout: 200 }
+        { shutdownTimeout: "1 second" }
       )
-      const [quiet, stuck] = [yield* Socket.connect(urlOf(server)), yield* Socket.connect(`${urlOf(server)}stuck`)]
+      const [quiet, stuck] = [yield* connect(urlOf(server)), yield* connect(`${urlOf(server)}stuck`)]
       yield* stuck.send("never answered")
       yield* server.drain({ grace: 1 })
       assert.strictEqual(yield* closeCodeOf(quiet), 1001)
@@ -199,10 +207,10 @@ describe("server.drain", () => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const server = yield* Scope.provide(serving(acknowledge), scope)
-      const socket = yield* Socket.connect(urlOf(server))
+      const socket = yield* connect(urlOf(server))
       const [first, second] = [
-        yield* drainInBackground(server, { grace: "1 minute" }),
-        yield* drainInBackground(server, { grace: "1 minute" })
+        yield* drainInBackground(server, { grace: unlimited }),
+        yield* drainInBackground(server, { grace: unlimited })
       ]
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(first)
@@ -214,8 +222,8 @@ describe("server.drain", () => {
   it.live("is what the end of the scope does for drainGrace", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
-      const server = yield* Scope.provide(serving(acknowledge, { drainGrace: "1 minute" }), scope)
-      const socket = yield* Socket.connect(urlOf(server))
+      const server = yield* Scope.provide(serving(acknowledge, { drainGrace: unlimited }), scope)
+      const socket = yield* connect(urlOf(server))
       const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
       yield* socket.send("1")
       assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(socket.messages, 1)), ["ack 1"])
@@ -257,7 +265,7 @@ describe("server.drain", () => {
 
   it.live("leaves no message unanswered where handlers ask their clients to leave", () =>
     Effect.gen(function* () {
-      const counts = yield* drainBusy("1 minute", 1000, (socket, counts) =>
+      const counts = yield* drainBusy(unlimited, 1000, (socket, counts) =>
         Effect.andThen(
           Effect.forkScoped(Effect.andThen(socket.draining, socket.send("leave"))),
           Stream.runForEach(socket.messages, (message) => {

@@ -46,11 +46,11 @@ beforeAll(async () => {
   mkdirSync(folder)
   const emit = ["--noCheck", "--emitDeclarationOnly", "--declarationMap", "false", "--outDir", join(folder, "types")]
   await run(tsc, ["-p", join(root, "tsconfig.build.json"), ...emit])
-}, 180_000)
+})
 
 describe("the examples", () => {
   for (const resolution of resolutions) {
-    it(`compile under ${resolution.moduleResolution}, declarations included`, { timeout: 180_000 }, async () => {
+    it(`compile under ${resolution.moduleResolution}, declarations included`, async () => {
       const config = join(folder, `tsconfig.${resolution.moduleResolution}.json`)
       const include = ["../../examples/**/*.ts", "types"]
       writeFileSync(config, JSON.stringify({ compilerOptions: { ...options, ...resolution }, include }))

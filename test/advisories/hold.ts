@@ -9,7 +9,7 @@ export const held = new Set<string>()
 /** Declares the test of an advisory in one place. */
 export const hold = (id: string, place: Place, title: string, test: () => Promise<void> | void): void => {
   held.add(`${id} | ${place}`)
-  it(`${place}: ${title}`, { timeout: 30_000 }, test)
+  it(`${place}: ${title}`, test)
 }
 
 /** Declares the same test for several faces. */

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { Handshake, Socket } from "effect-ws"
 import type { IncomingMessage } from "node:http"
@@ -6,7 +6,6 @@ import { start, wscat } from "./support/program.ts"
 import { serve, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** A proxy to a URL, and where it listens. */
 const bridge = (to: string, ...args: ReadonlyArray<string>) =>

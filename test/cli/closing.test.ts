@@ -1,10 +1,9 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { wscat } from "./support/program.ts"
 import { serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 describe("a connection that wscat closes", () => {
   it.live("prints every row that the server sends before its close frame", () =>

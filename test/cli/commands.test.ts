@@ -1,5 +1,5 @@
 import { NodeServices } from "@effect/platform-node"
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Runtime, Stream } from "effect"
 import { CliError, Command, Completions } from "effect/cli"
 import { Handshake, Server } from "effect-ws"
@@ -14,7 +14,6 @@ import { program, wscat } from "./support/program.ts"
 import { serve, serveTcp, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 const textOf = (stream: PassThrough): string => String(stream.read() ?? "")
 

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Handshake, Server } from "effect-ws"
 import { execFileSync } from "node:child_process"
@@ -14,7 +14,6 @@ import { serve, serveWs } from "./support/server.ts"
 import { missing, terminal } from "./support/terminal.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** Sends one message and waits for its echo. */
 const round = ["-x", "there", "--count", "1"]

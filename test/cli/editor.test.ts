@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { readFileSync, statSync } from "node:fs"
 import { isOpenJson } from "../../src/internal/cli/terminal/editor.ts"
@@ -7,7 +7,6 @@ import { serve } from "./support/server.ts"
 import { missing, terminal } from "./support/terminal.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 const shows = (line: string) => (lines: ReadonlyArray<string>) => lines.includes(line)
 

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Frame, Handshake, Server } from "effect-ws"
 import { acceptFor } from "../../src/internal/protocol/opening/key.ts"
@@ -9,7 +9,6 @@ import { program, start, wscat } from "./support/program.ts"
 import { serve, serveTcp, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** Runs to the end, and checks that the one line on the errors, if any, and the exit code are as they should be. */
 const ends = (args: ReadonlyArray<string>, code: number, errors: RegExp, input = "") =>

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fromCurl, shellWords } from "../../src/internal/cli/options/curl.ts"
 import { Expectation } from "../../src/internal/cli/commands/expectation.ts"
@@ -6,7 +6,6 @@ import { wscat } from "./support/program.ts"
 import { serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** Whether messages meet what is expected. */
 const met = function* (descriptions: ReadonlyArray<string>, ...messages: ReadonlyArray<string>) {

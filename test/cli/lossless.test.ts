@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -6,7 +6,6 @@ import { program, start, wscat } from "./support/program.ts"
 import { serve, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** Numbered lines. */
 const lines = (count: number): string => Array.from({ length: count }, (_, at) => `line ${at}\n`).join("")

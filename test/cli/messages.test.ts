@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Handshake } from "effect-ws"
 import { gzipSync } from "node:zlib"
@@ -12,7 +12,6 @@ import { start, wscat } from "./support/program.ts"
 import { serve, serveTcp, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** Settings of a network that the machine of the test may have. */
 const noProxies = Object.fromEntries(

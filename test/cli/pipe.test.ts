@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Schedule, Stream } from "effect"
 import { Socket } from "effect-ws"
 import { execFile } from "node:child_process"
@@ -8,7 +8,6 @@ import { original, program, start, wscat } from "./support/program.ts"
 import { serve, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 const textOf = (data: unknown): string => String(data)
 

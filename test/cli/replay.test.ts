@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { differencesOf } from "../../src/internal/cli/commands/difference.ts"
@@ -7,7 +7,6 @@ import { start, wscat } from "./support/program.ts"
 import { serve, serveWs } from "./support/server.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** A server that answers each message with the same text in capitals. */
 const shouting = () =>

@@ -1,4 +1,4 @@
-import { assert, describe, it, vi } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
 import { Server, Socket } from "effect-ws"
 import { once } from "node:events"
@@ -9,7 +9,6 @@ import { original, program } from "./support/program.ts"
 import { missing, terminal } from "./support/terminal.ts"
 
 // Each run is a process, which takes its time on a machine that has much to do.
-vi.setConfig({ testTimeout: 60_000 })
 
 /** A server that echoes, and lets the test talk to its clients. */
 const serve = (handle?: (socket: Socket.Socket) => Effect.Effect<unknown, Socket.SocketError>) =>

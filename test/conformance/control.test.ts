@@ -141,7 +141,7 @@ describe("the driver", () => {
   const quick = { messages: 3, concurrency: 8 }
 
   for (const role of ["server", "client"] as const) {
-    it(`passes a faultless toy as ${role}`, { timeout: 60_000 }, async () => {
+    it(`passes a faultless toy as ${role}`, async () => {
       const cases = [...allCases.filter(({ id }) => /^[1-57]\./.test(id)), ...casesOf(...faults.map(([, id]) => id))]
       const results = await run(toy(), role, cases, quick)
       const failures = results.filter(
@@ -154,7 +154,7 @@ describe("the driver", () => {
   for (const [fault, id, behavior, close, only] of faults) {
     for (const role of ["server", "client"] as const) {
       if (only !== undefined && only !== role) continue
-      it.concurrent(`sees in ${id} a ${role} that ${fault}`, { timeout: 60_000 }, async () => {
+      it.concurrent(`sees in ${id} a ${role} that ${fault}`, async () => {
         // Silence shows a fault by the time that runs out, so that time may be short; elsewhere it must not run out.
         const options = {
           ...quick,

@@ -9,8 +9,8 @@ import { promisify } from "node:util"
 import { build } from "./build.ts"
 import { run } from "./run.ts"
 
-/** Milliseconds that a program may take: many times what it does on a machine that has other things to do. */
-const limit = 30_000
+/** Milliseconds after which a program hangs, however busy the machine is. */
+const limit = 300_000
 
 /** The programs, and the files of the dependants which ask for `ws`. */
 const programs = {
@@ -33,10 +33,10 @@ const programs = {
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 describe("dependants of ws", () => {
-  beforeAll(build, 60_000)
+  beforeAll(build)
 
   for (const [name, files] of Object.entries(programs)) {
-    it(name, { timeout: limit + 5000 }, async () => {
+    it(name, async () => {
       const { output, status, substituted } = await run(new URL(`programs/${name}.ts`, import.meta.url), limit)
       assert.deepStrictEqual([status, output], [0, ""])
       assert.deepStrictEqual(
@@ -46,7 +46,7 @@ describe("dependants of ws", () => {
     })
   }
 
-  it("are written against @types/ws, and compile with our types in their place", { timeout: limit }, async () => {
+  it("are written against @types/ws, and compile with our types in their place", async () => {
     const tsc = promisify(execFile)(at("../../node_modules/.bin/tsc"), ["-p", at("programs")])
     const { stdout } = await tsc.catch((error: { readonly stdout: string }) => error)
     assert.strictEqual(stdout, "")

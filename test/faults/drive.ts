@@ -11,7 +11,9 @@ import {
   type Running,
   sayHello,
   serve,
-  type Told
+  type Told,
+  unlimited,
+  untimed
 } from "./faces.ts"
 import { watched } from "./watch.ts"
 
@@ -37,8 +39,8 @@ export interface Setting {
   readonly face: Face
   readonly draft?: DraftName | undefined
   readonly tls?: Certificate | undefined
-  /** Milliseconds that everything may take which has a limit: opening, closing, the answer to a ping. */
-  readonly limit?: number | undefined
+  /** Milliseconds between the pings of the server, and for their answers. Default: so long that no test waits for them. */
+  readonly keepAlive?: number | undefined
 }
 
 /** How many bytes have passed in one direction at the end of each part. */
@@ -46,10 +48,16 @@ export type Ends = { readonly [P in Part]: number }
 
 const settle = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1))
 
-/** Milliseconds that a conversation may take. */
-const patience = 3000
+/** Milliseconds after which a conversation hangs. */
+const hangs = 120_000
 
 const same = (a: Verdict, b: Verdict): boolean => JSON.stringify(a) === JSON.stringify(b)
+
+const begins = (told: Told, all: Told): boolean => told.every((what, index) => what === all[index])
+
+/** Whether what was told so far may still become a verdict. */
+const mayBecome = (told: Verdict, verdict: Verdict): boolean =>
+  begins(told.client, verdict.client) && begins(told.server, verdict.server)
 
 /** As many conversations at once. */
 const width = 24
@@ -70,8 +78,8 @@ export class Stage {
    * the bystander must still get its echo.
    */
   static async with(setting: Setting, use: (stage: Stage) => Promise<void>): Promise<void> {
-    const { limit } = setting
-    const times = { handshakeTimeout: limit, keepAlive: limit, closeTimeout: limit }
+    const { keepAlive = unlimited } = setting
+    const times = { handshakeTimeout: unlimited, keepAlive, closeTimeout: unlimited }
     await watched(async () => {
       const server = await serve[setting.face]({ tls: setting.tls, ...times })
       try {
@@ -87,7 +95,7 @@ export class Stage {
           }
         }
         // The pings of the bystander's connection have their timers.
-        await watched(talk, { lookFor: 2 * (limit ?? 0) })
+        await watched(talk, { lookFor: 2 * (setting.keepAlive ?? 0) })
         await bystander.check()
         await bystander.leave()
       } finally {
@@ -156,9 +164,11 @@ export class Stage {
           opened(client)
         }
       })
-      const deadline = performance.now() + patience
+      const deadline = performance.now() + hangs
       const told = (): Verdict => ({ client: client.told, server: this.server.told(path) })
-      while (!same(told(), one.verdict) && performance.now() < deadline) await settle()
+      while (!same(told(), one.verdict) && mayBecome(told(), one.verdict) && performance.now() < deadline) {
+        await settle()
+      }
       return { client, path }
     } finally {
       proxy.stop()
@@ -166,9 +176,8 @@ export class Stage {
   }
 
   private connect(port: number, path: string, settings: Partial<ClientSettings> = {}): Client {
-    const { draft, face, limit, tls } = this.setting
-    const times = { openTimeout: limit, keepAlive: limit, closeTimeout: limit }
-    return connect[face](port, { path, draft, tls, ...times, ...settings })
+    const { draft, face, tls } = this.setting
+    return connect[face](port, { path, draft, tls, ...untimed, ...settings })
   }
 
   /** All of the same length, so that each request has its length. */

@@ -58,6 +58,12 @@ export interface ClientSettings {
   readonly answered?: ((client: Client, message: string) => void) | undefined
 }
 
+/** Milliseconds that are longer than any test: for time limits that aren't the subject. */
+export const unlimited = 3_600_000
+
+/** The time limits of a client that only its server, or what lies between, may end. */
+export const untimed = { openTimeout: unlimited, keepAlive: unlimited, closeTimeout: unlimited } as const
+
 /** One connection of a client. */
 export interface Client {
   readonly told: Told
@@ -425,6 +431,7 @@ export class Bystander {
     this.client = connect[face](port, {
       path: "/bystander",
       tls,
+      ...untimed,
       opened: () => ready.resolve(),
       answered: (_, message) => {
         if (message === this.waiting?.text) this.waiting.resolve()
@@ -436,7 +443,7 @@ export class Bystander {
   async check(): Promise<void> {
     const text = `still here ${this.count++}`
     const late = Promise.withResolvers<void>()
-    const timer = setTimeout(() => late.reject(new Error("a bystander gets no answer")), 2000)
+    const timer = setTimeout(() => late.reject(new Error("a bystander gets no answer")), 120_000)
     timer.unref()
     const echoed = new Promise<void>((resolve) => {
       this.waiting = { text, resolve }

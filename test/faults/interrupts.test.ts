@@ -117,14 +117,14 @@ const programs: { readonly [name: string]: Program } = {
 
 describe("a client that is interrupted at each of its steps, and", () => {
   for (const [name, program] of Object.entries(programs)) {
-    it(name, { timeout: 60_000 }, () =>
+    it(name, () =>
       Stage.with({ face: "Effect" }, async (stage) => {
         assert.isAbove(await interruptAtEachStep(program(stage.server.port)), 20)
       })
     )
   }
 
-  it("speaks HTTP/2", { timeout: 60_000 }, () => {
+  it("speaks HTTP/2", () => {
     const certificate = makeCertificate()
     return watched(async () => {
       const server = await serveEffect({ tls: certificate }, {}, { http2: true })
@@ -136,17 +136,16 @@ describe("a client that is interrupted at each of its steps, and", () => {
   })
 
   for (const kind of ["http", "socks5"] as const) {
-    it(`goes through a proxy: ${kind}`, { timeout: 60_000 }, () =>
+    it(`goes through a proxy: ${kind}`, () =>
       Stage.with({ face: "Effect" }, async (stage) => {
         const proxy = await openProxy(kind)
         const opening = Socket.connect(url(stage.server.port), { proxy: `${kind}://127.0.0.1:${proxy.port}` })
         assert.isAbove(await interruptAtEachStep(talk(opening)), 20)
         proxy.stop()
-      })
-    )
+      }))
   }
 
-  it("speaks TLS", { timeout: 60_000 }, () => {
+  it("speaks TLS", () => {
     const certificate = makeCertificate()
     return Stage.with({ face: "Effect", tls: certificate }, async (stage) => {
       const secure = Socket.connect(`wss://127.0.0.1:${stage.server.port}/`, { tls: { ca: certificate.cert } })
@@ -189,7 +188,7 @@ const places = (step: number): ReadonlyArray<Omit<WireFault, "action">> =>
 
 describe("a client that gives up at each byte of a conversation", () => {
   for (const face of ["Effect", "ws", "legacy"] as const) {
-    it(face, { timeout: 30_000 }, () =>
+    it(face, () =>
       Stage.with({ face }, async (stage) => {
         for (const place of places(2)) {
           await conversation(face, stage.server.port, place, (client) => client.giveUp())
@@ -201,7 +200,7 @@ describe("a client that gives up at each byte of a conversation", () => {
 
 describe("a server that stops at each byte of a conversation", () => {
   for (const face of ["Effect", "ws", "legacy"] as const) {
-    it(face, { timeout: 30_000 }, () =>
+    it(face, () =>
       watched(async () => {
         for (const place of places(4)) {
           const server = await serve[face]()
@@ -226,7 +225,7 @@ const handlers: { readonly [name: string]: (socket: Server.Connection) => Effect
 
 describe("a handler that is interrupted at each of its steps, and", () => {
   for (const [name, handler] of Object.entries(handlers)) {
-    it(name, { timeout: 30_000 }, () =>
+    it(name, () =>
       watched(async () => {
         let target: Fiber.Fiber<unknown, unknown> | undefined
         let left = 0

@@ -178,6 +178,8 @@ export interface SpotFault {
   readonly part: Part
   readonly offset?: number | undefined
   readonly action: Action
+  /** The time limit of the client that ends it. */
+  readonly limit?: "openTimeout" | "keepAlive" | "closeTimeout" | undefined
   /** What the client says. Default `hello`. */
   readonly text?: string | undefined
   /** Faces that aren't in it can't notice, or notice later than a test may wait. */
@@ -229,6 +231,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "head",
     offset,
     action: "stall",
+    limit: "openTimeout",
     verdicts: {
       Effect: verdict(["OpenTimeout"], []),
       ws: verdict(["error Opening handshake has timed out", "close 1006"], []),
@@ -241,6 +244,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "head",
     offset,
     action: "stall",
+    limit: "openTimeout",
     verdicts: { Effect: verdict(["OpenTimeout"], ["open", kept]) }
   })),
   ...[0, 3].map((offset): SpotFault => ({
@@ -249,6 +253,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "message",
     offset,
     action: "stall",
+    limit: "keepAlive",
     verdicts: { Effect: verdict(["open", kept], ["open", kept]) }
   })),
   ...[0, 3].map((offset): SpotFault => ({
@@ -257,6 +262,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "message",
     offset,
     action: "stall",
+    limit: "keepAlive",
     verdicts: { Effect: verdict(["open", kept], ["open", hello, kept]) }
   })),
   {
@@ -265,6 +271,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "close",
     offset: 1,
     action: "stall",
+    limit: "closeTimeout",
     verdicts: { Effect: verdict(["open", hello, "ConnectionClosed 1006 CloseTimeout"], ["open", hello, kept]) }
   },
   {
@@ -273,6 +280,7 @@ export const spots: ReadonlyArray<SpotFault> = [
     part: "close",
     offset: 1,
     action: "stall",
+    limit: "closeTimeout",
     verdicts: {
       Effect: verdict(["open", hello, "ConnectionClosed 1006 CloseTimeout"], ["open", hello, "end Handshake"]),
       ws: verdict(["open", hello, "close 1006"], ["open", hello, "close 1000"])

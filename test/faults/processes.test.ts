@@ -55,7 +55,7 @@ const withServers = (
   })
 
 describe("a process on the other side", () => {
-  it("that is killed", { timeout: 30_000 }, () =>
+  it("that is killed", () =>
     withServers({}, async (servers) => {
       const count = 20
       const clients = servers.map(([face, { port }]) => ({ face, port, count }))
@@ -85,10 +85,9 @@ describe("a process on the other side", () => {
           assert.match(each[2] ?? "", lost[face])
         }
       }
-    })
-  )
+    }))
 
-  it("that stands still, is found by keepalive", { timeout: 30_000 }, () =>
+  it("that stands still, is found by keepalive", () =>
     withServers({ keepAlive: 300 }, async (servers) => {
       const [, server, bystander] = first(servers)
       const clients = [{ face: "Effect", port: server.port, count: 1 }]
@@ -102,8 +101,7 @@ describe("a process on the other side", () => {
       assert.deepStrictEqual([client.told, server.told("/0")], [told, told])
       await bystander.check()
       await side.kill()
-    })
-  )
+    }))
 })
 
 /** Opens a bare connection, and answers whether the server takes it. */
@@ -123,7 +121,7 @@ const knock = (port: number): Promise<net.Socket | undefined> =>
 const limit = 64
 
 describe("a process that may open no more files", () => {
-  it("serves those that it has, and new ones when others leave", { timeout: 30_000 }, () =>
+  it("serves those that it has, and new ones when others leave", () =>
     watched(async () => {
       const side = new Side("side", { servers: faces, clients: [] }, limit)
       const ports = (await side.said("ports")) as ReadonlyArray<number>
@@ -152,10 +150,9 @@ describe("a process that may open no more files", () => {
       }
       assert.lengthOf(side.lines, 2)
       await side.kill()
-    })
-  )
+    }))
 
-  it("opens those that it can, as a client", { timeout: 30_000 }, () =>
+  it("opens those that it can, as a client", () =>
     withServers({}, async (servers) => {
       const plan = servers.map(([face, { port }]) => [face, port])
       const side = new Side("starved", plan, limit)
@@ -169,8 +166,7 @@ describe("a process that may open no more files", () => {
       }
       assert.lengthOf(side.lines, faces.length)
       await side.kill()
-    })
-  )
+    }))
 })
 
 describe("a port that is in use", () => {

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { makeCertificate } from "../support/certificate.ts"
 import { type Action, type Direction, FaultyProxy } from "../support/faultyProxy.ts"
 import { type Case, type Ends, Stage } from "./drive.ts"
-import { connect, serveEffect } from "./faces.ts"
+import { connect, serveEffect, unlimited, untimed } from "./faces.ts"
 import { answered, cut, hello, neverOpened, nobody, type Verdicts, voiceOf } from "./list.ts"
 import { watched } from "./watch.ts"
 
@@ -78,7 +78,7 @@ const casesOf = (ends: { readonly [D in Direction]: Ends }): ReadonlyArray<Descr
 
 describe("TLS that breaks", () => {
   for (const face of ["Effect", "ws", "legacy", "peer"] as const) {
-    it(face === "peer" ? "`ws` itself" : face, { timeout: 30_000 }, () =>
+    it(face === "peer" ? "`ws` itself" : face, () =>
       Stage.with({ face, tls: certificate }, async (stage) => {
         const cases = casesOf(await stage.measure())
         assert.isAbove(cases.length, 40)
@@ -95,18 +95,20 @@ const endings =
 
 describe("a connection of HTTP/2 that is lost at some of its bytes", () => {
   for (const action of ["reset", "end", "corrupt"] as const) {
-    it(action, { timeout: 30_000 }, () =>
+    it(action, () =>
       watched(async () => {
-        const server = await serveEffect({ tls: certificate, keepAlive: 200 }, {}, { http2: true })
+        const server = await serveEffect(
+          { tls: certificate, keepAlive: unlimited, closeTimeout: unlimited },
+          {},
+          { http2: true }
+        )
         const lose = async (direction: Direction, after: number): Promise<void> => {
           const proxy = await FaultyProxy.before(server.port, { direction, after, action })
           const client = connect.Effect(proxy.port, {
             path: "/fault",
             tls: certificate,
             http2: true,
-            openTimeout: 3000,
-            keepAlive: 200,
-            closeTimeout: 200
+            ...untimed
           })
           await client.over
           const ending = client.told.at(-1) ?? ""

@@ -113,7 +113,7 @@ export class Uncaught {
 export interface WatchOptions {
   /** Milliseconds in which to look how far things go up and down by themselves. Default 0. */
   readonly lookFor?: number | undefined
-  /** Milliseconds in which what was begun must have ended. Default 3000. */
+  /** Milliseconds in which what was begun must have ended. Default 60 000: what ends is found at once. */
   readonly patience?: number | undefined
 }
 
@@ -123,7 +123,7 @@ export interface WatchOptions {
  */
 export const watched = async (
   use: (uncaught: Uncaught) => Promise<void>,
-  { lookFor = 0, patience = 3000 }: WatchOptions = {}
+  { lookFor = 0, patience = 60_000 }: WatchOptions = {}
 ): Promise<void> => {
   const uncaught = new Uncaught()
   try {
@@ -132,7 +132,8 @@ export const watched = async (
       () => undefined,
       (error: unknown) => ({ error })
     )
-    const left = await leftBehind(before, patience)
+    // What failed may not have cleared up, and says why itself.
+    const left = await leftBehind(before, failure === undefined ? patience : Math.min(patience, 1000))
     const errors = uncaught.take()
     if (errors.length > 0) {
       const first = errors[0]

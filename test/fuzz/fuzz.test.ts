@@ -10,14 +10,14 @@ const executions = 100
 
 describe("fuzzing", () => {
   for (const target of targets) {
-    it(target.name, { timeout: 60_000 }, async () => {
+    it(target.name, async () => {
       const { executions: done, finding } = await fuzz(target, { seed: 6455, executions })
       assert.isUndefined(finding)
       assert.isAtLeast(done, executions)
     })
   }
 
-  it("coverage leads to a fault that chance alone doesn't reach", { timeout: 60_000 }, async () => {
+  it("coverage leads to a fault that chance alone doesn't reach", async () => {
     const program = fileURLToPath(new URL("guidedCheck.ts", import.meta.url))
     const { stdout } = await promisify(execFile)(process.execPath, [program])
     const { blind, guided } = JSON.parse(stdout)

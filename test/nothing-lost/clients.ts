@@ -32,7 +32,7 @@ const tell = (message: FromClients, then = (): void => {}): void => void process
 const senders: Array<Sender> = []
 const receivers: Array<Receiver> = []
 const ends: Array<ClientEnd> = []
-let [opening, broken, refused, halfway, heard] = [0, 0, 0, 0, 0]
+let [opening, broken, refused, halfway, received, sent] = [0, 0, 0, 0, 0, 0]
 let churn = false
 let last = false
 let stopped = false
@@ -98,7 +98,10 @@ class Client {
     if (link === undefined) return
     this.sent++
     const number = sender.next()
-    link.send(messageOf(sender.stream, number), (sent) => sender.settled(number, sent))
+    link.send(messageOf(sender.stream, number), (isSent) => {
+      if (isSent) sent++
+      sender.settled(number, isSent)
+    })
   }
 
   /** Sends large messages as long as the transport takes them. */
@@ -163,7 +166,7 @@ class Client {
   }
 
   private received(data: string | Uint8Array): void {
-    heard++
+    received++
     const message = readMessage(data)
     const connections = `s${this.index}.`
     const expected = `${connections}${this.incarnation - 1}${this.large ? "L" : ""}`
@@ -218,7 +221,7 @@ const pacing = setInterval(() => {
   for (const client of clients) if (client.slow) client.read(reads)
 }, slowness)
 
-setInterval(() => tell({ _tag: "status", open: openCount(), churn }), 200)
+setInterval(() => tell({ _tag: "status", open: openCount(), churn, received, sent }), 200)
 
 /** Everybody sends, in slices, so that close frames and messages cross. */
 const burst = (from: number): void => {
@@ -237,10 +240,14 @@ const report = (): ClientsReport => ({
   halfway
 })
 
-/** Waits until no message was read for a while: those that came before a connection closed may still be. */
-const whenQuiet = (then: () => void): void => {
-  const before = heard
-  setTimeout(() => (heard === before ? then() : whenQuiet(then)), 300)
+/**
+ * Waits until no message is read in many turns of the event loop: those that came before a connection closed may still be.
+ * The servers are gone, so that all of them are in this process or in its sockets.
+ */
+const whenQuiet = (then: () => void, turns = 0, before = received): void => {
+  if (turns === 500) return then()
+  // A timer, too: not everything happens in the next turn.
+  setTimeout(() => whenQuiet(then, received === before ? turns + 1 : 0, received), 1)
 }
 
 process.on("message", (message: ToClients) => {

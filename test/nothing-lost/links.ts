@@ -56,7 +56,9 @@ const makeValve = (): { readonly latch: Latch.Latch } & Pick<Link, "pause" | "re
 }
 
 const options = ({ compression, localAddress }: Owner): Socket.ConnectOptions => ({
-  openTimeout: "60 seconds",
+  openTimeout: "1 hour",
+  closeTimeout: "1 hour",
+  keepAlive: false,
   compression,
   ...(localAddress === undefined ? {} : { net: { localAddress } })
 })
@@ -113,7 +115,9 @@ const callbacks =
   (Client: typeof PeerClient): Open =>
   ({ compression, localAddress, message, next }) => {
     const { closed, failed, opened, url } = next()
-    const client = new Client(url, { perMessageDeflate: compression, localAddress })
+    // @types/ws doesn't know `closeTimeout`.
+    const settings = { perMessageDeflate: compression, localAddress, closeTimeout: 3_600_000 }
+    const client = new Client(url, settings)
     let wasOpen = false
     client.on("error", () => {})
     client.on("open", () => {

@@ -100,5 +100,12 @@ export type ToClients =
   | { readonly _tag: "report" }
 
 export type FromClients =
-  | { readonly _tag: "status"; readonly open: number; readonly churn: boolean }
+  | {
+      readonly _tag: "status"
+      readonly open: number
+      readonly churn: boolean
+      /** Messages so far: those that were received, and those that `send` reported as sent. */
+      readonly received: number
+      readonly sent: number
+    }
   | { readonly _tag: "report"; readonly report: ClientsReport }

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly restarts: number
   /** Milliseconds of talk, between two drains. */
   readonly talk: number
+  /** Messages that arrive in each direction before each drain, at least: the talk lasts longer where they take longer. Default 0. */
+  readonly exchange?: number | undefined
   /** Messages a second, in each direction. */
   readonly rate: number
   readonly largeMessages: number
@@ -50,11 +52,14 @@ export interface Outcome {
   readonly faults: ReadonlyArray<string>
 }
 
+/** Milliseconds after which a process that doesn't answer hangs. */
+const hangs = 300_000
+
 /** Milliseconds for everybody to connect. */
-const gatherTimeout = 60_000
+const gatherTimeout = 300_000
 
 /** Milliseconds beyond a drain's deadline until a server process is given up. */
-const grace = 10_000
+const grace = 300_000
 
 /** A process, what it says, and what to do when it ends too soon. */
 class Child<In extends object, Out extends { readonly _tag: string }> {
@@ -115,7 +120,7 @@ const startServer = async (options: RunOptions, port: number): Promise<{ server:
   const server: ServerChild = new Child("server.ts", order)
   const got = await server.hear(
     (message) => (message._tag === "listening" ? message.port : undefined),
-    20_000,
+    hangs,
     "the server"
   )
   return { server, port: got }
@@ -125,7 +130,7 @@ const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTim
 
 /** Runs it all. Fails only when the run itself breaks; what is lost is in the outcome. */
 export const run = async (options: RunOptions): Promise<Outcome> => {
-  const { connections, log = () => {}, rate } = options
+  const { connections, exchange = 0, log = () => {}, rate } = options
   const children: Array<ChildProcess> = []
   const began = performance.now()
   const note = (line: string): void => log(`${((performance.now() - began) / 1000).toFixed(1).padStart(6)} s  ${line}`)
@@ -147,6 +152,13 @@ export const run = async (options: RunOptions): Promise<Outcome> => {
       note(`${connections} connections`)
       clients.say({ _tag: "talk", churn: true })
       await sleep(options.talk)
+      const wanted = exchange * (drains + 1)
+      await clients.hear(
+        (message) =>
+          message._tag === "status" && Math.min(message.received, message.sent) >= wanted ? true : undefined,
+        gatherTimeout,
+        `${wanted} messages in each direction`
+      )
       // Those who left come back, so that the drain meets all.
       clients.say({ _tag: "talk", churn: false })
       await gathered()
@@ -174,7 +186,7 @@ export const run = async (options: RunOptions): Promise<Outcome> => {
     )
     const reported = clients.hear(
       (message) => (message._tag === "report" ? message.report : undefined),
-      20_000,
+      hangs,
       "the report of the clients"
     )
     clients.say({ _tag: "report" })

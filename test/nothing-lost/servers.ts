@@ -56,7 +56,14 @@ const effect: Start = async (port, deadline, opened) => {
   const server = await Effect.runPromise(
     Scope.provide(
       Effect.gen(function* () {
-        const server = yield* Server.make({ host, port, compression: true, shutdownTimeout: deadline })
+        const server = yield* Server.make({
+          host,
+          port,
+          compression: true,
+          closeTimeout: deadline,
+          shutdownTimeout: deadline,
+          keepAlive: false
+        })
         yield* Effect.forkScoped(server.run(handler), { startImmediately: true })
         return server
       }),
@@ -69,7 +76,9 @@ const effect: Start = async (port, deadline, opened) => {
 const callbacks =
   (Listener: typeof PeerServer): Start =>
   async (port, deadline, opened) => {
-    const server = new Listener({ host, port, perMessageDeflate: true })
+    // @types/ws doesn't know `closeTimeout`.
+    const settings = { host, port, perMessageDeflate: true, closeTimeout: deadline }
+    const server = new Listener(settings)
     server.on("connection", (socket, request) => {
       const { closed, message } = opened(request.url ?? "", {
         send: (message, done) => socket.send(message, (error) => done(error === undefined || error === null)),

@@ -32,7 +32,7 @@ const blockUntilDead = Effect.sync(() => {
 const worker = Effect.gen(function* () {
   process.on("uncaughtException", ({ message }) => say(`uncaught ${message}`))
   process.on("exit", (code) => say(`exit ${code}`))
-  const broker = yield* TopicCluster.make({ timeout: "1 second" })
+  const broker = yield* TopicCluster.make({ timeout: "3 seconds" })
   const publish = Effect.matchEffect(broker.publish([{ topic: "a", message: "message" }]), {
     onSuccess: () => Effect.sync(() => say("published")),
     onFailure: ({ reason }) => Effect.sync(() => say(`publish ${"outcome" in reason ? reason.outcome : reason._tag}`))

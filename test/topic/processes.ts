@@ -61,7 +61,10 @@ export const connectClient = (
 ): Effect.Effect<Client, Socket.SocketError, Scope.Scope> =>
   Effect.gen(function* () {
     const query = filters.map((filter) => `filter=${encodeURIComponent(filter)}`).join("&")
-    const socket = yield* Socket.connect(`ws://127.0.0.1:${port}/?${query}`)
+    const socket = yield* Socket.connect(`ws://127.0.0.1:${port}/?${query}`, {
+      openTimeout: "1 hour",
+      keepAlive: false
+    })
     const heard: Array<string> = []
     const ready = yield* Effect.forkScoped(
       Stream.runForEach(socket.messages, (message) => Effect.sync(() => heard.push(String(message)))),

@@ -9,7 +9,7 @@ const options: BrokerOptions = JSON.parse(process.argv[2] ?? "{}")
 
 const serve = Effect.gen(function* () {
   const topics = yield* Topic.Topics
-  const server = yield* Server.make({ port: 0, host: "127.0.0.1" })
+  const server = yield* Server.make({ port: 0, host: "127.0.0.1", keepAlive: false })
   console.log(JSON.stringify({ port: server.address.port }))
   return yield* server.run((socket) =>
     Effect.gen(function* () {

@@ -187,7 +187,7 @@ describe("a server of the ws API", () => {
     }
   })
 
-  it("answers 200 generated requests with the statuses of ws", { timeout: 60_000 }, async () => {
+  it("answers 200 generated requests with the statuses of ws", async () => {
     const random = randomNumbers(seed)
     const statuses = new Map<string, number>()
     const differences: Array<string> = []

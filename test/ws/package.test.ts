@@ -93,7 +93,7 @@ describe("require", () => {
 })
 
 describe("a bundle", () => {
-  it("has everything on the class, though only the class is imported", { timeout: 60_000 }, async () => {
+  it("has everything on the class, though only the class is imported", async () => {
     const { code } = await bundle({ input: "test/ws/bundled.ts" })
     const module = { exports: {} }
     compileFunction(code, ["module", "exports", "require"])(module, module.exports, createRequire(import.meta.url))
@@ -110,7 +110,7 @@ describe("a bundle", () => {
 })
 
 describe("types", () => {
-  it("let CommonJS import the module as the class", { timeout: 60_000 }, async () => {
+  it("let CommonJS import the module as the class", async () => {
     const folder = mkdtempSync(join(tmpdir(), "effect-ws-types-"))
     try {
       writeFileSync(

@@ -27,7 +27,7 @@ beforeAll(async () => {
   for (const name of ["legacy", "package.json", "README.md", "LICENSE"]) {
     cpSync(join(source, name), join(folder, name), { recursive: true })
   }
-}, 60_000)
+})
 
 afterAll(() => rmSync(project, { recursive: true }))
 

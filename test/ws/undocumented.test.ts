@@ -354,7 +354,7 @@ describe("globals that a program replaces don't matter", () => {
     ["a URL that throws", "globalThis.URL = class { constructor() { throw new Error() } }"],
     ["a URL without its statics", "globalThis.URL = URL.bind(null)"]
   ] as const) {
-    it(name, { timeout: 30_000 }, async () => {
+    it(name, async () => {
       const program = `${replace}
         const server = new WebSocket.Server({ port: 0, host: "127.0.0.1" }, () => {
           const client = new WebSocket("ws://127.0.0.1:" + server.address().port)

@@ -1,3 +1,5 @@
+import { setImmediate } from "node:timers"
+
 type Handler<S> = (stream: S) => void
 
 /**

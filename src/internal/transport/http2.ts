@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers"
 import type { Http2Session, Http2Stream } from "node:http2"
 import { DuplexTransport } from "./duplex.ts"
 import type { Borrowed } from "../protocol/codec.ts"

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers"
 import { Blob, isUtf8 } from "node:buffer"
 import type { EventEmitter } from "node:events"
 import type { InputHandler } from "../../internal/connection/handler.ts"

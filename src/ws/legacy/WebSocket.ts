@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers"
 import type { ClientRequest, IncomingMessage } from "node:http"
 import type { Socket } from "node:net"
 import { type Duplex, Readable } from "node:stream"

@@ -5,7 +5,13 @@ import { Server } from "../../../src/index.ts"
 
 const program = Effect.gen(function* () {
   const counts = { read: 0, answered: 0 }
-  const server = yield* Server.make({ port: 0, host: "127.0.0.1", drainGrace: "1 minute" })
+  const server = yield* Server.make({
+    port: 0,
+    host: "127.0.0.1",
+    drainGrace: "1 hour",
+    closeTimeout: "1 hour",
+    keepAlive: false
+  })
   yield* Effect.addFinalizer(() => Effect.sync(() => process.send?.(counts)))
   process.send?.(server.address.port)
   yield* server.run((socket) =>
