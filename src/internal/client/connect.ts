@@ -18,7 +18,7 @@ import type { Counters } from "../connection/counters.ts"
 import type { Transport } from "../transport/transport.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
-import { dial, type DialOptions } from "./dial.ts"
+import { dial, type DialOptions, dialRules } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"
 import { type Answer, exchange as exchangeHttp1 } from "./http1.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
@@ -29,7 +29,21 @@ import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
 import { type Redirect, redirectOf } from "./redirects.ts"
 import { readRefusedBody } from "./refusedBody.ts"
-import { count, duration, invalidOption, type OptionRules, socketRules, subprotocols } from "../socket/optionRules.ts"
+import {
+  boolean,
+  callback,
+  count,
+  draft,
+  duration,
+  extensions,
+  headerFields,
+  invalidOption,
+  isObject,
+  type RulesOf,
+  socketRules,
+  string,
+  subprotocols
+} from "../socket/optionRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /**
@@ -63,12 +77,27 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
   readonly onHandshake?: ((request: Handshake.ClientRequest, response: Handshake.ServerResponse) => void) | undefined
 }
 
-const connectRules: OptionRules = {
+/** The rules of the options of a client. */
+export const connectRules = {
   ...socketRules,
+  ...dialRules,
+  draft,
+  protocols: subprotocols,
+  requireProtocol: boolean,
+  headers: headerFields,
+  origin: string,
+  extensions,
+  host: string,
+  auth: string,
+  http2: {
+    allowed: "true, false or a session of node:http2",
+    check: (value) =>
+      typeof value === "boolean" || (isObject(value) && typeof Reflect.get(value, "request") === "function")
+  },
   openTimeout: duration,
   maxRedirects: count,
-  protocols: subprotocols
-}
+  onHandshake: callback
+} satisfies RulesOf<ConnectOptions>
 
 /** Sends a request, and waits for the response. */
 export type Exchange = (

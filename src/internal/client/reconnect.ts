@@ -15,7 +15,7 @@ import { Identity } from "../identity.ts"
 import type { CommonSocket } from "../socket/common.ts"
 import { SocketError } from "../socket/error.ts"
 import { invalidOptions } from "../socket/failure.ts"
-import { duration, invalidOption } from "../socket/optionRules.ts"
+import { callback, duration, invalidOption, type RulesOf, schedule } from "../socket/optionRules.ts"
 
 /**
  * How a connection is kept up, whatever the platform; `S` is its sockets.
@@ -124,6 +124,16 @@ const maxRetryAfter = 5 * 60_000
 
 /** Connections that are over but not read to their end; of more, the oldest is forgotten. */
 const maxUnread = 16
+
+/** The rules of what keeps a connection up. */
+export const keepUpRules = {
+  schedule,
+  stableAfter: duration,
+  retry: callback,
+  onConnect: callback,
+  onDisconnect: callback,
+  connect: callback
+} satisfies RulesOf<KeepUpOptions<unknown>>
 
 /** Keeps a connection up until the end of the scope, as `reconnecting` says. */
 export const keepUp = <Sent, S extends CommonSocket<Sent>, R>(
@@ -269,9 +279,9 @@ const lives = <Sent, S extends CommonSocket<Sent>, R>(
 ): Effect.Effect<void, never, R> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
-    const { onDisconnect, retry = isTransient, schedule = defaultSchedule } = options
-    const invalid = invalidOption({ stableAfter: duration }, options)
+    const invalid = invalidOption(keepUpRules, options)
     if (invalid !== undefined) return link.end(Exit.fail(invalidOptions(invalid)))
+    const { onDisconnect, retry = isTransient, schedule = defaultSchedule } = options
     const stableAfter = Duration.toMillis(options.stableAfter ?? "10 seconds")
     let step = yield* Schedule.toStep(schedule)
     while (true) {
@@ -279,7 +289,8 @@ const lives = <Sent, S extends CommonSocket<Sent>, R>(
       const result = yield* Effect.result(Effect.scoped(live(link, url, options, clock, life)))
       if (result._tag === "Success" || link.closing) return link.end(Exit.void)
       const error = result.failure
-      if (!retry(error)) return link.end(Exit.fail(error))
+      // No attempt makes an option valid.
+      if (error.reason._tag === "InvalidOptions" || !retry(error)) return link.end(Exit.fail(error))
       const now = clock.currentTimeMillisUnsafe()
       if (now - life.since >= stableAfter) step = yield* Schedule.toStep(schedule)
       const delay = yield* Pull.catchDone(

@@ -169,7 +169,10 @@ export interface ListenOptions {
   readonly host?: string | undefined
   /**
    * A Unix socket to listen on, in place of host and port. The file of a process that no longer listens is replaced; a
-   * socket on which a process listens, and any other file, is left alone and fails with `ListenFailed`.
+   * socket on which a process listens, and any other file, is left alone and fails with `ListenFailed`. Of several servers
+   * that begin at once one listens, and the others fail: they take turns by a file with `.starting` after the path, which
+   * exists for milliseconds. One that a process left behind when it was killed is removed after 5 seconds. Where that file
+   * can't be made, nothing is replaced.
    */
   readonly socketPath?: string | undefined
   /** The permissions of the Unix socket's file, such as `0o660`; to connect takes the permission to write. Default: by the umask. */
@@ -261,7 +264,10 @@ export interface Acceptor<A> {
  * @since 0.2.0
  */
 export interface DrainOptions {
-  /** How long handlers may go on. Default: the server's `drainGrace`. */
+  /**
+   * How long handlers may go on. From 0 to 2 147 483 647 ms, or `Infinity`; any other value is a defect, a `ServerError` with reason
+   * `InvalidOptions`, and nothing is drained. Default: the server's `drainGrace`.
+   */
   readonly grace?: Duration.Input | undefined
 }
 

@@ -2,7 +2,9 @@ import * as Effect from "effect/Effect"
 import { Encodings } from "./encodings.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { WebSocketConnection } from "./webSocketConnection.ts"
+import { invalidOptions } from "./failure.ts"
 import type { Socket } from "./model.ts"
+import { invalidOption, oneOf, type RulesOf } from "./optionRules.ts"
 
 /**
  * What becomes of a socket whose peer doesn't keep up: more waits for it than its `writeBufferSize`.
@@ -29,10 +31,12 @@ export interface BroadcastOptions {
   readonly slow?: SlowPolicy | undefined
 }
 
+const rules = { slow: oneOf("wait", "drop", "close") } satisfies RulesOf<BroadcastOptions>
+
 /**
  * Sends the same message, or several in one write, to many sockets. It is encoded and compressed once for all
  * connections on which it is the same bytes. Succeeds with the number of sockets that took it; those that are closed, or
- * whose draft can't say it, don't count.
+ * whose draft can't say it, don't count. An invalid option is a defect: a `SocketError` with reason `InvalidOptions`.
  *
  * @category sending
  * @since 0.1.0
@@ -45,6 +49,8 @@ export const broadcast = (
   Effect.suspend(() => {
     const all: ReadonlyArray<Message> =
       typeof messages === "string" || messages instanceof Uint8Array ? [messages] : messages
+    const invalid = options === undefined ? undefined : invalidOption(rules, options)
+    if (invalid !== undefined) return Effect.die(invalidOptions(invalid))
     const slow = options?.slow ?? "wait"
     const encodings = new Encodings(all)
     const pending: Array<Effect.Effect<unknown>> = []

@@ -8,6 +8,8 @@ import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type { CommonSocket } from "./common.ts"
 import type { SocketError } from "./error.ts"
+import { invalidOptions } from "./failure.ts"
+import { callback, invalidOption, objectOf, oneOf, required, type RulesOf } from "./optionRules.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { messageOf } from "../messageOf.ts"
 
@@ -91,7 +93,7 @@ export interface MessageFormat {
 }
 
 /**
- * How messages become values.
+ * How messages become values. An option with another value makes `withSchema` throw a `SocketError` with reason `InvalidOptions`.
  *
  * @category typed messages
  * @since 0.1.0
@@ -137,6 +139,15 @@ export type MessageSocket = Pick<CommonSocket, "messages" | "send" | "sendAll">
 /** Begins to close a socket for a message that is no value of the schema; the peer hears `closeReasons`, and no more. */
 export type Refuse<in S> = (socket: S, error: MessageError) => Effect.Effect<void>
 
+const formatRules = { decode: required(callback), encode: required(callback) } satisfies RulesOf<MessageFormat>
+
+/** The rules of the options of `withSchema`. */
+export const schemaRules = {
+  onInvalid: oneOf("close", "fail", "skip"),
+  format: objectOf("an object with decode and encode", formatRules),
+  parseOptions: objectOf("an object of options of Schema")
+} satisfies RulesOf<SchemaOptions>
+
 /** Makes the `withSchema` of a platform, out of how its sockets are closed. */
 export const makeWithSchema =
   <S extends MessageSocket>(refuse: Refuse<S>) =>
@@ -145,6 +156,8 @@ export const makeWithSchema =
     codec: Schema.Codec<A, unknown, RD, RE>,
     options: SchemaOptions = {}
   ): TypedSocket<A, RD, RE> => {
+    const invalid = invalidOption(schemaRules, options)
+    if (invalid !== undefined) throw invalidOptions(invalid)
     const wire = wireOf(codec, options)
     const encode = encodeWith(wire)
     return Equal.byReferenceUnsafe({

@@ -2,9 +2,10 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { decodeWith, encodeWith, type MessageError, type SchemaOptions, wireOf } from "../socket/typed.ts"
+import { invalidOption, oneOf, type RulesOf } from "../socket/optionRules.ts"
+import { decodeWith, encodeWith, type MessageError, type SchemaOptions, schemaRules, wireOf } from "../socket/typed.ts"
 import type { Socket } from "../socket/model.ts"
-import type { TopicError } from "./error.ts"
+import { TopicError } from "./error.ts"
 import type {
   Delivered,
   Delivery,
@@ -21,7 +22,8 @@ import type {
 } from "./model.ts"
 
 /**
- * How the messages of topics become values.
+ * How the messages of topics become values. An option with another value makes the constructor throw a `TopicError` with reason
+ * `InvalidOptions`.
  *
  * @category models
  * @since 0.2.0
@@ -112,12 +114,17 @@ export interface TypedTopics<in out A, out RD = never, out RE = never> extends P
   ) => Effect.Effect<TypedHistory<A>, TopicError | MessageError, RD>
 }
 
+/** The rules of the options of typed topics. */
+export const typedRules = { ...schemaRules, onInvalid: oneOf("fail", "skip") } satisfies RulesOf<TypedOptions>
+
 /** Topics whose messages are values of a schema. */
 export const makeTyped = <A, RD, RE>(
   topics: TopicsService,
   codec: Schema.Codec<A, unknown, RD, RE>,
   { onInvalid = "fail", ...options }: TypedOptions = {}
 ): TypedTopics<A, RD, RE> => {
+  const invalid = invalidOption(typedRules, { onInvalid, ...options })
+  if (invalid !== undefined) throw new TopicError({ reason: { _tag: "InvalidOptions", ...invalid } })
   const wire = wireOf(codec, options)
   const encode = encodeWith(wire)
   const decode = decodeWith(wire)
