@@ -16,6 +16,7 @@ import type { Header } from "../handshake/model.ts"
 import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import { drain } from "../server/acceptor.ts"
+import { asksForWebSocket } from "../server/attachment.ts"
 import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
 import { type Exchange, Http1Exchange } from "../server/exchange.ts"
 import { Http2Exchange } from "../server/http2Exchange.ts"
@@ -97,7 +98,7 @@ export const makeHttpServer = (
           const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
           const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
           const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
-            if (request.headers.upgrade?.toLowerCase() === "websocket") {
+            if (asksForWebSocket(request)) {
               upgrades.whenInTurn(socket, head, (whole) => handle(request, upgrades.add(request, socket, whole)))
             } else {
               for (const other of theirs) Reflect.apply(other, server, [request, socket, head])
