@@ -188,7 +188,8 @@ export interface ListenOptions {
   /**
    * Reads the header of the PROXY protocol, versions 1 and 2, with which a proxy for TCP names the client: `remoteAddress` is
    * then the client's. `true` expects it from every trusted proxy (`trustedProxies`), an object from other `addresses`; peers
-   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped. From
+   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped; a header of
+   * version 2 may have all of the 65 551 bytes that its length can name. From
    * any other peer a header is a malformed request, answered with 400. Default `false`.
    */
   readonly proxyProtocol?: boolean | { readonly addresses: ReadonlyArray<string> } | undefined
