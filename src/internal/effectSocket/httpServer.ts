@@ -17,7 +17,7 @@ import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import { drain } from "../server/acceptor.ts"
 import { asksForWebSocket } from "../server/attachment.ts"
-import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
+import { takeInTurn, type Waiting, whenLeft } from "../server/departure.ts"
 import { type Exchange, Http1Exchange } from "../server/exchange.ts"
 import { Http2Exchange } from "../server/http2Exchange.ts"
 import type { Connection, Options } from "../server/model.ts"
@@ -28,7 +28,7 @@ import type { UpgradeHandler } from "../server/upgradeHandler.ts"
 import { SocketError } from "../socket/error.ts"
 import { handshakeFailed } from "../socket/failure.ts"
 import { resolve } from "../socket/options.ts"
-import { dropOnError, noDropOnError } from "../transport/duplex.ts"
+import { dropOnError } from "../transport/duplex.ts"
 import { ofConnect } from "./adapter.ts"
 import { leavingRefusals, registerUpgrader, takeHttp2Response, takeResponse, type ContextOptions } from "./upgrade.ts"
 
@@ -141,16 +141,7 @@ class Upgrades {
   /** Calls `next` when the responses to earlier requests on the connection are written; a peer that leaves is dropped. */
   whenInTurn(socket: Duplex, head: Buffer, next: (head: Buffer) => void): void {
     const { settings, timers } = this.handler
-    if (earlierResponseOn(socket) === undefined) return next(head)
-    dropOnError(socket)
-    whenInTurn(
-      { socket, timers, limit: settings.handshakeTimeout },
-      (bytes) => {
-        noDropOnError(socket)
-        next(Buffer.concat([head, bytes]))
-      },
-      () => socket.destroy()
-    )
+    takeInTurn({ socket, timers, limit: settings.handshakeTimeout }, head, next)
   }
 
   /** Takes an upgrade request; returns the response for any other answer than the handshake. */

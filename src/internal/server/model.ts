@@ -121,7 +121,8 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    * each request, before the answer is written, and counts against the handshake timeout.
    *
    * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or when a
-   * connection without a handler has closed; and at once when the request is refused or the client leaves. If it throws or dies, the request is answered with 500 and
+   * connection without a handler has closed; and at once when the request is refused or the client leaves. A client that sent more than 64 KiB after its
+   * request isn't read any more, so that its leaving is noticed when `authorize` ends, or after `handshakeTimeout`. If it throws or dies, the request is answered with 500 and
    * the cause is logged.
    */
   readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined
