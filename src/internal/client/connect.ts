@@ -67,7 +67,7 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
   readonly openTimeout?: Duration.Input | undefined
   /**
    * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay with their host
-   * and never leave TLS: as with `fetch`, `Authorization`, `Cookie` and `Proxy-Authorization` aren't sent to another origin,
+   * and never leave TLS: as with `fetch`, `Authorization`, `Cookie` and `Proxy-Authorization` aren't sent to another host or port,
    * and every other field is, such as `X-Api-Key`. Default 0: a redirect is a failed handshake.
    */
   readonly maxRedirects?: number | undefined
