@@ -262,7 +262,8 @@ export const layerServeConfig = <X, E, RH, A = undefined, R = never>(
  * The server's other listeners for upgrades, those of Effect's HTTP server among them, are called only with requests that no
  * attached path takes, whichever was added first. When there are none, such a request is answered with 404. A listener
  * that ignores a request leaves it unanswered, as without this library. Requests for an upgrade to anything but a WebSocket
- * go to the HTTP handler, from Node 24.9 on.
+ * go to the server's other listeners for upgrades on every path; when there are none, to the HTTP handler from Node 24.9 on,
+ * and before they are answered with 426.
  *
  * A server of `node:http2` gets the setting that lets clients open WebSockets on the sessions to come (RFC 8441 §3).
  * Its sessions are the caller's: they are counted in no limit, and ended by no timeout.

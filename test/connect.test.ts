@@ -337,7 +337,7 @@ describe("redirects of a client", () => {
   )
 
   it("take credentials to the same place alone, and never out of TLS", () => {
-    const credentials = ["authorization", "cookie"]
+    const credentials = ["authorization", "cookie", "proxy-authorization"]
     for (const [from, to] of [
       ["ws://h/a", "ws://h/b"],
       ["http://h:80/a", "ws://h/b"],

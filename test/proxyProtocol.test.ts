@@ -31,6 +31,9 @@ describe("a header of the PROXY protocol", () => {
     for (const [text, expected] of [
       ["PROXY TCP4 203.0.113.9 198.51.100.1 4711 443\r\nGET", "203.0.113.9 4711 46"],
       ["PROXY TCP6 2001:db8::1 2001:db8::2 1 65535\r\n", "2001:db8::1 1 44"],
+      ["PROXY TCP6 2001:DB8:0:0:0:0:0:1 2001:db8::2 1 2\r\n", "2001:db8::1 1 49"],
+      ["PROXY TCP6 ::FFFF:203.0.113.9 2001:db8::2 1 2\r\n", "::ffff:203.0.113.9 1 47"],
+      ["PROXY TCP6 0:0:0:0:0:ffff:cb00:7109 2001:db8::2 1 2\r\n", "::ffff:203.0.113.9 1 53"],
       ["PROXY UNKNOWN\r\n", "own 15"],
       ["PROXY UNKNOWN ffff:f...f:ffff 65535 65535\r\n", "own 43"],
       ["PROXY TCP4 203.0.113.9 198.51.100.1 4711 443", "Incomplete"],
@@ -56,18 +59,20 @@ describe("a header of the PROXY protocol", () => {
       [version2, "203.0.113.9 4711 33"],
       [version2.subarray(0, 32), "Incomplete"],
       [version2.subarray(0, 5), "Incomplete"],
+      [hex(`${signature} 21 21 0024 20010db8${"00".repeat(11)}01 ${"00".repeat(16)} 0001 0002`), "2001:db8::1 1 52"],
       [
-        hex(`${signature} 21 21 0024 20010db8${"00".repeat(11)}01 ${"00".repeat(16)} 0001 0002`),
-        "2001:db8:0:0:0:0:0:1 1 52"
+        hex(`${signature} 21 21 0024 ${"00".repeat(10)}ffffcb007109 ${"00".repeat(16)} 0001 0002`),
+        "::ffff:203.0.113.9 1 52"
       ],
+      [hex(`${signature} 21 21 0024 ${"00".repeat(32)} 0001 0002`), ":: 1 52"],
       // LOCAL, and TCP over nothing that is known.
       [hex(`${signature} 20 00 0000`), "own 16"],
       [hex(`${signature} 21 31 00d8 ${"00".repeat(216)}`), "own 232"],
       [hex(`${signature} 11 11 000c cb007109 c6336401 1267 01bb`), "Invalid"],
       [hex(`${signature} 22 11 000c cb007109 c6336401 1267 01bb`), "Invalid"],
       [hex(`${signature} 21 11 000b cb007109 c6336401 1267 01`), "Invalid"],
-      [hex(`${signature} 20 00 0ff0 ${"00".repeat(maxHeaderSize - 16)}`), `own ${maxHeaderSize}`],
-      [hex(`${signature} 20 00 0ff1`), "Invalid"]
+      [hex(`${signature} 20 00 ffff ${"00".repeat(maxHeaderSize - 16)}`), `own ${maxHeaderSize}`],
+      [hex(`${signature} 20 00 ffff ${"00".repeat(maxHeaderSize - 17)}`), "Incomplete"]
     ] as const) {
       assert.strictEqual(outcome(bytes), expected, bytes.toString("hex"))
     }
@@ -127,6 +132,21 @@ describe("Server.make with proxyProtocol", () => {
       })
     )
   }
+
+  it.live("has it from a header of the largest size, in pieces", () =>
+    Effect.gen(function* () {
+      const port = yield* serving({})
+      const header = Buffer.concat([version2, Buffer.alloc(maxHeaderSize - version2.length)])
+      header.writeUInt16BE(0xffff, 14)
+      const client = yield* open(port, "")
+      for (let at = 0; at < header.length; at += 1000) {
+        client.socket.write(header.subarray(at, at + 1000))
+        yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+      }
+      client.socket.write(upgradeHead())
+      assert.include(yield* client.until(said), said)
+    })
+  )
 
   it.live("has it over TLS, for HTTP/1.1 and HTTP/2", () =>
     Effect.gen(function* () {

@@ -531,6 +531,45 @@ describe("one port with several owners", () => {
     })
   )
 
+  it.live("a request for another upgrade goes to the other listeners, on attached paths too", () =>
+    Effect.gen(function* () {
+      for (const order of ["before", "after"] as const) {
+        const server = http.createServer()
+        const seen: Array<string> = []
+        const other = (request: http.IncomingMessage, socket: net.Socket): void => {
+          // As a listener of its own protocol, which leaves WebSockets alone.
+          if (request.headers.upgrade !== "foo") return
+          seen.push(`${request.headers.upgrade} ${request.url}`)
+          socket.end("HTTP/1.1 418 \r\n\r\n")
+        }
+        if (order === "before") server.on("upgrade", other)
+        yield* attach(server, { path: "/ws" })
+        yield* attach(server, {})
+        if (order === "after") server.on("upgrade", other)
+        const port = yield* listening(server)
+        for (const target of ["/ws", "/any"]) {
+          const answer = yield* exchange(port, upgradeHead({ target, upgrade: "foo" }))
+          assert.strictEqual(statusOf(answer), 418)
+          assert.lengthOf(answer.match(/HTTP\/1\.1/g) ?? [], 1)
+          assert.strictEqual(statusOf(yield* exchange(port, upgradeHead({ target }), "\r\n\r\n")), 101)
+        }
+        assert.deepStrictEqual(seen, ["foo /ws", "foo /any"])
+      }
+    })
+  )
+
+  it.live("a request for another upgrade at an attached path goes to the routes of layerHttpServer", () =>
+    Effect.gen(function* () {
+      const server = http.createServer()
+      yield* app(server, "ours")
+      yield* attach(server, { path: "/ws" })
+      const { port } = server.address() as net.AddressInfo
+      const answer = yield* exchange(port, upgradeHead({ target: "/ws", upgrade: "foo" }), "\r\n\r\n")
+      assert.strictEqual(statusOf(answer), 404)
+      assert.lengthOf(answer.match(/HTTP\/1\.1/g) ?? [], 1)
+    })
+  )
+
   it.live("a request for another upgrade goes to the HTTP handler", () =>
     Effect.gen(function* () {
       const ours = yield* Server.make({ ...local, onRequest: (_, response) => response.end("page") })

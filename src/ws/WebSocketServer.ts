@@ -1,6 +1,8 @@
 import { EventEmitter } from "node:events"
 import type { IncomingMessage, OutgoingHttpHeaders, RequestListener, Server } from "node:http"
 import type { Duplex } from "node:stream"
+import { systemTimers } from "../internal/connection/timers.ts"
+import { takeInTurn } from "../internal/server/departure.ts"
 import { isAttached } from "../internal/transport/duplex.ts"
 import type { OpeningDraft, ValidRequest } from "../internal/protocol/opening/model.ts"
 import { type Refusal, ws8 } from "../internal/protocol/opening/policy.ts"
@@ -165,10 +167,21 @@ export class WebSocketServer<
   }
 
   /**
-   * Answers one upgrade request, and gives the connection to `callback` when it is granted. Throws when it is called
-   * twice for one socket.
+   * Answers one upgrade request, and gives the connection to `callback` when it is granted: in turn, when the responses to
+   * the requests before it on the connection are written (RFC 9112 §9.3.2). Throws when it is called twice for one socket.
    */
   handleUpgrade(
+    request: InstanceType<U>,
+    socket: Duplex,
+    head: Buffer,
+    callback: (client: InstanceType<T>, request: InstanceType<U>) => void
+  ): void {
+    takeInTurn({ socket, request, timers: systemTimers, limit: Infinity }, head, (whole) =>
+      this._answer(request, socket, whole, callback)
+    )
+  }
+
+  private _answer(
     request: InstanceType<U>,
     socket: Duplex,
     head: Buffer,

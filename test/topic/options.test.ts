@@ -80,10 +80,11 @@ const topics: ReadonlyArray<Rule> = [
   callback("authorize"),
   {
     option: "publishRate",
-    refused: [1, "10 a second", null, {}, { messages: 1 }, { per: "1 second" }],
+    refused: [1, "10 a second", null],
     taken: [{ messages: 1, per: 1 }],
     allowed: "an object with messages and per"
   },
+  { option: "publishRate.messages", refused: [undefined], taken: [1], allowed: "an integer of at least 1" },
   atLeastOne("publishRate.messages"),
   timer("publishRate.per"),
   {

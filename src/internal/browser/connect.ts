@@ -7,7 +7,7 @@ import { checkProtocols } from "../protocol/opening/subprotocol.ts"
 import { printable } from "../protocol/printable.ts"
 import { SocketError } from "../socket/error.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
-import { duration, invalidOption, type OptionRules, size } from "../socket/optionRules.ts"
+import { callback, duration, invalidOption, type RulesOf, size } from "../socket/optionRules.ts"
 import { dropUnlessOpen, holding } from "../socket/opened.ts"
 import { openTimeout } from "../client/openTimeout.ts"
 import type { ConnectOptions, Socket } from "./model.ts"
@@ -41,13 +41,19 @@ export const connect = (
     )
   })
 
-const rules: OptionRules = {
+const isTexts = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((entry: unknown) => typeof entry === "string")
+
+const rules = {
+  // An invalid subprotocol is a failed handshake.
+  protocols: { allowed: "a list of strings", check: isTexts },
+  WebSocket: callback,
   closeTimeout: duration,
   openTimeout: duration,
   writeBufferSize: size,
   readBufferSize: size,
   maxReadBufferSize: size
-}
+} satisfies RulesOf<ConnectOptions>
 
 const open = Effect.fnUntraced(function* (url: string, options: ConnectOptions) {
   const context = yield* Effect.context<never>()

@@ -18,7 +18,7 @@ import type { Counters } from "../connection/counters.ts"
 import type { Transport } from "../transport/transport.ts"
 import { clockTimers } from "../socket/clockTimers.ts"
 import { compressionOf, extensionsOf } from "../socket/compression.ts"
-import { dial, type DialOptions } from "./dial.ts"
+import { dial, type DialOptions, dialRules } from "./dial.ts"
 import type { SocketError } from "../socket/error.ts"
 import { type Answer, exchange as exchangeHttp1 } from "./http1.ts"
 import { handshakeFailed, invalidOptions } from "../socket/failure.ts"
@@ -29,8 +29,20 @@ import { dropUnlessOpen } from "../socket/opened.ts"
 import { openTimeout } from "./openTimeout.ts"
 import { type Redirect, redirectOf } from "./redirects.ts"
 import { readRefusedBody } from "./refusedBody.ts"
-import { count, duration, invalidOption, type OptionRules, subprotocols } from "../socket/optionRules.ts"
-import { socketRules } from "../socket/socketRules.ts"
+import {
+  boolean,
+  callback,
+  count,
+  draft,
+  duration,
+  extensions,
+  invalidOption,
+  isObject,
+  type RulesOf,
+  string,
+  subprotocols
+} from "../socket/optionRules.ts"
+import { headerFields, secret, socketRules } from "../socket/socketRules.ts"
 import { resolve } from "../socket/options.ts"
 
 /**
@@ -54,8 +66,9 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
    */
   readonly openTimeout?: Duration.Input | undefined
   /**
-   * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay
-   * with their host and never leave TLS. Default: 0, so a redirect is a failed handshake.
+   * How many redirects (301, 302, 303, 307, 308) are followed. None leads to a Unix socket, and credentials stay with their host
+   * and never leave TLS: as with `fetch`, `Authorization`, `Cookie` and `Proxy-Authorization` aren't sent to another host or port,
+   * and every other field is, such as `X-Api-Key`. Default 0: a redirect is a failed handshake.
    */
   readonly maxRedirects?: number | undefined
   /**
@@ -65,12 +78,27 @@ export interface ConnectOptions extends SocketOptions, Omit<Handshake.RequestOpt
   readonly onHandshake?: ((request: Handshake.ClientRequest, response: Handshake.ServerResponse) => void) | undefined
 }
 
-const connectRules: OptionRules = {
+/** The rules of the options of a client. */
+export const connectRules = {
   ...socketRules,
+  ...dialRules,
+  draft,
+  protocols: subprotocols,
+  requireProtocol: boolean,
+  headers: headerFields,
+  origin: string,
+  extensions,
+  host: string,
+  auth: secret,
+  http2: {
+    allowed: "true, false or a session of node:http2",
+    check: (value) =>
+      typeof value === "boolean" || (isObject(value) && typeof Reflect.get(value, "request") === "function")
+  },
   openTimeout: duration,
   maxRedirects: count,
-  protocols: subprotocols
-}
+  onHandshake: callback
+} satisfies RulesOf<ConnectOptions>
 
 /** Sends a request, and waits for the response. */
 export type Exchange = (

@@ -9,9 +9,16 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { messageOf } from "../messageOf.ts"
 import type { CommonSocket } from "../socket/common.ts"
-import { SocketError } from "../socket/error.ts"
+import { isSocketError, SocketError } from "../socket/error.ts"
 import { invalidOptions } from "../socket/failure.ts"
-import { duration, invalidOption, positiveDuration } from "../socket/optionRules.ts"
+import {
+  callback,
+  duration,
+  invalidOption,
+  positiveDuration,
+  type RulesOf,
+  schedule as scheduleRule
+} from "../socket/optionRules.ts"
 import { isTransient, type Platform, type ReconnectingSocket, type ReconnectOptions } from "./reconnect.ts"
 import { Reconnecting } from "./reconnectingSocket.ts"
 
@@ -30,6 +37,17 @@ type Policy<S, E, R, RD> = Pick<
   ReconnectOptions<S, never, E, R, never, never, never, RD>,
   "idleTimeout" | "onConnect" | "onDisconnect" | "retry" | "schedule" | "stableAfter"
 >
+
+/** The rules of the options that a reconnecting client has besides those of a single connection. */
+export const reconnectRules = {
+  schedule: scheduleRule,
+  stableAfter: duration,
+  idleTimeout: positiveDuration,
+  retry: callback,
+  onConnect: callback,
+  onDisconnect: callback,
+  connect: callback
+} satisfies RulesOf<Omit<ReconnectOptions<unknown, never>, "headers">>
 
 const valueOf = <A, E, R>(input: A | Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.isEffect(input) ? input : Effect.succeed(input)
@@ -75,9 +93,9 @@ const keepConnected = <Sent, S extends CommonSocket<Sent>, E, R, RA, RD>(
 ): Effect.Effect<void, never, R | RD | Exclude<RA, Scope.Scope>> =>
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
-    const { onDisconnect, retry = isTransient, schedule = defaultSchedule } = options
-    const invalid = invalidOption({ stableAfter: duration, idleTimeout: positiveDuration }, options)
+    const invalid = invalidOption(reconnectRules, options)
     if (invalid !== undefined) return socket.end(Exit.fail(invalidOptions(invalid)))
+    const { onDisconnect, retry = isTransient, schedule = defaultSchedule } = options
     const stableAfter = Duration.toMillis(options.stableAfter ?? "10 seconds")
     let step = yield* Schedule.toStep(schedule)
     while (true) {
@@ -90,7 +108,9 @@ const keepConnected = <Sent, S extends CommonSocket<Sent>, E, R, RA, RD>(
       if (now - life.since >= stableAfter) step = yield* Schedule.toStep(schedule)
       if (result._tag === "Success") continue
       const error = result.failure
-      if (!retry(error)) return socket.end(Exit.fail(error))
+      // No attempt makes an option valid.
+      const isInvalid = isSocketError(error) && error.reason._tag === "InvalidOptions"
+      if (isInvalid || !retry(error)) return socket.end(Exit.fail(error))
       const delay = yield* Pull.catchDone(
         Effect.map(step(now, error), ([, delay]) => Duration.toMillis(delay)),
         () => Effect.succeed(undefined)

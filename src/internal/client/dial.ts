@@ -1,10 +1,11 @@
 import * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
+import * as Redacted from "effect/Redacted"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { ClientRequest } from "../handshake/model.ts"
 import { plain, plainTls, type Secret } from "../handshake/secret.ts"
 import type { SocketError } from "../socket/error.ts"
+import { objectOf, type RulesOf } from "../socket/optionRules.ts"
 import { established } from "./established.ts"
 import { throughProxy } from "./proxy.ts"
 
@@ -39,6 +40,18 @@ export interface DialOptions {
   /** Options of `node:net`: `localAddress`, `family`, `lookup`, … */
   readonly net?: Partial<net.TcpNetConnectOpts> | undefined
 }
+
+const isUrl = (value: unknown): boolean => {
+  const url = Redacted.isRedacted(value) ? Redacted.value(value) : value
+  return typeof url === "string" || url instanceof URL
+}
+
+/** The rules of `DialOptions`. What is in the options of Node, Node checks for each connection; that it fails is a failure to open. */
+export const dialRules = {
+  tls: objectOf("an object of options of node:tls"),
+  proxy: { allowed: "a URL", check: isUrl },
+  net: objectOf("an object of options of node:net")
+} satisfies RulesOf<DialOptions>
 
 /** Opens the transport that a request names; destroys it when interrupted. It never throws an error for want of a listener. */
 export const dial = (request: ClientRequest, options: DialOptions): Effect.Effect<net.Socket, SocketError> => {

@@ -18,7 +18,8 @@ import { pairsOf } from "../handshake/secret.ts"
 import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import { drain } from "../server/acceptor.ts"
-import { earlierResponseOn, type Waiting, whenInTurn, whenLeft } from "../server/departure.ts"
+import { asksForWebSocket } from "../server/attachment.ts"
+import { takeInTurn, type Waiting, whenLeft } from "../server/departure.ts"
 import { type Exchange, Http1Exchange } from "../server/exchange.ts"
 import { Http2Exchange } from "../server/http2Exchange.ts"
 import type { Connection, Options } from "../server/model.ts"
@@ -29,7 +30,7 @@ import type { UpgradeHandler } from "../server/upgradeHandler.ts"
 import { SocketError } from "../socket/error.ts"
 import { handshakeFailed } from "../socket/failure.ts"
 import { resolve } from "../socket/options.ts"
-import { dropOnError, noDropOnError } from "../transport/duplex.ts"
+import { dropOnError } from "../transport/duplex.ts"
 import { ofConnect } from "./adapter.ts"
 import { leavingRefusals, registerUpgrader, takeHttp2Response, takeResponse, type ContextOptions } from "./upgrade.ts"
 
@@ -104,7 +105,7 @@ export const makeHttpServer = (
           const scope = Scope.forkUnsafe(yield* Effect.scope, "parallel")
           const handle = yield* NodeHttpServer.makeHandler(upgrades.offer(app), { middleware, scope })
           const upgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
-            if (request.headers.upgrade?.toLowerCase() === "websocket") {
+            if (asksForWebSocket(request)) {
               upgrades.whenInTurn(socket, head, (whole) => handle(request, upgrades.add(request, socket, whole)))
             } else {
               for (const other of theirs) Reflect.apply(other, server, [request, socket, head])
@@ -147,16 +148,7 @@ class Upgrades {
   /** Calls `next` when the responses to earlier requests on the connection are written; a peer that leaves is dropped. */
   whenInTurn(socket: Duplex, head: Buffer, next: (head: Buffer) => void): void {
     const { settings, timers } = this.handler
-    if (earlierResponseOn(socket) === undefined) return next(head)
-    dropOnError(socket)
-    whenInTurn(
-      { socket, timers, limit: settings.handshakeTimeout },
-      (bytes) => {
-        noDropOnError(socket)
-        next(Buffer.concat([head, bytes]))
-      },
-      () => socket.destroy()
-    )
+    takeInTurn({ socket, timers, limit: settings.handshakeTimeout }, head, next)
   }
 
   /** Takes an upgrade request; returns the response for any other answer than the handshake. */

@@ -2,10 +2,15 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { duration, invalidOption, type RulesOf } from "../socket/optionRules.ts"
 import type { ServerConnection } from "./connection.ts"
+import { invalidOptions } from "./failure.ts"
 import { Handlers } from "./handlers.ts"
-import type { Acceptor, Connection } from "./model.ts"
+import type { Acceptor, Connection, DrainOptions } from "./model.ts"
 import type { UpgradeHandler } from "./upgradeHandler.ts"
+
+/** The rules of the options of `drain`. */
+export const drainRules = { grace: duration } satisfies RulesOf<DrainOptions>
 
 /** The ways to take connections from an upgrade handler, and to let them finish. */
 export const acceptorOf = <A, R>(
@@ -14,8 +19,12 @@ export const acceptorOf = <A, R>(
 ): Acceptor<A> => ({
   connections: upgrades.queue.stream,
   run: (handler) => run(upgrades, handler, stopListening),
-  drain: ({ grace } = {}) =>
-    drain(upgrades, grace === undefined ? upgrades.settings.drainGrace : Duration.toMillis(grace), stopListening)
+  drain: (options = {}) => {
+    const invalid = invalidOption(drainRules, options)
+    if (invalid !== undefined) return Effect.die(invalidOptions(invalid))
+    const { grace } = options
+    return drain(upgrades, grace === undefined ? upgrades.settings.drainGrace : Duration.toMillis(grace), stopListening)
+  }
 })
 
 const run = <A, G, X, E, R>(

@@ -13,6 +13,13 @@ export const readAddress = (text: string): string | undefined => {
   return isIP(host) === 0 ? undefined : withoutMapping(host)
 }
 
+/** An address as Node writes that of a peer: an IPv6 address in lower case, its longest zeros as `::` (RFC 5952 §4). */
+export const canonicalAddress = (address: string): string => {
+  if (isIP(address) !== 6) return address
+  const plain = withoutMapping(address)
+  return plain.includes(":") ? new URL(`http://[${plain}]`).hostname.slice(1, -1) : `::ffff:${plain}`
+}
+
 /** The eight groups of a valid IPv6 address. */
 const groupsOf = (address: string): ReadonlyArray<number> => {
   const [left = "", right] = address.replace(/%.*$/, "").split("::", 2)

@@ -54,7 +54,7 @@ export const attachHandler = (server: HttpServer, path: string | undefined, hand
 }
 
 /** Whether a request asks for an upgrade to a WebSocket: RFC 6455 §4.2.1, and Hixie-76 alike. */
-const asksForWebSocket = ({ headers }: http.IncomingMessage): boolean =>
+export const asksForWebSocket = ({ headers }: http.IncomingMessage): boolean =>
   /(?:^|,)[ \t]*websocket[ \t]*(?:,|$)/i.test(headers.upgrade ?? "")
 
 /**
@@ -67,11 +67,19 @@ const intercept = (server: HttpServer): Attachment => {
   const handlerOf = (target: string | undefined): AttachedHandler | undefined =>
     handlers.get(pathOf(target ?? "")) ?? handlers.get(undefined)
 
-  /** Node emits upgrades only when there is a listener. Alone, it has any handler answer what none takes. */
+  /**
+   * Node emits upgrades only when there is a listener. Alone, it has any handler answer what none takes. Beside others, only a
+   * shared handler is called with requests for another protocol.
+   */
   const listener: AttachedHandler["upgrade"] = (request, socket, head) => {
-    const [any] = server.listenerCount("upgrade") === 1 ? handlers.values() : []
-    const found = handlerOf(request.url) ?? any
-    found?.upgrade(request, socket, head)
+    const found = handlerOf(request.url)
+    if (server.listenerCount("upgrade") > 1) {
+      if (found?.isShared === true || asksForWebSocket(request)) found?.upgrade(request, socket, head)
+      return
+    }
+    const [any] = handlers.values()
+    const answering = found ?? any
+    answering?.upgrade(request, socket, head)
   }
 
   const connectHandler = (headers: http2.IncomingHttpHeaders): AttachedHandler | undefined => {
@@ -89,7 +97,9 @@ const intercept = (server: HttpServer): Attachment => {
     if (event === "upgrade") {
       const [request, socket, head] = args as Parameters<AttachedHandler["upgrade"]>
       const found = handlerOf(request.url)
-      if (found === undefined || found.isShared === true) return Reflect.apply(emit, this, [event, ...args]) as boolean
+      if (found === undefined || found.isShared === true || !asksForWebSocket(request)) {
+        return Reflect.apply(emit, this, [event, ...args]) as boolean
+      }
       found.upgrade(request, socket, head)
       return true
     }

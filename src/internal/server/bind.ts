@@ -4,22 +4,42 @@ import * as net from "node:net"
 import type { HttpServer } from "./attachment.ts"
 import type { ServerError } from "./error.ts"
 import { listenFailed } from "./failure.ts"
+import { withLockFile } from "./lockFile.ts"
 import type { ListenOptions } from "./model.ts"
 
-/** Makes a server listen. A Unix socket's file that no process listens on any more is replaced. */
+/**
+ * Makes a server listen. A Unix socket's file that no process listens on any more is replaced. Servers that begin to listen on
+ * one path take turns: a socket that is bound and doesn't listen yet looks like one that was left behind.
+ */
 export const bind = (server: HttpServer, options: ListenOptions): Effect.Effect<void, ServerError> => {
   const { socketPath } = options
-  if (socketPath === undefined) return bindOnce(server, options)
-  return Effect.catch(bindOnce(server, options), (error) =>
-    Effect.flatMap(isStale(error, socketPath), (stale) => {
-      if (!stale) return Effect.fail(error)
+  // A named pipe of Windows is no file.
+  if (socketPath === undefined || process.platform === "win32") return bindOnce(server, options)
+  return withLockFile(`${socketPath}.starting`, (isLocked) =>
+    Effect.catch(bindOnce(server, options), (error) =>
+      isLocked && isInUse(error) ? replaceStale(server, options, socketPath, error) : Effect.fail(error)
+    )
+  )
+}
+
+const replaceStale = (
+  server: HttpServer,
+  options: ListenOptions,
+  path: string,
+  error: ServerError
+): Effect.Effect<void, ServerError> =>
+  Effect.suspend(() => {
+    const left = socketFile(path)
+    if (left === undefined) return Effect.fail(error)
+    return Effect.flatMap(isAbandoned(path), (abandoned) => {
+      // A program that doesn't take turns may have replaced it meanwhile.
+      if (!abandoned || socketFile(path) !== left) return Effect.fail(error)
       return Effect.andThen(
-        Effect.try({ try: () => fs.unlinkSync(socketPath), catch: (cause) => listenFailed(socketPath, cause) }),
+        Effect.try({ try: () => fs.unlinkSync(path), catch: (cause) => listenFailed(path, cause) }),
         bindOnce(server, options)
       )
     })
-  )
-}
+  })
 
 const bindOnce = (
   server: HttpServer,
@@ -50,20 +70,23 @@ const bindOnce = (
     return Effect.sync(() => server.close())
   })
 
-/** Whether listening failed because of a Unix socket's file that a process left behind. */
-const isStale = ({ reason }: ServerError, path: string): Effect.Effect<boolean> =>
+const isInUse = ({ reason }: ServerError): boolean => reason._tag === "ListenFailed" && reason.code === "EADDRINUSE"
+
+/** Identifies the file of a Unix socket; `undefined` for another file, and for none. */
+const socketFile = (path: string): string | undefined => {
+  const file = fs.lstatSync(path, { throwIfNoEntry: false })
+  return file?.isSocket() === true ? `${file.dev} ${file.ino} ${file.ctimeMs}` : undefined
+}
+
+/** Whether no process listens on a Unix socket. */
+const isAbandoned = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
-    if (reason._tag !== "ListenFailed" || reason.code !== "EADDRINUSE" || !isSocketFile(path)) {
-      return resume(Effect.succeed(false))
-    }
     const probe = net.connect(path)
-    const settle = (stale: boolean): void => {
+    const settle = (abandoned: boolean): void => {
       probe.destroy()
-      resume(Effect.succeed(stale))
+      resume(Effect.succeed(abandoned))
     }
     probe.once("connect", () => settle(false))
     probe.once("error", (error: NodeJS.ErrnoException) => settle(error.code === "ECONNREFUSED"))
     return Effect.sync(() => probe.destroy())
   })
-
-const isSocketFile = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true

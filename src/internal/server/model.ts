@@ -132,7 +132,9 @@ export interface Options<A = undefined, R = never> extends AcceptOptions, Socket
    *
    * It runs in the connection's scope: what it acquires is released after the connection's handler has ended, or
    * when a connection without a handler has closed, and at once when the request is refused or the client leaves.
-   * If it throws or dies, the request is answered with 500 and the cause is logged.
+   * A client that sent more than 64 KiB after its request isn't read any more, so that its leaving is noticed when
+   * `authorize` ends, or after `handshakeTimeout`. If it throws or dies, the request is answered with 500 and the
+   * cause is logged.
    */
   readonly authorize?: ((request: UpgradeRequest) => Effect.Effect<A | Acceptance<A>, HandshakeError, R>) | undefined
   /**
@@ -195,7 +197,10 @@ export interface ListenOptions {
   readonly host?: string | undefined
   /**
    * A Unix socket to listen on, in place of host and port. The file of a process that no longer listens is replaced; a
-   * socket on which a process listens, and any other file, is left alone and fails with `ListenFailed`.
+   * socket on which a process listens, and any other file, is left alone and fails with `ListenFailed`. Of several servers
+   * that begin at once one listens, and the others fail: they take turns by a file with `.starting` after the path, which
+   * exists for milliseconds. One that a process left behind when it was killed is removed after 5 seconds. Where that file
+   * can't be made, nothing is replaced.
    */
   readonly socketPath?: string | undefined
   /** The permissions of the Unix socket's file, such as `0o660`; to connect takes the permission to write. Default: by the umask. */
@@ -211,7 +216,8 @@ export interface ListenOptions {
   /**
    * Reads the header of the PROXY protocol, versions 1 and 2, with which a proxy for TCP names the client: `remoteAddress` is
    * then the client's. `true` expects it from every trusted proxy (`trustedProxies`), an object from other `addresses`; peers
-   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped. From
+   * of a Unix socket are trusted too. A trusted peer that sends no valid header within `handshakeTimeout` is dropped; a header of
+   * version 2 may have all of the 65 551 bytes that its length can name. From
    * any other peer a header is a malformed request, answered with 400. Default `false`.
    */
   readonly proxyProtocol?: boolean | { readonly addresses: ReadonlyArray<string> } | undefined
@@ -289,7 +295,10 @@ export interface Acceptor<A> {
  * @since 0.2.0
  */
 export interface DrainOptions {
-  /** How long handlers may go on. Default: the server's `drainGrace`. */
+  /**
+   * How long handlers may go on. From 0 to 2 147 483 647 ms, or `Infinity`; any other value is a defect, a `ServerError` with reason
+   * `InvalidOptions`, and nothing is drained. Default: the server's `drainGrace`.
+   */
   readonly grace?: Duration.Input | undefined
 }
 

@@ -1,6 +1,7 @@
 /** The options of a server: their rules, which are checked when the server is made, and their values in the engine's units. */
 import * as Duration from "effect/Duration"
 import * as Result from "effect/Result"
+import type * as http2 from "node:http2"
 import { safeHeaders } from "../protocol/opening/http.ts"
 import { isReason } from "../protocol/opening/reason.ts"
 import type { AcceptOptions, HeadersInput } from "../handshake/model.ts"
@@ -8,27 +9,34 @@ import { plainHeaders } from "../handshake/secret.ts"
 import { messageOf } from "../messageOf.ts"
 import { extensionsOf } from "../socket/compression.ts"
 import {
+  boolean,
   callback,
   count,
+  drafts,
   duration,
+  extensions,
   finiteDuration,
   integer,
   invalidOption,
   isObject,
+  maxDelay,
   objectOf,
   oneOf,
   type OptionRule,
   type OptionRules,
   positiveDuration,
-  subprotocols
+  required,
+  type RulesOf,
+  subprotocols,
+  switchOr
 } from "../socket/optionRules.ts"
 import { byteSize } from "../socket/byteSize.ts"
 import { defaults } from "../socket/options.ts"
-import { socketRules } from "../socket/socketRules.ts"
+import { headerFields, socketRules } from "../socket/socketRules.ts"
 import { isAddressOrBlock } from "./address.ts"
 import type { ServerError } from "./error.ts"
 import { invalidOptions } from "./failure.ts"
-import type { ListenOptions, Options } from "./model.ts"
+import type { ConnectionRate, ListenOptions, Options, ServeOptions, TrustedProxies } from "./model.ts"
 import type { Ages } from "./supervision.ts"
 
 /** The values of a server's options. */
@@ -47,17 +55,18 @@ const path: OptionRule = {
   check: (value) => typeof value === "string" && /^\/[\x21\x22\x24-\x3e\x40-\x7e\x80-\xff]*$/.test(value)
 }
 
-/** Whether a browser, or another client, can send an origin of this text: RFC 6454 §6.2. */
+/** Whether a browser can send an origin of this text: RFC 6454 §6.2. It never sends one without a scheme, but for `null`. */
 const canMatch = (entry: string): boolean => {
-  const [, scheme = "", rest = ""] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?([\x21-\x7e]*)$/i.exec(entry) ?? []
-  if (rest === "") return entry.toLowerCase() === "file://"
+  if (entry.toLowerCase() === "null" || entry.toLowerCase() === "file://") return true
+  const [, scheme = "", rest = ""] = /^([a-z][a-z0-9+.-]*):\/\/([\x21-\x7e]+)$/i.exec(entry) ?? []
+  if (/[/?#*@]/.test(rest)) return false
   if (/^https?$/i.test(scheme)) return URL.parse(entry)?.origin === entry.toLowerCase()
-  return !/^wss?$/i.test(scheme) && !/[/?#*@]/.test(rest)
+  return rest !== "" && !/^wss?$/i.test(scheme)
 }
 
 const origins: OptionRule = {
   allowed:
-    'same, any, or a list of patterns and of origins such as "https://example.com": no path, no trailing slash, no default port, host in ASCII',
+    'same, any, or a list of origins such as "https://example.com" and of patterns, because any other entry can never match: with a scheme, no path, no trailing slash, no default port, host in ASCII, no "*"; a RegExp such as /^https:\\/\\/[a-z0-9-]+\\.example\\.com$/ matches subdomains',
   check: (value) =>
     value === "same" ||
     value === "any" ||
@@ -70,11 +79,9 @@ const protocols: OptionRule = {
   check: (value) => typeof value === "function" || subprotocols.check(value)
 }
 
-const list = (things: string): OptionRule => ({ allowed: `a list of ${things}`, check: Array.isArray })
-
 const headers: OptionRule = {
-  allowed: "header fields that can be written, and that the handshake doesn't set",
-  check: (value) => isObject(value) && !isReason(safeHeaders(plainHeaders(value as HeadersInput)))
+  allowed: `${headerFields.allowed}, which can be written, and which the handshake doesn't set`,
+  check: (value) => headerFields.check(value) && !isReason(safeHeaders(plainHeaders(value as HeadersInput)))
 }
 
 const addresses: OptionRule = {
@@ -88,17 +95,20 @@ const text = (allowed: string): OptionRule => ({
   check: (value) => typeof value === "string" && value !== "" && !value.includes("\0")
 })
 
-const boolean: OptionRule = { allowed: "true or false", check: (value) => typeof value === "boolean" }
+const rateRules = { connections: required(integer(1)), per: finiteDuration } satisfies RulesOf<ConnectionRate>
 
-const rate = objectOf("an object with connections and per", { connections: integer(1), per: finiteDuration }, [
-  "connections"
-])
+const rate = objectOf("an object with connections and per", rateRules)
+
+const proxiesRules = {
+  addresses: required(addresses),
+  header: oneOf("x-forwarded-for", "forwarded")
+} satisfies RulesOf<TrustedProxies>
 
 /** The rules of the options that every way into a server takes. */
-const optionRules: OptionRules = {
+const optionRules = {
   ...socketRules,
-  drafts: { allowed: "a list of drafts, not empty", check: (value) => Array.isArray(value) && value.length > 0 },
-  extensions: list("extensions"),
+  drafts,
+  extensions,
   path,
   origins,
   protocols,
@@ -116,17 +126,40 @@ const optionRules: OptionRules = {
   retryAfter: finiteDuration,
   idleTimeout: positiveDuration,
   maxLifetime: positiveDuration,
-  trustedProxies: objectOf(
-    "an object with addresses",
-    {
-      addresses,
-      header: oneOf("x-forwarded-for", "forwarded")
-    },
-    ["addresses"]
-  )
-}
+  trustedProxies: objectOf("an object with addresses", proxiesRules)
+} satisfies RulesOf<Options>
 
-const listenRules: OptionRules = {
+/** Settings of HTTP/2 that are counts or sizes. */
+const uint32 = integer(0, 2 ** 32 - 1)
+
+const isCustomSettings = (value: unknown): boolean =>
+  isObject(value) &&
+  !Array.isArray(value) &&
+  Object.entries(value).length <= 10 &&
+  Object.entries(value).every(([id, setting]) => integer(0, 0xffff).check(Number(id)) && uint32.check(setting))
+
+/** The ranges of RFC 9113 §6.5.2. */
+const http2Rules = {
+  headerTableSize: uint32,
+  enablePush: boolean,
+  initialWindowSize: integer(0, 2 ** 31 - 1),
+  maxFrameSize: integer(2 ** 14, 2 ** 24 - 1),
+  maxConcurrentStreams: uint32,
+  maxHeaderListSize: uint32,
+  // Node's older name of `maxHeaderListSize`.
+  maxHeaderSize: uint32,
+  enableConnectProtocol: boolean,
+  customSettings: {
+    allowed: "an object of at most 10 settings: numbers from 0 to 65535, each with an integer from 0 to 4294967295",
+    check: isCustomSettings
+  }
+} satisfies RulesOf<http2.Settings> & OptionRules
+
+/** Node checks the others when it makes the server, and this one for each connection. */
+const tlsRules = { handshakeTimeout: integer(0, maxDelay) } satisfies OptionRules
+
+/** The rules of the options of a server that listens. */
+export const listenRules = {
   ...optionRules,
   port: integer(0, 65_535),
   host: text("a host name or an address"),
@@ -135,17 +168,13 @@ const listenRules: OptionRules = {
   backlog: integer(1, 0x7fffffff),
   reusePort: boolean,
   proxyProtocol: {
-    allowed: "true, false or an object with addresses",
-    check: (value) => typeof value === "boolean" || isObject(value),
-    options: { addresses }
+    ...switchOr({ addresses: required(addresses) }),
+    allowed: "true, false or an object with addresses"
   },
-  tls: { allowed: "an object of options of node:https", check: isObject },
-  http2: {
-    allowed: "true, false or an object of settings",
-    check: (value) => typeof value === "boolean" || isObject(value)
-  },
+  tls: objectOf("an object of options of node:https", tlsRules),
+  http2: { ...switchOr(http2Rules), allowed: "true, false or an object of settings" },
   onRequest: callback
-}
+} satisfies RulesOf<ServeOptions>
 
 /** What validation found before, so that options that are used for each request are checked once. */
 const checked = new WeakMap<object, Result.Result<ServerSettings, ServerError>>()

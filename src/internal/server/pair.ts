@@ -14,7 +14,18 @@ import { compressionOf, extensionsOf } from "../socket/compression.ts"
 import { WebSocketConnection } from "../socket/webSocketConnection.ts"
 import type { Scoped, Socket, SocketOptions } from "../socket/model.ts"
 import { invalidOptions } from "../socket/failure.ts"
-import { invalidOption, subprotocol } from "../socket/optionRules.ts"
+import {
+  boolean,
+  draft as draftRule,
+  integer,
+  invalidOption,
+  isObject,
+  objectOf,
+  type RulesOf,
+  string,
+  subprotocol,
+  subprotocols
+} from "../socket/optionRules.ts"
 import { socketRules } from "../socket/socketRules.ts"
 import { resolve } from "../socket/options.ts"
 import { ServerConnection } from "./connection.ts"
@@ -80,16 +91,36 @@ const lowerCase = (headers: HeaderFields): HeaderFields =>
 
 type Pair<A> = [client: WebSocketConnection<undefined>, server: ServerConnection<A>]
 
-const pairRules = { ...socketRules, protocol: subprotocol }
+const requestRules = {
+  method: string,
+  url: string,
+  httpVersion: string,
+  headers: { allowed: "an object of header fields", check: isObject },
+  secure: boolean,
+  authority: string,
+  key3: { allowed: "a Uint8Array", check: (value) => value instanceof Uint8Array },
+  remoteAddress: string,
+  remotePort: integer(0, 65_535),
+  clientAddress: string
+} satisfies RulesOf<Partial<UpgradeRequest>>
+
+/** The rules of the options of a pair. */
+export const pairRules = {
+  ...socketRules,
+  draft: draftRule,
+  protocols: subprotocols,
+  protocol: subprotocol,
+  request: objectOf("an object of the fields of a request", requestRules),
+  client: objectOf("an object of options", socketRules),
+  server: objectOf("an object of options", socketRules)
+} satisfies RulesOf<PairOptions>
 
 const open = Effect.fnUntraced(function* <A>(
   options: PairOptions & { readonly context?: A },
   draining: Effect.Effect<void>
 ) {
-  for (const set of [options, options.client ?? {}, options.server ?? {}]) {
-    const invalid = invalidOption(pairRules, set)
-    if (invalid !== undefined) return yield* invalidOptions(invalid)
-  }
+  const invalid = invalidOption(pairRules, options)
+  if (invalid !== undefined) return yield* invalidOptions(invalid)
   const draft = options.draft ?? rfc6455
   const protocols = options.protocol === undefined ? options.protocols : [options.protocol]
   const both = { ...options, drafts: [draft], draft, protocols, extensions: extensionsOf(options.compression) }

@@ -1,6 +1,7 @@
 /** The PROXY protocol of HAProxy, versions 1 and 2: a header in front of a connection that names the client. */
 import { isIP, type Server, type Socket } from "node:net"
 import type { Timer, Timers } from "../connection/timers.ts"
+import { canonicalAddress } from "./address.ts"
 import type { Peer } from "./admission.ts"
 import { peerOf } from "./exchange.ts"
 
@@ -10,13 +11,13 @@ export interface Proxied {
   readonly port: number | undefined
 }
 
-/** What the bytes so far are: a header of `size` bytes, the begin of one, or none. */
+/** What the bytes so far are: a header of `size` bytes, the begin of one that has at least `size` bytes, or none. */
 export type ProxyHeader =
   | { readonly _tag: "Complete"; readonly proxied: Proxied; readonly size: number }
-  | { readonly _tag: "Incomplete" }
+  | { readonly _tag: "Incomplete"; readonly size: number }
   | { readonly _tag: "Invalid" }
 
-const incomplete: ProxyHeader = { _tag: "Incomplete" }
+const incomplete = (size: number): ProxyHeader => ({ _tag: "Incomplete", size })
 
 const invalid: ProxyHeader = { _tag: "Invalid" }
 
@@ -25,8 +26,9 @@ const own: Proxied = { address: undefined, port: undefined }
 /** §2.1: the longest header of version 1, with its CRLF. */
 const maxTextSize = 107
 
-/** Bytes of a header of version 2 that are read; what it has beyond the addresses is of no use here. */
-export const maxHeaderSize = 4096
+/** §2.2: the fixed part of a header of version 2, and the longest part after it that its length can name. */
+const fixedSize = 16
+export const maxHeaderSize = fixedSize + 0xffff
 
 /** §2.2: the signature of version 2. */
 const signature = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a])
@@ -43,7 +45,7 @@ const readText = (bytes: Buffer): ProxyHeader => {
   const end = bytes.subarray(0, maxTextSize).indexOf("\r\n")
   if (end === -1) {
     const start = bytes.toString("latin1", 0, Math.min(bytes.length, 6))
-    return bytes.length < maxTextSize && "PROXY ".startsWith(start) ? incomplete : invalid
+    return bytes.length < maxTextSize && "PROXY ".startsWith(start) ? incomplete(bytes.length + 1) : invalid
   }
   const line = bytes.toString("latin1", 0, end)
   const size = end + 2
@@ -52,25 +54,26 @@ const readText = (bytes: Buffer): ProxyHeader => {
     /^PROXY TCP([46]) ([0-9A-Fa-f:.]+) ([0-9A-Fa-f:.]+) ([0-9]{1,5}) ([0-9]{1,5})$/.exec(line) ?? []
   const valid =
     isIP(address) === Number(family) && isIP(to) === Number(family) && isPort(Number(port)) && isPort(Number(toPort))
-  return valid ? { _tag: "Complete", proxied: { address, port: Number(port) }, size } : invalid
+  if (!valid) return invalid
+  return { _tag: "Complete", proxied: { address: canonicalAddress(address), port: Number(port) }, size }
 }
 
 const isPort = (port: number): boolean => port >= 0 && port <= 65_535
 
 /** §2.2: version and command, family and transport, length, addresses; then values that nothing here needs. */
 const readBinary = (bytes: Buffer): ProxyHeader => {
-  if (bytes.length < 16) return incomplete
+  if (bytes.length < fixedSize) return incomplete(fixedSize)
   const [command, family] = [bytes.readUInt8(12), bytes.readUInt8(13)]
-  const size = 16 + bytes.readUInt16BE(14)
+  const size = fixedSize + bytes.readUInt16BE(14)
   if (command !== 0x20 && command !== 0x21) return invalid
-  if (size > maxHeaderSize) return invalid
-  if (bytes.length < size) return incomplete
+  if (bytes.length < size) return incomplete(size)
   // 0x20 is LOCAL, a connection of the proxy's own; 0x11 and 0x21 are TCP over IPv4 and over IPv6.
   if (command === 0x20 || (family !== 0x11 && family !== 0x21)) return { _tag: "Complete", proxied: own, size }
   const width = family === 0x11 ? 4 : 16
   if (size < 16 + 2 * width + 4) return invalid
   const address = family === 0x11 ? readIPv4(bytes.subarray(16, 20)) : readIPv6(bytes.subarray(16, 32))
-  return { _tag: "Complete", proxied: { address, port: bytes.readUInt16BE(16 + 2 * width) }, size }
+  const port = bytes.readUInt16BE(16 + 2 * width)
+  return { _tag: "Complete", proxied: { address: canonicalAddress(address), port }, size }
 }
 
 const readIPv4 = (bytes: Buffer): string => [...bytes].join(".")
@@ -115,7 +118,10 @@ const clients = new WeakMap<object, Proxied>()
 class HeaderReader {
   private readonly socket: Socket
   private readonly begin: (socket: Socket) => void
-  private bytes = Buffer.alloc(0)
+  private readonly chunks: Array<Buffer> = []
+  private received = 0
+  /** Bytes that the header has at least. */
+  private needed = 1
   private timer: Timer | undefined = undefined
 
   constructor(socket: Socket, begin: (socket: Socket) => void) {
@@ -147,16 +153,22 @@ class HeaderReader {
     const { socket } = this
     const chunk: unknown = socket.read()
     if (!(chunk instanceof Buffer)) return
-    this.bytes = Buffer.concat([this.bytes, chunk])
-    const header = readProxyHeader(this.bytes)
-    if (header._tag === "Incomplete") return
+    this.chunks.push(chunk)
+    this.received += chunk.length
+    if (this.received < this.needed) return
+    const bytes = Buffer.concat(this.chunks)
+    const header = readProxyHeader(bytes)
+    if (header._tag === "Incomplete") {
+      this.needed = header.size
+      return
+    }
     if (header._tag === "Invalid") return this.drop()
     this.stop()
     if (header.proxied.address !== undefined) {
       clients.set(socket, header.proxied)
       setPeer(socket, header.proxied)
     }
-    if (this.bytes.length > header.size) socket.unshift(this.bytes.subarray(header.size))
+    if (bytes.length > header.size) socket.unshift(bytes.subarray(header.size))
     this.begin(socket)
   }
 }

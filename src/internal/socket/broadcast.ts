@@ -4,7 +4,9 @@ import { Encodings } from "./encodings.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { inTurn } from "./turns.ts"
 import { WebSocketConnection } from "./webSocketConnection.ts"
+import { invalidOptions } from "./failure.ts"
 import type { Socket } from "./model.ts"
+import { invalidOption, oneOf, type RulesOf } from "./optionRules.ts"
 
 /**
  * The policy for a socket whose peer doesn't keep up: more bytes wait for it than its `writeBufferSize`.
@@ -31,6 +33,8 @@ export interface BroadcastOptions {
   readonly slow?: SlowPolicy | undefined
 }
 
+const rules = { slow: oneOf("wait", "drop", "close") } satisfies RulesOf<BroadcastOptions>
+
 type Messages = Message | ReadonlyArray<Message>
 
 const isMessages = (value: unknown): boolean =>
@@ -43,7 +47,8 @@ const isMessages = (value: unknown): boolean =>
  * **Details**
  *
  * The message is encoded and compressed once for all connections on which its bytes are the same. Sockets that are
- * closed, or whose draft can't send the message, don't count.
+ * closed, or whose draft can't send the message, don't count. An invalid option is a defect: a `SocketError` with
+ * reason `InvalidOptions`.
  *
  * **Example** (Sending to every client)
  *
@@ -81,6 +86,8 @@ const send = (
   all: ReadonlyArray<Message>,
   options: BroadcastOptions | undefined
 ): Effect.Effect<number> => {
+  const invalid = options === undefined ? undefined : invalidOption(rules, options)
+  if (invalid !== undefined) return Effect.die(invalidOptions(invalid))
   const slow = options?.slow ?? "wait"
   const encodings = new Encodings(all)
   const pending: Array<Effect.Effect<unknown>> = []

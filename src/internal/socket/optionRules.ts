@@ -1,20 +1,32 @@
 /** Rules for the values of options, as data: each option set is checked when a client or a server is made. */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { isToken } from "../protocol/opening/token.ts"
 
-/** What an option accepts. `undefined` is always valid and means the default. */
+/** What an option accepts. `undefined` means the default, and is valid unless the option is required. */
 export interface OptionRule {
   /** Completes "allowed: …". */
   readonly allowed: string
   readonly check: (value: unknown) => boolean
+  readonly isRequired?: boolean
   /** The rules of the option's own options, where it is an object of options. */
   readonly options?: OptionRules
+}
+
+/** The rule of an option without a default. */
+export interface RequiredRule extends OptionRule {
+  readonly isRequired: true
 }
 
 /** The rules of an option set, by option. */
 export interface OptionRules {
   readonly [option: string]: OptionRule
+}
+
+/** A rule for each option of an interface, so that the compiler finds the option without one. */
+export type RulesOf<Options> = {
+  readonly [Option in keyof Options]-?: undefined extends Options[Option] ? OptionRule : RequiredRule
 }
 
 /** An option whose value its rule doesn't allow. */
@@ -92,19 +104,30 @@ export const oneOf = (...values: ReadonlyArray<string>): OptionRule => ({
 /** A function. */
 export const callback: OptionRule = { allowed: "a function", check: (value) => typeof value === "function" }
 
+/** `true` or `false`. */
+export const boolean: OptionRule = { allowed: "true or false", check: (value) => typeof value === "boolean" }
+
+/** A text. */
+export const string: OptionRule = { allowed: "a string", check: (value) => typeof value === "string" }
+
+/** An option without a default. */
+export const required = (rule: OptionRule): RequiredRule => ({ ...rule, isRequired: true })
+
 export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
 
-/** An object of options, of which some have no default. */
-export const objectOf = (allowed: string, options: OptionRules, required: ReadonlyArray<string>): OptionRule => ({
+const isRecord = (value: unknown): value is object => isObject(value) && !Array.isArray(value)
+
+/** An object of options. */
+export const objectOf = (allowed: string, options: OptionRules = {}): OptionRule => ({
   allowed,
-  check: (value) => isObject(value) && required.every((option) => Reflect.get(value, option) !== undefined),
+  check: isRecord,
   options
 })
 
 /** An object of options, or `false`. */
 export const falseOr = (options: OptionRules): OptionRule => ({
   allowed: "false or an object of options",
-  check: (value) => value === false || isObject(value),
+  check: (value) => value === false || isRecord(value),
   options
 })
 
@@ -123,9 +146,41 @@ export const subprotocols: OptionRule = {
 /** An option that is a boolean or an object of options. */
 export const switchOr = (options: OptionRules): OptionRule => ({
   allowed: "a boolean or an object of options",
-  check: (value) => typeof value === "boolean" || isObject(value),
+  check: (value) => typeof value === "boolean" || isRecord(value),
   options
 })
+
+/** A `Schedule` of Effect. */
+export const schedule: OptionRule = { allowed: "a Schedule", check: (value) => Schedule.isSchedule(value) }
+
+const isDraft = (value: unknown): boolean =>
+  isObject(value) && "id" in value && "codec" in value && isObject(value.codec) && "requestRules" in value
+
+/** A draft of `Handshake`. */
+export const draft: OptionRule = { allowed: "a draft of Handshake, such as Handshake.rfc6455", check: isDraft }
+
+/** A list of drafts. */
+export const drafts: OptionRule = {
+  allowed: "a list of drafts of Handshake, not empty",
+  check: (value) => Array.isArray(value) && value.length > 0 && value.every(isDraft)
+}
+
+const isExtension = (value: unknown): boolean => {
+  if (!isObject(value)) return false
+  const { accept, confirm, name, offer, rsv } = value as Readonly<Record<string, unknown>>
+  return (
+    typeof name === "string" &&
+    isToken(name) &&
+    integer(0, 7).check(rsv) &&
+    [accept, confirm, offer].every((part) => typeof part === "function")
+  )
+}
+
+/** A list of extensions. */
+export const extensions: OptionRule = {
+  allowed: "a list of extensions, each with name, rsv, offer, accept and confirm",
+  check: (value) => Array.isArray(value) && value.every(isExtension)
+}
 
 /** Short enough for a message, and without the text of objects. */
 const shown = (value: unknown): string => {
@@ -138,16 +193,16 @@ const shown = (value: unknown): string => {
 export const invalidOption = (rules: OptionRules, options: object, prefix = ""): InvalidOption | undefined => {
   for (const [name, rule] of Object.entries(rules)) {
     const value: unknown = Reflect.get(options, name)
-    if (value === undefined) continue
+    if (value === undefined && rule.isRequired !== true) continue
     const option = prefix + name
-    if (!rule.check(value)) {
+    if (value === undefined || !rule.check(value)) {
       return {
         option,
         allowed: rule.allowed,
         message: `invalid option ${option}: ${shown(value)}; allowed: ${rule.allowed}`
       }
     }
-    if (rule.options === undefined || typeof value !== "object" || value === null) continue
+    if (rule.options === undefined || !isRecord(value)) continue
     const inner = invalidOption(rule.options, value, `${option}.`)
     if (inner !== undefined) return inner
   }

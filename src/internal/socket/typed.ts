@@ -6,7 +6,9 @@ import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import { invalidOptions } from "./failure.ts"
 import type { MessageError } from "./messageError.ts"
+import { callback, invalidOption, objectOf, oneOf, required, type RulesOf } from "./optionRules.ts"
 import { TypeId } from "./typeId.ts"
 import type { Message } from "./receiveBuffer.ts"
 import { decoderOf, encoderOf, type MessageFormat, type WireOptions } from "./wire.ts"
@@ -87,6 +89,15 @@ export type TypedSocketOf<S extends MessageSocket, In, Out = In, RD = never, RE 
 /** Begins to close a socket for a message that is no value of the schema; the peer is sent `closeReasons`, and no more. */
 export type Refuse<in S> = (socket: S, error: MessageError) => Effect.Effect<void>
 
+const formatRules = { decode: required(callback), encode: required(callback) } satisfies RulesOf<MessageFormat>
+
+/** The rules of the options of `withSchema`. */
+export const schemaRules = {
+  onInvalid: oneOf("close", "fail", "skip"),
+  format: objectOf("an object with decode and encode", formatRules),
+  parseOptions: objectOf("an object of options of Schema")
+} satisfies RulesOf<SchemaOptions>
+
 /** `withSchema` for the sockets of a platform. */
 export interface WithSchema<Base extends MessageSocket> {
   <In, Out, RD = never, RE = never>(
@@ -129,6 +140,8 @@ export const makeWithSchema = <Base extends MessageSocket>(refuse: Refuse<Base>)
       schemas: Schemas<In, Out, RD, RE>,
       options: SchemaOptions = {}
     ): TypedSocketOf<S, In, Out, RD, RE> => {
+      const invalid = invalidOption(schemaRules, options)
+      if (invalid !== undefined) throw invalidOptions(invalid)
       const { incoming, outgoing } = isDirections(schemas) ? schemas : { incoming: schemas, outgoing: schemas }
       const encode = encoderOf(outgoing, options)
       const reader = new Reader(decoderOf(incoming, options), options.onInvalid ?? "close", (error) =>

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { TopicError } from "./error.ts"
 import { unavailable } from "./failure.ts"
-import type { OptionRules } from "../socket/optionRules.ts"
+import type { OptionRules, RulesOf } from "../socket/optionRules.ts"
 import { linkRules, validated } from "./optionRules.ts"
 import { type Driver, Link } from "./link.ts"
 import { brokersUp } from "./metrics.ts"
@@ -64,7 +64,7 @@ interface Ended {
 /** A broker by the options of its module, or `InvalidOptions` when one of them breaks its rule. */
 export const makeBroker = <O extends LinkOptions>(
   options: O,
-  rules: OptionRules,
+  rules: RulesOf<Omit<O, keyof LinkOptions>> & OptionRules,
   driverOf: (options: O) => Driver
 ): Effect.Effect<BrokerConnection, TopicError, Scope.Scope> =>
   Effect.andThen(

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Socket } from "../socket/model.ts"
+import { invalidOption, type RulesOf, string } from "../socket/optionRules.ts"
 import { authorized } from "./authorized.ts"
 import type { TopicError, TopicErrorReason } from "./error.ts"
 import { fail } from "./failure.ts"
@@ -23,7 +24,7 @@ import type {
   TopicsService
 } from "./model.ts"
 import { filterViolation, maxNameLength, nameViolation } from "./name.ts"
-import { topicRules, validated } from "./optionRules.ts"
+import { slow as slowRule, topicRules, validated } from "./optionRules.ts"
 import { outletOf } from "./outlet.ts"
 import { MemoryPresence, Presence, presenceName } from "./presence.ts"
 import { Publisher } from "./publisher.ts"
@@ -221,6 +222,8 @@ export class Topics implements TopicsService {
     const known = this.subscribersOf.get(socket)
     const subscribed = known?.subscriptions.get(filter)
     if (subscribed !== undefined) return subscribed
+    const invalid = options === undefined ? undefined : invalidOption(subscribeRules, options)
+    if (invalid !== undefined) return { _tag: "InvalidOptions", ...invalid }
     const query = queryOf(options)
     if (query !== undefined) {
       const reason = historyViolation(filter, query)
@@ -337,6 +340,13 @@ const noPresence: TopicErrorReason = {
   _tag: "PresenceUnavailable",
   message: "this broker does not keep who is present"
 }
+
+/** Strings that can't be what they are for, and numbers, have reasons of their own. */
+const subscribeRules = {
+  slow: slowRule,
+  from: string,
+  presence: string
+} satisfies RulesOf<Omit<SubscribeOptions, "last">>
 
 const queryOf = (options: SubscribeOptions | undefined): HistoryQuery | undefined => {
   const { from, last } = options ?? {}

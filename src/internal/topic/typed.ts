@@ -3,9 +3,11 @@ import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { MessageError } from "../socket/messageError.ts"
+import { invalidOption, oneOf, type RulesOf } from "../socket/optionRules.ts"
+import { schemaRules } from "../socket/typed.ts"
 import { decoderOf, encoderOf, type WireOptions } from "../socket/wire.ts"
 import type { Socket } from "../socket/model.ts"
-import type { TopicError } from "./error.ts"
+import { TopicError } from "./error.ts"
 import type {
   Delivered,
   Delivery,
@@ -22,7 +24,8 @@ import type {
 } from "./model.ts"
 
 /**
- * How the messages of topics become values.
+ * How the messages of topics become values. An option with another value makes the constructor throw a `TopicError` with reason
+ * `InvalidOptions`.
  *
  * @category models
  * @since 0.2.0
@@ -117,12 +120,17 @@ export interface TypedTopics<in out A, out RD = never, out RE = never> extends P
   ) => Effect.Effect<TypedHistory<A>, TopicError | MessageError, RD>
 }
 
+/** The rules of the options of typed topics. */
+export const typedRules = { ...schemaRules, onInvalid: oneOf("fail", "skip") } satisfies RulesOf<TypedOptions>
+
 /** Topics whose messages are values of a schema. */
 export const makeTyped = <A, RD, RE>(
   topics: TopicsService,
   codec: Schema.Codec<A, unknown, RD, RE>,
   { onInvalid = "fail", ...options }: TypedOptions = {}
 ): TypedTopics<A, RD, RE> => {
+  const invalid = invalidOption(typedRules, { onInvalid, ...options })
+  if (invalid !== undefined) throw new TopicError({ reason: { _tag: "InvalidOptions", ...invalid } })
   const encode = encoderOf(codec, options)
   const decode = decoderOf(codec, options)
 

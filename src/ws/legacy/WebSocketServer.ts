@@ -1,12 +1,14 @@
 import type * as http from "node:http"
 import type { Duplex } from "node:stream"
+import { systemTimers } from "../../internal/connection/timers.ts"
 import { attachHandler } from "../../internal/server/attachment.ts"
+import { takeInTurn } from "../../internal/server/departure.ts"
 import * as node from "../internal/http.ts"
 import { versionOf } from "./drafts.ts"
 import { emitterOf } from "./emitter.ts"
 import { defaultMaxPayload } from "./link.ts"
 import type { ResolvedServerOptions, ServerOptions } from "./types.ts"
-import { type Gate, Upgrade } from "./upgrade.ts"
+import { type Gate, type Granted, Upgrade } from "./upgrade.ts"
 import { tracked, WebSocket } from "./WebSocket.ts"
 
 /** What is emitted, and with which arguments. */
@@ -90,14 +92,17 @@ export class WebSocketServer extends emitterOf<ServerEvents>() {
     for (const client of this.clients) client.terminate()
   }
 
-  /** Answers one request for an upgrade, and gives the connection to `cb` when it is granted. */
+  /**
+   * Answers one request for an upgrade, and gives the connection to `cb` when it is granted: in turn, when the responses to the
+   * requests before it on the connection are written (RFC 9112 §9.3.2).
+   */
   handleUpgrade(
     request: http.IncomingMessage,
     socket: Duplex,
     upgradeHead: Buffer,
     cb: (client: WebSocket) => void
   ): void {
-    new Upgrade(this[inside], request, socket, upgradeHead, ({ draft, protocol, rest }) => {
+    const granted = ({ draft, protocol, rest }: Granted): void => {
       const client = new WebSocket([request, socket, rest], {
         protocolVersion: versionOf(draft),
         protocol,
@@ -108,7 +113,9 @@ export class WebSocketServer extends emitterOf<ServerEvents>() {
         this.clients.push(client)
       }
       cb(client)
-    }).begin()
+    }
+    const pipelined = { socket, request, timers: systemTimers, limit: this.options.handshakeTimeout }
+    takeInTurn(pipelined, upgradeHead, (head) => new Upgrade(this[inside], request, socket, head, granted).begin())
   }
 }
 

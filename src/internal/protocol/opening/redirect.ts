@@ -27,7 +27,7 @@ export const redirectTarget = (location: unknown, from: string | URL): URL | und
 
 const isSecure = ({ protocol }: URL): boolean => protocol === "wss:" || protocol === "https:"
 
-const credentials = ["authorization", "cookie"] as const
+const credentials = ["authorization", "cookie", "proxy-authorization"] as const
 
 /** The path of a Unix socket, or the host and the port. */
 const placeOf = (url: URL): string => (isUnix(url) ? (url.pathname.split(":", 1)[0] ?? "") : url.host)
