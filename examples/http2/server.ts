@@ -12,6 +12,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { readPage } from "../page.ts"
 
 /** A key and a certificate for this machine, good for a week. */
 const makeCertificate = (): { readonly key: string; readonly cert: string } => {
@@ -37,7 +38,7 @@ const zoneOf = (request: Server.UpgradeRequest) =>
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8443))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
 
   const server = yield* Server.make({
     host: "localhost",

@@ -11,6 +11,7 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { readPage } from "../page.ts"
 
 /** A key and a certificate for this machine, good for a week. */
 const makeCertificate = (): { readonly key: string; readonly cert: string } => {
@@ -36,7 +37,7 @@ const Said = Schema.fromJsonString(
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8443))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   // Those who come later are told what was said last; those who read too slowly miss what they can't keep up with
   const said = yield* PubSub.sliding<string>({ capacity: 100, replay: 20 })
 
