@@ -35,6 +35,9 @@ const repositoryUrl = (file: string): string => {
   return `${repository}/${statSync(path).isDirectory() ? "tree" : "blob"}/main/${file}`
 }
 
+/** Where the first page's picture is for npm. */
+const raw = "https://raw.githubusercontent.com/effect-ws/effect-ws/main/"
+
 /** A link of a page as it is on the site. Absolute links to a page of the repository become links of the site, too. */
 const rewrite = (from: string, target: string): string => {
   const own = target.startsWith(`${repository}/blob/main/`)
@@ -56,13 +59,13 @@ const outsideOfCode = (text: string, change: (text: string) => string): string =
 const pictures = new Set<string>()
 
 const render = (file: string): string => {
-  const linked = readFileSync(join(root, file), "utf8").replaceAll(
-    /(!?\[(?:[^\]`]|`[^`]*`)*\])\(([^)\s]+)\)/g,
-    (_, text: string, target: string) => {
+  const linked = readFileSync(join(root, file), "utf8")
+    .replaceAll(/(!?\[(?:[^\]`]|`[^`]*`)*\])\(([^)\s]+)\)/g, (_, text: string, given: string) => {
+      const target = given.startsWith(raw) ? relative(dirname(file), given.slice(raw.length)) : given
       if (target.endsWith(".svg") && !/^https?:/.test(target)) pictures.add(normalize(join(dirname(file), target)))
       return `${text}(${rewrite(file, target)})`
-    }
-  )
+    })
+    .replaceAll(/^(\[[^\]]+\]): (\S+)$/gm, (_, name: string, target: string) => `${name}: ${rewrite(file, target)}`)
   // What looks like an element is text: the pages have no HTML but comments.
   return outsideOfCode(linked, (text) => text.replaceAll(/<(?!!--)/g, "&lt;").replaceAll("{{", "&#123;&#123;"))
 }

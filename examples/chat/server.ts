@@ -11,7 +11,7 @@ import { Config, Effect, FiberMap, Layer, Option, Schema, Stream } from "effect"
 import { Server, Socket, Topic } from "effect-ws"
 import * as TopicJetStream from "effect-ws/TopicJetStream"
 import * as TopicRedis from "effect-ws/TopicRedis"
-import { readFileSync } from "node:fs"
+import { readPage } from "../page.ts"
 
 const Room = Schema.NonEmptyString.check(Schema.isMaxLength(40))
 
@@ -109,7 +109,7 @@ const topics = Effect.gen(function* () {
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8080))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   const server = yield* Server.make({
     host: "localhost",
     port,

@@ -7,7 +7,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, PubSub, Stream } from "effect"
 import { Frame, Observability, Server, type Socket } from "effect-ws"
-import { readFileSync } from "node:fs"
+import { readPage } from "../page.ts"
 import { samples } from "./metrics.ts"
 
 /** What the page is told of a frame. */
@@ -47,7 +47,7 @@ const program = Effect.gen(function* () {
     [
       ["/", "page.html"],
       ["/metrics", "metrics.html"]
-    ].map(([path = "", file = ""]) => [path, readFileSync(new URL(file, import.meta.url))])
+    ].map(([path = "", file = ""]) => [path, readPage(import.meta.url, file)])
   )
   yield* Observability.eventLoop({ interval: "1 second" })
   const shared = yield* samples

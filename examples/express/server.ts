@@ -7,7 +7,7 @@
 import { WebSocket, WebSocketServer } from "effect-ws/ws"
 import express from "express"
 import { createServer, type IncomingMessage } from "node:http"
-import { fileURLToPath } from "node:url"
+import { readPage } from "../page.ts"
 
 const votes = new Map(["Coffee", "Tea", "Water"].map((choice) => [choice, 0]))
 
@@ -20,7 +20,9 @@ const tellAll = (): void => {
 
 const app = express()
 
-app.get("/", (_, response) => response.sendFile(fileURLToPath(new URL("page.html", import.meta.url))))
+const page = readPage(import.meta.url)
+
+app.get("/", (_, response) => response.type("html").send(page))
 
 app.post("/votes/:choice", (request, response) => {
   const count = votes.get(request.params.choice)

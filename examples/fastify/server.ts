@@ -8,9 +8,9 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect } from "effect"
 import { Server, Topic } from "effect-ws"
 import { fastify } from "fastify"
-import { readFileSync } from "node:fs"
+import { readPage } from "../page.ts"
 
-const page = readFileSync(new URL("page.html", import.meta.url), "utf8")
+const page = readPage(import.meta.url)
 
 const body = {
   type: "object",

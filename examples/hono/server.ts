@@ -9,9 +9,9 @@ import { createAdaptorServer } from "@hono/node-server"
 import { Config, Effect } from "effect"
 import { Server, Socket } from "effect-ws"
 import { Hono } from "hono"
-import { readFileSync } from "node:fs"
+import { readPage } from "../page.ts"
 
-const page = readFileSync(new URL("page.html", import.meta.url), "utf8")
+const page = readPage(import.meta.url)
 
 /** A point is two numbers of four bytes. */
 const pointSize = 8

@@ -9,11 +9,11 @@ import { Config, Effect, FiberSet } from "effect"
 import { Server, Socket } from "effect-ws"
 import { WebSocketServer } from "effect-ws/ws"
 import { randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
 import * as http from "node:http"
 import type { Duplex } from "node:stream"
+import { readPage } from "../page.ts"
 
-const page = readFileSync(new URL("page.html", import.meta.url))
+const page = readPage(import.meta.url)
 
 /** The sessions that were given out; a real program would forget them some day. */
 const sessions = new Set<string>()

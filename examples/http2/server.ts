@@ -8,8 +8,8 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Schedule, Schema, Stream } from "effect"
 import { Server } from "effect-ws"
-import { readFileSync } from "node:fs"
 import { makeCertificate } from "../certificate.ts"
+import { readPage } from "../page.ts"
 
 /** The path of a clock: `/clock?zone=Europe/Vienna`. */
 const Zone = Schema.String.check(Schema.makeFilter((zone) => Intl.supportedValuesOf("timeZone").includes(zone)))
@@ -21,7 +21,7 @@ const zoneOf = (request: Server.UpgradeRequest) =>
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8443))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
 
   const server = yield* Server.make({
     host: "localhost",

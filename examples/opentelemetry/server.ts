@@ -14,7 +14,7 @@ import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics"
 import { BatchSpanProcessor } from "@opentelemetry/sdk-trace-base"
 import { Config, Effect, Layer } from "effect"
 import { Observability, Server, Socket } from "effect-ws"
-import { readFileSync } from "node:fs"
+import { readPage } from "../page.ts"
 
 const Telemetry = NodeSdk.layer(() => ({
   resource: { serviceName: "echo" },
@@ -28,7 +28,7 @@ const answer = (socket: Server.Connection) =>
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8080))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   const server = yield* Server.make({
     host: "localhost",
     port,

@@ -7,8 +7,8 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Stream } from "effect"
 import { Server } from "effect-ws"
-import { readFileSync } from "node:fs"
 import { monitorEventLoopDelay } from "node:perf_hooks"
+import { readPage } from "../page.ts"
 
 /** How long the charts reach back, in seconds. */
 const window = 60
@@ -58,7 +58,7 @@ const samples = (watchers: () => number): Stream.Stream<Sample> =>
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8080))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   let watchers = 0
   const shared = yield* samples(() => watchers).pipe(
     Stream.share({ capacity: window, replay: window, strategy: "sliding" })

@@ -7,8 +7,8 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, PubSub, Schema, Stream } from "effect"
 import { Server } from "effect-ws"
-import { readFileSync } from "node:fs"
 import { makeCertificate } from "../certificate.ts"
+import { readPage } from "../page.ts"
 
 /** What a person says. */
 const Said = Schema.fromJsonString(
@@ -20,7 +20,7 @@ const Said = Schema.fromJsonString(
 
 const program = Effect.gen(function* () {
   const port = yield* Config.Int("PORT").pipe(Config.withDefault(8443))
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   // Those who come later are told what was said last; those who read too slowly miss what they can't keep up with
   const said = yield* PubSub.sliding<string>({ capacity: 100, replay: 20 })
 

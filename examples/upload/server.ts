@@ -8,8 +8,8 @@ import { NodeRuntime, NodeServices } from "@effect/platform-node"
 import { Config, Data, Effect, FileSystem, Option, Schema, Sink, Stream } from "effect"
 import { Server } from "effect-ws"
 import { createHash, randomUUID } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { readPage } from "../page.ts"
 
 /** The largest file, in bytes. */
 const maxSize = 100 * 1024 * 1024
@@ -83,7 +83,7 @@ const program = Effect.gen(function* () {
     onNone: () => files.makeTempDirectoryScoped({ prefix: "uploads-" }),
     onSome: (folder) => Effect.as(files.makeDirectory(folder, { recursive: true }), folder)
   })
-  const page = readFileSync(new URL("page.html", import.meta.url))
+  const page = readPage(import.meta.url)
   const server = yield* Server.make({
     host: "localhost",
     port,
