@@ -265,11 +265,12 @@ export class Outbound {
   discard(call: typeof callAll = callLater): void {
     this.stopAccepting()
     this.phase = "Ended"
+    const { head } = this
     const unwritten = this.writer.discard()
-    const error = lossOf(this.head)
     const queued = this.dropQueue()
+    // An error captures a stack: every connection ends here, and few have callbacks that wait.
     if (unwritten.length > 0) call(unwritten, destroyedError())
-    if (queued.length > 0) call(queued, error)
+    if (queued.length > 0) call(queued, lossOf(head))
   }
 
   /** Whether something can be sent: by a turn that was accepted before the connection began to close, too. */
