@@ -5,6 +5,7 @@ import { connect } from "node:net"
 import { encodeFrame } from "../src/internal/protocol/hybi/encoder.ts"
 import { lost } from "../src/internal/socket/lost.ts"
 import { withoutStack } from "../src/internal/withoutStack.ts"
+import { upgradeHead } from "./support/upgrade.ts"
 
 describe("errors of which thousands are made at once", () => {
   it("have their message and no stack", () => {
@@ -25,16 +26,7 @@ describe("errors of which thousands are made at once", () => {
   })
 })
 
-const request = [
-  "GET / HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Upgrade: websocket",
-  "Connection: Upgrade",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  "",
-  ""
-].join("\r\n")
+const request = upgradeHead()
 
 describe("a peer that ends its direction without a close frame", () => {
   it.live("gets every answer, then the end, and no reset", () =>

@@ -15,6 +15,7 @@ import * as Socket from "../../src/Socket.ts"
 import * as Topic from "../../src/Topic.ts"
 import { liveBytes } from "./live.ts"
 import { type Running, servers } from "./servers.ts"
+import { upgradeHead } from "../support/upgrade.ts"
 
 const { values } = parseArgs({
   options: {
@@ -25,16 +26,7 @@ const { values } = parseArgs({
   }
 })
 
-const request = [
-  "GET / HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Upgrade: websocket",
-  "Connection: Upgrade",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  "",
-  ""
-].join("\r\n")
+const request = upgradeHead()
 
 /** Connections that are opened at once. */
 const batch = 100

@@ -7,6 +7,7 @@ import * as net from "node:net"
 import { encodeFrame } from "../../src/internal/protocol/hybi/encoder.ts"
 import { liveBytes } from "./live.ts"
 import { servers } from "./servers.ts"
+import { upgradeHead } from "../support/upgrade.ts"
 
 const masked = (opcode: number, fin: boolean, payload: Uint8Array, rsv = 0): Buffer =>
   encodeFrame(opcode, fin, rsv, payload, 0x3d21fa37)
@@ -60,18 +61,9 @@ const attacks: ReadonlyArray<Attack> = [
   }
 ]
 
-const request = [
-  "GET / HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Upgrade: websocket",
-  "Connection: Upgrade",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  "",
-  ""
-].join("\r\n")
+const request = upgradeHead()
 
-const deflateRequest = request.replace(/\r\n$/, "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n")
+const deflateRequest = upgradeHead({ fields: ["Sec-WebSocket-Extensions: permessage-deflate"] })
 
 /** Writes until everything is out, or the other side takes no more for two seconds. */
 const pour = async (socket: net.Socket, { bytes, singly = false }: Attack): Promise<void> => {

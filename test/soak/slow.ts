@@ -15,6 +15,7 @@ import { WebSocketServer as OurServer } from "../../src/ws/index.ts"
 import { Server as LegacyServer } from "../../src/ws/legacy/index.ts"
 import { liveBytes } from "./live.ts"
 import { portOf, type Running } from "./servers.ts"
+import { upgradeHead } from "../support/upgrade.ts"
 
 const messages = 2000
 const size = 10 * 1024
@@ -122,16 +123,7 @@ const ways: { readonly [name: string]: () => Promise<Broadcasting> } = {
   ws: byLoop(PeerServer)
 }
 
-const request = [
-  "GET / HTTP/1.1",
-  "Host: 127.0.0.1",
-  "Upgrade: websocket",
-  "Connection: Upgrade",
-  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-  "Sec-WebSocket-Version: 13",
-  "",
-  ""
-].join("\r\n")
+const request = upgradeHead()
 
 const join = async (port: number): Promise<net.Socket> => {
   const socket = net.connect({ port, host: "127.0.0.1" })
