@@ -24,7 +24,7 @@ export interface PerMessageDeflateOptions {
   clientNoContextTakeover?: boolean | undefined
   /** Base-two logarithm of the server's window, 8 to 15; a server with `false` declines an offer that limits it. */
   serverMaxWindowBits?: number | boolean | undefined
-  /** Base-two logarithm of the client's window, 8 to 15. A client that has none offers to be told; with `false` it doesn't. */
+  /** Base-two logarithm of the client's window, 8 to 15. A client without it lets the server choose; with `false` it doesn't. */
   clientMaxWindowBits?: number | boolean | undefined
   /** Options of zlib for compressing: `level` and `memLevel` count. */
   zlibDeflateOptions?:

@@ -146,7 +146,7 @@ export class WebSocket extends EventEmitter {
   declare readonly CLOSING: 2
   declare readonly CLOSED: 3
 
-  /** The transport, once the connection is open. For programs that look beneath. */
+  /** The transport, once the connection is open. For programs that use the transport directly. */
   _socket: Duplex | null = null
   _protocol = ""
   _extensions: Extensions = noExtensions
@@ -330,7 +330,7 @@ export class WebSocket extends EventEmitter {
     }
   }
 
-  /** Stops reading. What was read before is told all the same. */
+  /** Stops reading. What was read before is still delivered. */
   pause(): void {
     if (this._state !== CLOSED) this._connection?.inbound.pause()
   }

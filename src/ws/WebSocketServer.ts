@@ -131,8 +131,8 @@ export class WebSocketServer<
   }
 
   /**
-   * Accepts no more, and emits `close` once all clients are gone; it closes none of them. The callback hears of that, or of
-   * an error when the server is closed already.
+   * Accepts no more, and emits `close` once all clients are gone; it closes none of them. The callback is called then,
+   * or with an error when the server is closed already.
    */
   close(callback?: (error?: Error) => void): void {
     if (this._state === "closed") {

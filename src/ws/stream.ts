@@ -20,7 +20,7 @@ function destroyOnError(this: Duplex, error: Error): void {
 /**
  * A duplex stream over a `WebSocket`: each chunk written is a message, each message a chunk. Text comes as strings when the
  * stream is in `readableObjectMode`, and as `Buffer`s else. `end` closes the connection, `destroy` terminates it, and
- * reading is paused while nobody reads.
+ * reading is paused while the stream is not read.
  *
  * @category constructors
  * @since 0.1.0

@@ -370,6 +370,6 @@ export interface WebSocketEventMap {
  * @since 0.1.0
  */
 export interface EventListenerOptions {
-  /** Whether the listener hears of one event only. */
+  /** Whether the listener is called for one event only. */
   readonly once?: boolean | undefined
 }

@@ -121,7 +121,7 @@ export class StreamWebSocket implements PlatformWebSocket {
     }
   }
 
-  /** Reads until it is told to stop, or until nothing more comes. */
+  /** Reads while the flow is `Reading`, until nothing more comes. */
   private async read(reader: Reader): Promise<void> {
     try {
       do {
